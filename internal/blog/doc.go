@@ -1,0 +1,22 @@
+// Package blog is the domain: what a user, a post, a comment and an upload are,
+// what makes them valid, who may do what, how texts are searched, and what a
+// store must promise. It knows no HTTP, no SQL and no words for people, and
+// imports the standard library only.
+//
+// # The map of the program
+//
+//	cmd/inkstone      the commands; serve is the one that matters
+//	internal/app      puts the parts together: services.go is the table of services
+//	internal/account, post, comment, upload
+//	                  one service each: routes.go (HTTP) over service.go (rules)
+//	internal/web      everything HTTP that the services share: decoding, answers,
+//	                  errors, who asks, the chain in front of them
+//	internal/auth     tokens, passwords, and token → Actor
+//	internal/cache, limit, telemetry, config
+//	internal/store    the engines, and storetest, the suite they all pass
+//	internal/importer Markdown in and out
+//
+// A request goes web → a service's routes → its service → the store; errors
+// come back as *Error and are written once, in web. To find your way, read
+// app/services.go, post/routes.go, post/service.go, store.go here, storetest.
+package blog

@@ -1,0 +1,116 @@
+package blog
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+)
+
+// Bounds of a list's page size.
+const (
+	DefaultLimit = 10
+	MaxLimit     = 100
+)
+
+// Page says which part of a list is wanted: the Number-th page (from 1), or what
+// follows After when that is set.
+type Page struct {
+	Number int
+	Limit  int // 1..MaxLimit
+	After  *Cursor
+}
+
+// Offset returns how many rows precede the page. It is bounded: a page so far
+// out that the product would overflow has the largest offset.
+func (p Page) Offset() int64 {
+	const far = int64(1) << 40
+	if int64(p.Number) > far/int64(p.Limit) {
+		return far
+	}
+	return int64(p.Number-1) * int64(p.Limit)
+}
+
+// Order is the field a list is sorted by, texts by code point; ties are broken by
+// id in the same direction.
+type Order struct {
+	Field string
+	Desc  bool
+}
+
+// String returns the order as a client writes it, e.g. "-publishedAt".
+func (o Order) String() string {
+	if o.Desc {
+		return "-" + o.Field
+	}
+	return o.Field
+}
+
+// ParseOrder reads "field" or "-field"; the field must be one of fields, else CodeInvalidSort.
+func ParseOrder(s string, fields []string) (Order, error) {
+	o := Order{}
+	o.Field, o.Desc = strings.CutPrefix(s, "-")
+	for _, f := range fields {
+		if f == o.Field {
+			return o, nil
+		}
+	}
+	return Order{}, &Error{Code: CodeInvalidSort, Fields: []Field{{"sort", RuleSort}}}
+}
+
+// Cursor is the place of a document in a sorted list: the value it is sorted by
+// and its id. It carries no rights: the filter of the request that uses it
+// applies again. Only one of Int and Text is used, by the kind of the sort field.
+type Cursor struct {
+	Sort string // Order.String of the list it was taken from
+	Int  int64  // numbers; times as Unix milliseconds; 0 for none
+	Text string
+	Tier int // relevance: how good the hit was, see Query
+	ID   ID
+}
+
+type cursorJSON struct {
+	S string `json:"s"`
+	I int64  `json:"i,omitempty"`
+	T string `json:"t,omitempty"`
+	R int    `json:"r,omitempty"`
+	D string `json:"d"`
+}
+
+// maxCursor bounds an encoded cursor: the longest sort value is an e-mail address
+// or a title of 100 characters, which JSON may write as six bytes each.
+const maxCursor = 4096
+
+// Encode returns the cursor as URL-safe text.
+func (c Cursor) Encode() string {
+	b, _ := json.Marshal(cursorJSON{c.Sort, c.Int, c.Text, c.Tier, c.ID.String()}) // strings and ints cannot fail
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// ParseCursor reads what Encode wrote, for a list in the given order; anything
+// else is CodeInvalid for the field "cursor".
+func ParseCursor(s string, order Order) (*Cursor, error) {
+	bad := Invalid("cursor", RuleCursor)
+	if len(s) > maxCursor {
+		return nil, bad
+	}
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil {
+		return nil, bad
+	}
+	var j cursorJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return nil, bad
+	}
+	id, ok := ParseID(j.D)
+	if !ok || j.S != order.String() || !CleanText(j.T) {
+		return nil, bad
+	}
+	return &Cursor{Sort: j.S, Int: j.I, Text: j.T, Tier: j.R, ID: id}, nil
+}
+
+// Listed is a part of a list and how many there are in all.
+type Listed[T any] struct {
+	Items []T
+	Total int64
+	Next  *Cursor // place of the last item if more follow, else nil
+}

@@ -1,0 +1,102 @@
+package blog
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+func TestIDsAreUniqueAndReadBack(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 999, time.UTC)
+	seen := map[ID]bool{}
+	for range 10_000 {
+		id := NewID(now)
+		if back, ok := ParseID(id.String()); !ok || back != id {
+			t.Fatalf("%s was read as %s, %v", id, back, ok)
+		}
+		if seen[id] {
+			t.Fatalf("%s was made twice", id)
+		}
+		seen[id] = true
+	}
+	if got := NewID(now).Time(); !got.Equal(now.Truncate(time.Second)) {
+		t.Errorf("made at %v, says %v", now, got)
+	}
+}
+
+func TestOnly24LowerCaseHexDigitsAreAnID(t *testing.T) {
+	const good = "0123456789abcdef01234567"
+	if id, ok := ParseID(good); !ok || id.String() != good {
+		t.Errorf("%s was refused", good)
+	}
+	for _, s := range []string{"", "0123456789ABCDEF01234567", good + "0", good[1:], "g" + good[1:], good[:22] + "é", " " + good[1:], good[:23] + "\x00", ID{}.String()} {
+		if id, ok := ParseID(s); ok || !id.IsZero() {
+			t.Errorf("%q was read as %s", s, id)
+		}
+	}
+}
+
+func TestOffsetsDoNotOverflow(t *testing.T) {
+	for _, c := range []struct {
+		page Page
+		want int64
+	}{
+		{Page{Number: 1, Limit: 10}, 0},
+		{Page{Number: 3, Limit: 100}, 200},
+		{Page{Number: math.MaxInt, Limit: 100}, 1 << 40},
+	} {
+		if got := c.page.Offset(); got != c.want {
+			t.Errorf("offset of %+v is %d, want %d", c.page, got, c.want)
+		}
+	}
+}
+
+func TestOnlyKnownFieldsSort(t *testing.T) {
+	for s, want := range map[string]Order{"title": {"title", false}, "-publishedAt": {"publishedAt", true}} {
+		if got, err := ParseOrder(s, PostSorts); err != nil || got != want || got.String() != s {
+			t.Errorf("%q was read as %v, %v", s, got, err)
+		}
+	}
+	for _, s := range []string{"", "-", "--title", "Title", "title ", "+title", "content", "title,-createdAt"} {
+		if _, err := ParseOrder(s, PostSorts); CodeOf(err) != CodeInvalidSort {
+			t.Errorf("%q: %v", s, err)
+		}
+	}
+}
+
+func TestACursorComesBack(t *testing.T) {
+	order := Order{Field: "title", Desc: true}
+	for _, c := range []Cursor{
+		{Text: "标题 \"<&>\" \u2028"}, {Int: math.MinInt64}, {Int: math.MaxInt64, Tier: 2}, {},
+	} {
+		c.Sort, c.ID = order.String(), NewID(time.Now())
+		got, err := ParseCursor(c.Encode(), order)
+		if err != nil || *got != c {
+			t.Errorf("%+v came back as %+v, %v", c, got, err)
+		}
+		if _, err := ParseCursor(c.Encode(), Order{Field: "title"}); CodeOf(err) != CodeInvalid {
+			t.Errorf("the cursor of another order: %v", err)
+		}
+	}
+}
+
+func FuzzCursor(f *testing.F) {
+	order := Order{Field: "createdAt", Desc: true}
+	good := Cursor{Sort: order.String(), Int: 1, Text: "x", Tier: 1, ID: ID{1}}
+	for _, s := range []string{good.Encode(), "", "e30", "bnVsbA", "W10", "!"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		c, err := ParseCursor(s, order)
+		if err != nil {
+			if CodeOf(err) != CodeInvalid {
+				t.Errorf("error %v", err)
+			}
+			return
+		}
+		again, err := ParseCursor(c.Encode(), order)
+		if err != nil || *again != *c || !CleanText(c.Text) || c.Sort != order.String() {
+			t.Errorf("%q was read as %+v, and again as %+v, %v", s, c, again, err)
+		}
+	})
+}

@@ -1,0 +1,171 @@
+package blog
+
+import (
+	"context"
+	"time"
+)
+
+// Store is where everything is kept. An engine implements it; storetest is the
+// suite that says what that means, in code.
+//
+// Promises that hold for every method:
+//   - It is atomic: it happens whole or not at all, and is on disk before it returns nil.
+//   - A function argument runs inside the same unit of work as the change it
+//     guards. It may run again (an engine may have to retry), must not call the
+//     store, and its error ends the method unchanged and is returned as it is.
+//   - Failures are *Error values: the codes that the method names, CodeUnavailable
+//     (away, locked or slow), CodeStorageFull, or the context's error. Anything else is a defect.
+//   - Times are kept to the millisecond, in UTC; a zero time stays zero.
+//   - What it returns belongs to the caller.
+//   - Documents that a change leaves without a meaning (comments of a deleted
+//     post, likes of a deleted user) go with it, and counters stay equal to their rows.
+type Store interface {
+	Users() Users
+	Posts() Posts
+	Comments() Comments
+	Uploads() Uploads
+	Sources() Sources
+
+	// Generation returns a number that differs from what it was before any
+	// acknowledged change that shows in a public answer, by whichever process.
+	// A cache reads it before it reads what it keeps, and keeps it under that number.
+	Generation(ctx context.Context) (uint64, error)
+
+	// Ping reports whether the store can answer.
+	Ping(ctx context.Context) error
+
+	// Close ends everything. No method may run meanwhile or afterwards.
+	Close() error
+}
+
+// Users keeps the accounts and their logins.
+type Users interface {
+	// Create adds u. CodeEmailTaken, else CodeUsernameTaken (compared by Fold).
+	Create(ctx context.Context, u *User) error
+
+	// CreateFirstAdmin adds u unless there is an admin already (created is false
+	// then), as one step however many processes try at once. Codes as Create.
+	CreateFirstAdmin(ctx context.Context, u *User) (created bool, err error)
+
+	// Get returns a user. CodeUserNotFound.
+	Get(ctx context.Context, id ID) (*User, error)
+
+	// GetByEmail returns the user with that address, in lower case. CodeUserNotFound.
+	GetByEmail(ctx context.Context, email string) (*User, error)
+
+	// List returns users in the filter's order.
+	List(ctx context.Context, f UserFilter) (Listed[*User], error)
+
+	// Update changes a user by change, and returns him as he is then. Id and
+	// CreatedAt stay. CodeUserNotFound; codes as Create; CodeLastAdmin if no
+	// active admin would be left by it.
+	Update(ctx context.Context, id ID, change func(*User) error) (*User, error)
+
+	// Delete removes a user with his posts (and all that hangs on them), his
+	// comments (a shell stays where there are replies by others), likes and
+	// revoked tokens, if check agrees; his uploads become ownerless, see
+	// Uploads.Ownerless. CodeUserNotFound, CodeLastAdmin.
+	Delete(ctx context.Context, id ID, check func(*User) error) error
+
+	// Session returns what the check of a token needs, in one read; token is
+	// what RevokeToken was given. CodeUserNotFound.
+	Session(ctx context.Context, id ID, token string) (Session, error)
+
+	// RevokeToken refuses one token of a user from now on. The note may be
+	// forgotten after until, when the token ends by itself. Twice is fine.
+	RevokeToken(ctx context.Context, id ID, token string, until time.Time) error
+}
+
+// Posts keeps the articles with their tags, likes, views and search terms.
+type Posts interface {
+	// Create adds p, whose Author needs only the ID, and fills in the rest of
+	// the author. CodeUserNotFound if there is no such author; CodeInvalid with
+	// RuleDate if PublishedAt is outside the years 1970 to 2199, as in Update.
+	Create(ctx context.Context, p *Post) error
+
+	// Get returns a post with its author. CodePostNotFound.
+	Get(ctx context.Context, id ID) (*Post, error)
+
+	// Liked reports whether the user likes the post; false if either is unknown.
+	Liked(ctx context.Context, id, user ID) (bool, error)
+
+	// List returns posts in the filter's order. Total costs no more for a
+	// large store where the filter is at most a status with a category, an
+	// author and one tag.
+	List(ctx context.Context, f PostFilter) (Listed[*Post], error)
+
+	// Update changes a post by change and returns it as it is then. Id, author,
+	// counters and CreatedAt stay; Revision goes up by one. CodePostNotFound.
+	Update(ctx context.Context, id ID, change func(*Post) error) (*Post, error)
+
+	// Delete removes a post with its comments and likes, if check agrees. CodePostNotFound.
+	Delete(ctx context.Context, id ID, check func(PostRef) error) error
+
+	// SetLike makes the user like the post or not, if check agrees, and returns
+	// the post's count of likes. Setting what is set changes nothing. CodePostNotFound, CodeUserNotFound.
+	SetLike(ctx context.Context, id, user ID, like bool, check func(PostRef) error) (int64, error)
+
+	// AddViews adds to the counts of views; posts that are gone are passed over.
+	AddViews(ctx context.Context, views map[ID]int64) error
+
+	// Tags returns the tags of published posts, most used first, then by code point;
+	// at most limit of them.
+	Tags(ctx context.Context, limit int) ([]TagCount, error)
+
+	// Stats returns the overview, in the order of the names.
+	Stats(ctx context.Context) (Stats, error)
+}
+
+// Comments keeps the comments, and their posts' counts of them.
+type Comments interface {
+	// Create adds c (its Author needs only the ID, which is filled in), if check
+	// agrees with its post. CodePostNotFound, CodeUserNotFound, CodeInvalid with
+	// RuleParent if the parent is no living comment of that post.
+	Create(ctx context.Context, c *Comment, check func(PostRef) error) error
+
+	// Get returns a comment or a shell, and its post. CodeCommentNotFound.
+	Get(ctx context.Context, id ID) (*Comment, PostRef, error)
+
+	// List returns a post's comments, shells among them, in the filter's order;
+	// ties are broken by id. An unknown post has none.
+	List(ctx context.Context, f CommentFilter) (Listed[*Comment], error)
+
+	// Update changes a living comment's Content and UpdatedAt by change and
+	// returns it as it is then. CodeCommentNotFound, also for a shell.
+	Update(ctx context.Context, id ID, change func(*Comment, PostRef) error) (*Comment, error)
+
+	// Delete removes a living comment if check agrees: whole, together with a
+	// shell above it that has no other replies, and so on up; or, if it has
+	// replies, down to a shell. CodeCommentNotFound, also for a shell.
+	Delete(ctx context.Context, id ID, check func(*Comment, PostRef) error) error
+}
+
+// Uploads keeps what is known of the stored images; the bytes are kept elsewhere.
+type Uploads interface {
+	// Create adds all of them or none, all of one owner. CodeUserNotFound;
+	// CodeUploadQuota if the owner's sum of sizes would pass quota (bytes; 0: no bound).
+	Create(ctx context.Context, us []Upload, quota int64) error
+
+	// Get returns an upload. CodeFileNotFound.
+	Get(ctx context.Context, filename string) (Upload, error)
+
+	// List returns an owner's uploads, newest first, then by name.
+	List(ctx context.Context, f UploadFilter) (Listed[Upload], error)
+
+	// Delete forgets an upload; one that is unknown is CodeFileNotFound.
+	Delete(ctx context.Context, filename string) error
+
+	// Ownerless returns up to limit uploads whose owner was deleted; whoever
+	// keeps the bytes removes them and then calls Delete.
+	Ownerless(ctx context.Context, limit int) ([]Upload, error)
+}
+
+// Sources remembers which file of an import became which post.
+type Sources interface {
+	// Get returns the post that the author's file became and the digest of
+	// the file then. ok is false if it is unknown or the post is gone.
+	Get(ctx context.Context, author ID, path string) (post ID, digest string, ok bool, err error)
+
+	// Set notes it, replacing an earlier note. CodePostNotFound.
+	Set(ctx context.Context, author ID, path string, post ID, digest string) error
+}

@@ -1,0 +1,26 @@
+package blog
+
+import "time"
+
+// Upload is a stored image.
+type Upload struct {
+	Filename     string // unique; the last part of its URL
+	Field        string // "image" or "images"; the part before it
+	Owner        ID
+	OriginalName string
+	Size         int64 // bytes
+	CreatedAt    time.Time
+}
+
+// URL returns where the image is served.
+func (u Upload) URL() string { return "/uploads/" + u.Field + "/" + u.Filename }
+
+// UploadFilter lists an owner's uploads, newest first.
+type UploadFilter struct {
+	Owner ID
+	Page  Page
+}
+
+// UploadOrder is the one order of a list of uploads. Its cursor holds the time
+// in Int and the file name in Text; the ID is the owner's.
+var UploadOrder = Order{Field: "createdAt", Desc: true}
