@@ -1,0 +1,46 @@
+package store
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestURLsNameAFile(t *testing.T) {
+	for url, want := range map[string]string{
+		"sqlite:data/inkstone.db":   "data/inkstone.db",
+		"sqlite:/srv/inkstone.db":   "/srv/inkstone.db",
+		"sqlite:///srv/inkstone.db": "/srv/inkstone.db",
+		"sqlite:":                   "",
+		"sqlite://":                 "",
+		"data/inkstone.db":          "",
+		"mysql://u:secret@host/db":  "",
+		"":                          "",
+	} {
+		got, err := sqlitePath(url)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: path %q, error %v", url, got, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("the error shows the password: %v", err)
+		}
+	}
+}
+
+func TestOpenAnswersAfterMigrate(t *testing.T) {
+	url := "sqlite:" + filepath.Join(t.TempDir(), "made", "test.db")
+	if from, to, err := Migrate(t.Context(), url); from != 0 || to == 0 || err != nil {
+		t.Fatalf("from %d to %d: %v", from, to, err)
+	}
+	s, err := Open(t.Context(), url, Options{NoMigrate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if st, ok := StatsOf(s); !ok || st != (Stats{Open: 1}) {
+		t.Errorf("after one read: %+v, told: %v", st, ok)
+	}
+}

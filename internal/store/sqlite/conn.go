@@ -1,0 +1,184 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"inkstone/internal/blog"
+	"zombiezen.com/go/sqlite"
+)
+
+// conn is a connection with the few verbs that this package needs. Statements
+// are prepared once per connection and kept. One goroutine may use it at a time,
+// and no query may run inside the row function of another.
+type conn struct {
+	*sqlite.Conn
+	prepared func(query string) // told of each statement that runs; may be nil
+	texts    []text             // of the writer: what its transaction has yet to tell the full-text table
+}
+
+// busyPause is how long opening waits between two attempts.
+const busyPause = 5 * time.Millisecond
+
+// openConn opens path with the settings every connection has. wait is how long
+// it waits for another process's write lock; cacheKiB bounds its page cache.
+//
+// SQLite refuses the change to WAL at once while another connection makes it, as
+// waiting could be a deadlock there: what it refuses so is tried again.
+func openConn(path string, wait time.Duration, cacheKiB int) (*conn, error) {
+	for late := time.Now().Add(wait); ; time.Sleep(busyPause) {
+		c, err := tryOpen(path, wait, cacheKiB)
+		if sqlite.ErrCode(err).ToPrimary() != sqlite.ResultBusy || time.Now().After(late) {
+			return c, err
+		}
+	}
+}
+
+func tryOpen(path string, wait time.Duration, cacheKiB int) (*conn, error) {
+	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
+	if err != nil {
+		return nil, err
+	}
+	c.SetBusyTimeout(wait)
+	own := &conn{Conn: c}
+	for _, pragma := range []string{
+		"PRAGMA journal_mode = WAL",
+		"PRAGMA synchronous = FULL",
+		"PRAGMA foreign_keys = ON",
+		"PRAGMA temp_store = MEMORY",
+		"PRAGMA journal_size_limit = 67108864",
+		fmt.Sprintf("PRAGMA cache_size = -%d", cacheKiB),
+	} {
+		if err := own.script(pragma); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+	}
+	return own, nil
+}
+
+// script runs statements that are needed once, separated by semicolons; a
+// comment must not end it.
+func (c *conn) script(sql string) error {
+	for sql = strings.TrimSpace(sql); sql != ""; sql = strings.TrimSpace(sql) {
+		stmt, rest, err := c.PrepareTransient(sql)
+		if err != nil {
+			return err
+		}
+		sql = sql[len(sql)-rest:]
+		err = drain(stmt)
+		if err := errors.Join(err, stmt.Finalize()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func drain(stmt *sqlite.Stmt) error {
+	for {
+		if more, err := stmt.Step(); !more {
+			return err
+		}
+	}
+}
+
+// exec runs a statement that answers no rows.
+func (c *conn) exec(query string, args ...any) error { return c.each(query, nil, args...) }
+
+// one calls row for the first row; found is false if there is none.
+func (c *conn) one(query string, row func(*sqlite.Stmt) error, args ...any) (found bool, err error) {
+	stmt, err := c.bound(query, args)
+	if err != nil {
+		return false, err
+	}
+	found, err = stmt.Step()
+	if found {
+		err = errors.Join(row(stmt), stmt.Reset())
+	}
+	return found, err
+}
+
+// each calls row for each row until it fails.
+func (c *conn) each(query string, row func(*sqlite.Stmt) error, args ...any) error {
+	stmt, err := c.bound(query, args)
+	if err != nil {
+		return err
+	}
+	for {
+		more, err := stmt.Step()
+		if !more {
+			return err
+		}
+		if row == nil {
+			continue
+		}
+		if err := row(stmt); err != nil {
+			return errors.Join(err, stmt.Reset())
+		}
+	}
+}
+
+// number returns the integer a query answers; 0 if there is no row or a NULL.
+func (c *conn) number(query string, args ...any) (n int64, err error) {
+	_, err = c.one(query, func(s *sqlite.Stmt) error { n = s.ColumnInt64(0); return nil }, args...)
+	return n, err
+}
+
+func (c *conn) bound(query string, args []any) (*sqlite.Stmt, error) {
+	if c.prepared != nil {
+		c.prepared(query)
+	}
+	stmt, err := c.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	for i, arg := range args {
+		bind(stmt, i+1, arg)
+	}
+	return stmt, nil
+}
+
+func bind(stmt *sqlite.Stmt, i int, arg any) {
+	switch v := arg.(type) {
+	case nil:
+		stmt.BindNull(i)
+	case int:
+		stmt.BindInt64(i, int64(v))
+	case int64:
+		stmt.BindInt64(i, v)
+	case bool:
+		stmt.BindBool(i, v)
+	case string:
+		stmt.BindText(i, v)
+	case blog.ID:
+		stmt.BindBytes(i, v[:])
+	case time.Time:
+		stmt.BindInt64(i, millis(v))
+	default:
+		panic(fmt.Sprintf("sqlite: no binding for %T", arg))
+	}
+}
+
+func columnID(stmt *sqlite.Stmt, i int) (id blog.ID) {
+	stmt.ColumnBytes(i, id[:])
+	return id
+}
+
+func columnTime(stmt *sqlite.Stmt, i int) time.Time { return fromMillis(stmt.ColumnInt64(i)) }
+
+// millis is how times are kept: 0 stands for the zero time, so the first
+// millisecond of 1970 cannot be kept.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}

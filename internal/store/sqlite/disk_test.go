@@ -1,0 +1,93 @@
+package sqlite
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"inkstone/internal/blog"
+)
+
+// smallDisk mounts a file system of 8 MiB for the time of the test.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"); err != nil {
+		t.Skipf("mounting a small disk is not permitted here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// fillUp writes a file until the disk has no room left, and returns its name.
+func fillUp(t *testing.T, dir string) string {
+	t.Helper()
+	f, err := os.Create(filepath.Join(dir, "filler"))
+	must(t, err)
+	defer f.Close()
+	for block := make([]byte, 4096); err == nil; {
+		_, err = f.Write(block)
+	}
+	return f.Name()
+}
+
+func TestADiskWithoutRoomRefusesWritesOnlyAsLongAsItHasNone(t *testing.T) {
+	dir := smallDisk(t)
+	s := openAt(t, filepath.Join(dir, "test.db"), Options{})
+	author := addUser(t, s, "author").ID
+	kept := newPost(author, "留下的")
+	must(t, s.Posts().Create(t.Context(), kept))
+	filler := fillUp(t, dir)
+
+	acknowledged := refuseBySize(t, s, author)
+	if _, err := s.Posts().Get(t.Context(), kept.ID); err != nil {
+		t.Errorf("a read while the disk is full: %v", err)
+	}
+	if all := everything(t, s); len(all) != 1+acknowledged {
+		t.Errorf("%d posts are listed while the disk is full, want %d", len(all), 1+acknowledged)
+	}
+	must(t, s.Ping(t.Context()))
+
+	must(t, os.Remove(filler))
+	late := time.Now().Add(10 * time.Second)
+	for s.Posts().Create(t.Context(), newPost(author, "又有地方")) != nil {
+		if time.Now().After(late) {
+			t.Fatal("writes are still refused 10 s after there is room")
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if all := everything(t, s); len(all) != 2+acknowledged {
+		t.Errorf("%d posts, want %d", len(all), 2+acknowledged)
+	}
+	checkConsistent(t, s)
+}
+
+// refuseBySize creates posts until several in a row are refused, and returns how
+// many were not: the log may have had room for some.
+func refuseBySize(t *testing.T, s *Store, author blog.ID) (acknowledged int) {
+	t.Helper()
+	for refused := 0; refused < 3; {
+		p := newPost(author, "没有地方")
+		p.Content = strings.Repeat("大", 50000)
+		err := s.Posts().Create(t.Context(), p)
+		switch blog.CodeOf(err) {
+		case blog.CodeStorageFull, blog.CodeUnavailable:
+			refused++
+		case "":
+			acknowledged, refused = acknowledged+1, 0
+		default:
+			t.Fatalf("a write to a full disk: %v", err)
+		}
+		if acknowledged > 100 {
+			t.Fatal("a full disk takes writes without end")
+		}
+	}
+	return acknowledged
+}

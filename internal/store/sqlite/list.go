@@ -1,0 +1,211 @@
+package sqlite
+
+import (
+	"context"
+	"math"
+
+	"inkstone/internal/blog"
+	"zombiezen.com/go/sqlite"
+)
+
+// place is a row of a page before it is read.
+type place struct {
+	key  int64
+	tier int
+}
+
+// selection is a filter in the terms of the file.
+type selection struct {
+	status   int // 0: all
+	author   int64
+	category string
+	tags     []string
+	low      int64 // rank: low <= rank <= high, by From and To
+	high     int64
+	ranged   bool
+	search   blog.Query
+}
+
+// List implements blog.Posts.
+func (p posts) List(ctx context.Context, f blog.PostFilter) (list blog.Listed[*blog.Post], err error) {
+	limit := readLimit
+	if !f.Search.IsZero() {
+		limit = searchLimit
+	}
+	err = p.view(ctx, "posts.list", limit, func(c *conn) error {
+		list, err = listPosts(c, f)
+		return err
+	})
+	return list, err
+}
+
+func listPosts(c *conn, f blog.PostFilter) (list blog.Listed[*blog.Post], err error) {
+	sel, ok, err := resolve(c, f)
+	if err != nil || !ok {
+		return list, err
+	}
+	if list.Total, err = sel.count(c); err != nil || list.Total == 0 {
+		return list, err
+	}
+	if f.Page.After == nil && f.Page.Offset() >= list.Total {
+		return list, nil
+	}
+	places, err := sel.places(c, f.Order, f.Page, list.Total)
+	if err != nil {
+		return list, err
+	}
+	more := len(places) > f.Page.Limit
+	places = places[:min(len(places), f.Page.Limit)]
+	list.Items = make([]*blog.Post, 0, len(places))
+	for _, at := range places {
+		row, err := getPostByKey(c, at.key)
+		if err != nil {
+			return list, err
+		}
+		row.Tier = at.tier
+		list.Items = append(list.Items, &row.Post)
+	}
+	if more {
+		list.Next = cursorOf(f.Order, list.Items[len(list.Items)-1])
+	}
+	return list, nil
+}
+
+// resolve turns a filter into a selection; ok is false if nothing can match.
+func resolve(c *conn, f blog.PostFilter) (sel selection, ok bool, err error) {
+	sel = selection{
+		status: statusNumber(f.Status), category: f.Category, tags: unique(f.Tags), search: f.Search,
+		low: math.MinInt64, high: math.MaxInt64, ranged: !f.From.IsZero() || !f.To.IsZero(),
+	}
+	if f.Search.Nothing() || f.Status != "" && sel.status == 0 || len(f.Tags) > 0 && len(sel.tags) == 0 {
+		return sel, false, nil
+	}
+	if sel.ranged {
+		sel.low, sel.high = rankRange(f)
+	}
+	if f.Author.IsZero() {
+		return sel, true, nil
+	}
+	sel.author, err = c.number("SELECT key FROM users WHERE id = ?", f.Author)
+	return sel, sel.author != 0, err
+}
+
+// rankRange returns the ranks of the posts published from f.From to f.To, by
+// milliseconds: From counts from the next whole one. What was never published is outside.
+func rankRange(f blog.PostFilter) (low, high int64) {
+	low, high = 0, math.MaxInt64
+	if from := f.From; !from.IsZero() && from.UnixMilli() > 0 {
+		ms := from.UnixMilli()
+		if from.Nanosecond()%1e6 != 0 {
+			ms++
+		}
+		low = min(ms, latest.UnixMilli()) << rankBits
+	}
+	if !f.To.IsZero() {
+		high = (min(max(f.To.UnixMilli(), -1), latest.UnixMilli())+1)<<rankBits - 1
+	}
+	return low, high
+}
+
+// unique drops repeats, and the empty tag, which no post has.
+func unique(tags []string) []string {
+	var out []string
+	known := map[string]bool{}
+	for _, t := range tags {
+		if t != "" && !known[t] {
+			known[t] = true
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// count returns how many posts are selected: from the counters if it can.
+func (sel selection) count(c *conn) (int64, error) {
+	switch {
+	case !sel.search.IsZero():
+		return countHits(c, sel)
+	case !sel.ranged && len(sel.tags) == 0:
+		return countPosts(c, sel.status, sel.author, sel.category, "")
+	case !sel.ranged && len(sel.tags) == 1:
+		return countPosts(c, sel.status, sel.author, sel.category, sel.tags[0])
+	}
+	d, _, err := sel.driver(c)
+	if err != nil {
+		return 0, err
+	}
+	q := sel.union(sel.arms(d, "p.rank", sel.low, sel.high))
+	return c.number("SELECT count(*) FROM ("+q.sql+")", q.args...)
+}
+
+func (sel selection) places(c *conn, o blog.Order, page blog.Page, total int64) ([]place, error) {
+	switch {
+	case !sel.search.IsZero() && o.Field == "relevance":
+		return sel.byRelevance(c, page)
+	case !sel.search.IsZero():
+		return sel.hits(c, o, page)
+	case o.Field == "relevance":
+		return sel.walkRank(c, blog.Order{Field: "publishedAt", Desc: true}, page)
+	case o.Field == "publishedAt":
+		return sel.walkRank(c, o, page)
+	}
+	return sel.walkField(c, o, page, total)
+}
+
+// cursorOf returns the place of a post in a list.
+func cursorOf(o blog.Order, p *blog.Post) *blog.Cursor {
+	cur := &blog.Cursor{Sort: o.String(), ID: p.ID, Tier: p.Tier}
+	switch o.Field {
+	case "publishedAt", "relevance":
+		cur.Int = millis(p.PublishedAt)
+	case "createdAt":
+		cur.Int = millis(p.CreatedAt)
+	case "updatedAt":
+		cur.Int = millis(p.UpdatedAt)
+	case "viewCount":
+		cur.Int = p.ViewCount
+	case "likeCount":
+		cur.Int = p.LikeCount
+	case "commentCount":
+		cur.Int = p.CommentCount
+	case "title":
+		cur.Text = p.Title
+	}
+	return cur
+}
+
+// bounds narrows the ranks to what follows a cursor. Its post may be gone: then
+// what follows its place does.
+func (sel selection) bounds(c *conn, after *blog.Cursor, desc bool) (low, high int64, err error) {
+	low, high = sel.low, sel.high
+	if after == nil {
+		return low, high, nil
+	}
+	if desc {
+		at, found, err := rankAfter(c, after.Int, after.ID, true)
+		if found {
+			high = min(high, at-1)
+		}
+		return low, high, err
+	}
+	at, found, err := rankBefore(c, after.Int, after.ID, true)
+	if found {
+		low = max(low, at+1)
+	}
+	return low, high, err
+}
+
+func offset(page blog.Page) int64 {
+	if page.After != nil {
+		return 0
+	}
+	return page.Offset()
+}
+
+func collect(c *conn, query string, tier int, args []any) (places []place, err error) {
+	err = c.each(query, func(s *sqlite.Stmt) error {
+		places = append(places, place{s.ColumnInt64(0), tier})
+		return nil
+	}, args...)
+	return places, err
+}

@@ -1,0 +1,156 @@
+package sqlite
+
+import (
+	"encoding/hex"
+	"strconv"
+	"strings"
+
+	"inkstone/internal/blog"
+)
+
+// The full-text table holds the terms of title and content, and facets: a token
+// for each thing a list can be filtered by, so that a filtered search is one
+// intersection inside the index. Facets begin with #, which no term does.
+
+func statusFacet(status int) string { return "#p" + strconv.Itoa(status) }
+func authorFacet(key int64) string  { return "#a" + strconv.FormatInt(key, 10) }
+func categoryFacet(s string) string { return "#c" + hex.EncodeToString([]byte(s)) }
+func tagFacet(s string) string      { return "#t" + hex.EncodeToString([]byte(s)) }
+
+// quote makes an FTS5 string of a phrase: its terms one after the other.
+func quote(p blog.Phrase) string {
+	return `"` + strings.ReplaceAll(strings.Join(p, " "), `"`, `""`) + `"`
+}
+
+// match returns the FTS5 expression of all that is selected, but for the ranks.
+// It names no columns: no term is in the facets and no facet among the terms,
+// and a term in any column needs no look at its places in the text.
+func (sel selection) match() string {
+	var words []string
+	for _, p := range sel.search.Phrases {
+		words = append(words, quote(p))
+	}
+	return sel.narrowed(strings.Join(words, " AND "))
+}
+
+// narrowed adds the filters of the selection to an expression.
+func (sel selection) narrowed(words string) string {
+	if facets := sel.facets(); facets != "" {
+		return words + " AND " + facets
+	}
+	return words
+}
+
+// facets returns the filters of the selection, but for the ranks; "" for none.
+func (sel selection) facets() string {
+	var all []string
+	facet := func(names ...string) {
+		for i, n := range names {
+			names[i] = quote(blog.Phrase{n})
+		}
+		all = append(all, "("+strings.Join(names, " OR ")+")")
+	}
+	if sel.status != 0 {
+		facet(statusFacet(sel.status))
+	}
+	if sel.category != "" {
+		facet(categoryFacet(sel.category))
+	}
+	if sel.author != 0 {
+		facet(authorFacet(sel.author))
+	}
+	if len(sel.tags) > 0 {
+		var names []string
+		for _, tag := range sel.tags {
+			names = append(names, tagFacet(tag))
+		}
+		facet(names...)
+	}
+	return strings.Join(all, " AND ")
+}
+
+func countHits(c *conn, sel selection) (int64, error) {
+	return countMatches(c, sel.match(), sel.low, sel.high)
+}
+
+func countMatches(c *conn, match string, low, high int64) (int64, error) {
+	return c.number("SELECT count(*) FROM posts_fts WHERE posts_fts MATCH ? AND rowid BETWEEN ? AND ?", match, low, high)
+}
+
+// hits reads a page of a search sorted by a field.
+func (sel selection) hits(c *conn, o blog.Order, page blog.Page) ([]place, error) {
+	if o.Field == "publishedAt" {
+		low, high, err := sel.bounds(c, page.After, o.Desc)
+		if err != nil {
+			return nil, err
+		}
+		return matches(c, sel.match(), direction(o), low, high, page.Limit+1, offset(page), 0)
+	}
+	column := sortColumns[o.Field]
+	var q query
+	q.add("SELECT p.key, p."+column+", p.id FROM posts_fts f CROSS JOIN posts p ON p.rank = f.rowid WHERE f.posts_fts MATCH ? AND f.rowid BETWEEN ? AND ?",
+		sel.match(), sel.low, sel.high)
+	follow(&q, o, page.After, column)
+	q.add(" ORDER BY 2"+direction(o)+", 3"+direction(o)+" LIMIT ? OFFSET ?", page.Limit+1, offset(page))
+	return collect(c, q.sql, 0, q.args)
+}
+
+// matches reads hits in the order of their ranks, as the index has them.
+func matches(c *conn, match, direction string, low, high int64, limit int, offset int64, tier int) ([]place, error) {
+	return collect(c, `SELECT p.key FROM (SELECT rowid AS rank FROM posts_fts
+		WHERE posts_fts MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid`+direction+` LIMIT ? OFFSET ?) f
+		CROSS JOIN posts p ON p.rank = f.rank ORDER BY f.rank`+direction, tier, []any{match, low, high, limit, offset})
+}
+
+// byRelevance reads a page sorted by tier, the newest first in each.
+func (sel selection) byRelevance(c *conn, page blog.Page) (places []place, err error) {
+	want, skip := page.Limit+1, offset(page)
+	for tier, match := range sel.tiers() {
+		tier = 2 - tier
+		if match == "" || page.After != nil && tier > page.After.Tier {
+			continue
+		}
+		low, high := sel.low, sel.high
+		if page.After != nil && tier == page.After.Tier {
+			if low, high, err = sel.bounds(c, page.After, true); err != nil {
+				return nil, err
+			}
+		}
+		some, err := matches(c, match, " DESC", low, high, want-len(places), skip, tier)
+		if err != nil {
+			return nil, err
+		}
+		places = append(places, some...)
+		if len(places) == want {
+			break
+		}
+		if skip, err = skipLeft(c, match, low, high, skip, len(some)); err != nil {
+			return nil, err
+		}
+	}
+	return places, nil
+}
+
+// skipLeft returns how much of an offset is left behind a tier.
+func skipLeft(c *conn, match string, low, high, skip int64, found int) (int64, error) {
+	if skip == 0 || found > 0 {
+		return 0, nil
+	}
+	n, err := countMatches(c, match, low, high)
+	return max(0, skip-n), err
+}
+
+// tiers returns the expressions of the tiers 2, 1 and 0; "" for one that cannot be.
+func (sel selection) tiers() [3]string {
+	all := sel.match()
+	var title []string
+	for _, p := range sel.search.Phrases {
+		title = append(title, "title : "+quote(p))
+	}
+	every, any := strings.Join(title, " AND "), strings.Join(title, " OR ")
+	tiers := [3]string{sel.narrowed(every), "", "(" + all + ") NOT (" + any + ")"}
+	if len(title) > 1 {
+		tiers[1] = "(" + all + " AND (" + any + ")) NOT (" + every + ")"
+	}
+	return tiers
+}

@@ -1,0 +1,193 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"time"
+
+	"inkstone/internal/blog"
+)
+
+// Bounds of one reading operation; whoever passes it gets CodeUnavailable.
+const (
+	readLimit   = 5 * time.Second
+	searchLimit = 2 * time.Second
+)
+
+// Options are what Open may be told; the zero value is fine.
+type Options struct {
+	// NoMigrate refuses a database with an older schema (ErrOldSchema) instead
+	// of bringing it up to date.
+	NoMigrate bool
+	// Readers is the number of connections that read; 0: twice the processors, at least 4.
+	Readers int
+	// Observe is told of each finished operation, e.g. "posts.list". It may be
+	// called by several goroutines at once and must be quick.
+	Observe func(operation string, d time.Duration, err error)
+
+	prepared func(query string) // tests: told of each statement that runs
+}
+
+// Store implements blog.Store on a SQLite file.
+type Store struct {
+	writer     *writer
+	readers    *readers
+	generation *generation
+	observe    func(string, time.Duration, error)
+}
+
+// Stats says how busy the store is.
+type Stats struct {
+	ReadersOpen    int   // connections that read
+	ReadersBusy    int   // of them, at work
+	ReadersWaiting int64 // callers without a connection
+	Queue          int   // writes that wait
+	Commits        int64 // transactions since Open, each synced once
+	Writes         int64 // writes acknowledged by them
+}
+
+// Open opens the database at path, made if missing. ErrNewerSchema, ErrOldSchema,
+// ErrForeign; CodeUnavailable, CodeStorageFull.
+func Open(ctx context.Context, path string, opt Options) (*Store, error) {
+	if err := makeFile(path); err != nil {
+		return nil, faultOfSystem(err)
+	}
+	open := func() (*conn, error) {
+		c, err := openConn(path, busyWait, writerCacheKiB)
+		if err == nil {
+			c.prepared = opt.prepared
+		}
+		return c, err
+	}
+	first, err := open()
+	if err != nil {
+		return nil, fault(ctx, err)
+	}
+	if err := prepareSchema(ctx, first, opt.NoMigrate); err != nil {
+		return nil, fault(ctx, errors.Join(err, first.Close()))
+	}
+	openReader := func() (*conn, error) { return openReader(path, opt.prepared) }
+	gen, err := newGeneration(openReader)
+	if err != nil {
+		return nil, fault(ctx, errors.Join(err, first.Close()))
+	}
+	if opt.Readers <= 0 {
+		opt.Readers = max(4, 2*runtime.GOMAXPROCS(0))
+	}
+	return &Store{
+		writer:     newWriter(first, open),
+		readers:    newReaders(opt.Readers, openReader),
+		generation: gen,
+		observe:    opt.Observe,
+	}, nil
+}
+
+func prepareSchema(ctx context.Context, c *conn, noMigrate bool) error {
+	if noMigrate {
+		return checkSchema(c)
+	}
+	_, _, err := migrate(ctx, c)
+	return err
+}
+
+func openReader(path string, prepared func(string)) (*conn, error) {
+	c, err := openConn(path, busyWait, readerCacheKiB)
+	if err != nil {
+		return nil, err
+	}
+	c.prepared = prepared
+	if err := c.script("PRAGMA query_only = ON"); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// Users returns the accounts.
+func (s *Store) Users() blog.Users { return users{s} }
+
+// Posts returns the articles.
+func (s *Store) Posts() blog.Posts { return posts{s} }
+
+// Comments returns the comments.
+func (s *Store) Comments() blog.Comments { return comments{s} }
+
+// Uploads returns what is known of the images.
+func (s *Store) Uploads() blog.Uploads { return uploads{s} }
+
+// Sources returns the notes of imports.
+func (s *Store) Sources() blog.Sources { return sources{s} }
+
+// Generation implements blog.Store.
+func (s *Store) Generation(ctx context.Context) (uint64, error) {
+	n, err := s.generation.read()
+	return n, fault(ctx, err)
+}
+
+// Ping implements blog.Store. It reads, so it holds while the disk is full.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.read(ctx, "ping", readLimit, func(c *conn) error {
+		_, err := c.number("SELECT value FROM generation WHERE one = 1")
+		return err
+	})
+}
+
+// Stats returns how busy the store is at the moment.
+func (s *Store) Stats() Stats {
+	open, busy := s.readers.opened()
+	return Stats{open, busy, s.readers.waiting.Load(), len(s.writer.queue), s.writer.commits.Load(), s.writer.writes.Load()}
+}
+
+// Close implements blog.Store.
+func (s *Store) Close() error {
+	return errors.Join(s.readers.close(), s.generation.close(), s.writer.close())
+}
+
+// read runs do on a reading connection, for at most limit.
+func (s *Store) read(ctx context.Context, operation string, limit time.Duration, do func(*conn) error) (err error) {
+	defer s.watch(operation, time.Now(), &err)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c, err := s.readers.take(ctx)
+	if err != nil {
+		return fault(ctx, err)
+	}
+	bounded, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	c.SetInterrupt(bounded.Done())
+	broken := true // if do panics
+	defer func() {
+		c.SetInterrupt(nil)
+		s.readers.put(c, broken)
+	}()
+	err = do(c)
+	broken = err != nil && breaksConnection(err)
+	return fault(ctx, err)
+}
+
+// view is read where several queries must see the same state.
+func (s *Store) view(ctx context.Context, operation string, limit time.Duration, do func(*conn) error) error {
+	return s.read(ctx, operation, limit, func(c *conn) (err error) {
+		if err := c.exec("BEGIN"); err != nil {
+			return err
+		}
+		defer func() {
+			c.SetInterrupt(nil) // ending must not be interrupted
+			err = errors.Join(err, c.exec("ROLLBACK"))
+		}()
+		return do(c)
+	})
+}
+
+// write runs do in a transaction of the writer.
+func (s *Store) write(ctx context.Context, operation string, do func(*conn) error) (err error) {
+	defer s.watch(operation, time.Now(), &err)
+	return s.writer.write(ctx, do)
+}
+
+func (s *Store) watch(operation string, start time.Time, err *error) {
+	if s.observe != nil {
+		s.observe(operation, time.Since(start), *err)
+	}
+}

@@ -1,0 +1,56 @@
+package sqlite
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"inkstone/internal/blog"
+)
+
+// text is a change of the full-text table: a post's row that comes, or goes.
+type text struct {
+	rank   int64
+	gone   bool
+	title  string
+	body   string
+	facets string
+}
+
+// indexText has the row of a post written at the end of the transaction: FTS5
+// empties its memory into a new segment at each savepoint, and one segment for
+// each post would be merged with others again and again.
+func indexText(c *conn, p *postRow) {
+	facets := []string{statusFacet(statusNumber(p.Status)), authorFacet(p.author), categoryFacet(p.Category)}
+	for _, tag := range p.Tags {
+		facets = append(facets, tagFacet(tag))
+	}
+	c.texts = append(c.texts, text{rank: p.rank, title: p.Title, body: p.Content, facets: strings.Join(facets, " ")})
+}
+
+// unindexText has the row of a rank removed at the end of the transaction.
+func unindexText(c *conn, rank int64) {
+	c.texts = append(c.texts, text{rank: rank, gone: true})
+}
+
+// writeTexts makes the changes that wait: those of one row in their order, the
+// rows in that of their ranks, as a step back makes a new segment too.
+func (c *conn) writeTexts() error {
+	texts := c.texts
+	c.texts = nil
+	slices.SortStableFunc(texts, func(a, b text) int { return cmp.Compare(a.rank, b.rank) })
+	for _, t := range texts {
+		if err := c.writeText(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *conn) writeText(t text) error {
+	if t.gone {
+		return c.exec("DELETE FROM posts_fts WHERE rowid = ?", t.rank)
+	}
+	return c.exec("INSERT INTO posts_fts (rowid, title, body, facets) VALUES (?, ?, ?, ?)",
+		t.rank, blog.Terms(t.title), blog.Terms(t.body), t.facets)
+}

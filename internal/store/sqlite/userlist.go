@@ -1,0 +1,148 @@
+package sqlite
+
+import (
+	"context"
+	"strings"
+
+	"inkstone/internal/blog"
+)
+
+// userColumns are the columns of the sort fields; each has the index
+// users_<column> on (role, active, column, id).
+var userColumns = map[string]string{
+	"createdAt": "created", "updatedAt": "updated", "username": "username", "email": "email", "lastLogin": "last_login",
+}
+
+// List implements blog.Users.
+func (r users) List(ctx context.Context, f blog.UserFilter) (list blog.Listed[*blog.User], err error) {
+	err = r.view(ctx, "users.list", searchLimit, func(c *conn) error {
+		list, err = listUsers(c, f)
+		return err
+	})
+	return list, err
+}
+
+func listUsers(c *conn, f blog.UserFilter) (list blog.Listed[*blog.User], err error) {
+	phrase := blog.GramPhrase(f.Search)
+	if list.Total, err = countUsers(c, f, phrase); err != nil || list.Total == 0 {
+		return list, err
+	}
+	q := findUsers(f, phrase)
+	column := userColumns[f.Order.Field]
+	q.add(" ORDER BY 2"+direction(f.Order)+", 3"+direction(f.Order)+" LIMIT ? OFFSET ?", f.Page.Limit+1, offset(f.Page))
+	places, err := collect(c, q.sql, 0, q.args)
+	if err != nil {
+		return list, err
+	}
+	for _, at := range places[:min(len(places), f.Page.Limit)] {
+		u, err := getUser(c, "WHERE u.key = ?", at.key)
+		if err != nil {
+			return list, err
+		}
+		list.Items = append(list.Items, &u.User)
+	}
+	if len(places) > f.Page.Limit {
+		list.Next = userCursor(f.Order, column, list.Items[len(list.Items)-1])
+	}
+	return list, nil
+}
+
+// findUsers selects keys, what they are sorted by, and ids: one arm for each role
+// and state that the filter allows, merged by SQLite; or the hits of a search.
+func findUsers(f blog.UserFilter, phrase blog.Phrase) (q query) {
+	column := userColumns[f.Order.Field]
+	for i, group := range userGroups(f) {
+		if i > 0 {
+			q.add(" UNION ALL ")
+		}
+		if phrase != nil {
+			q.add("SELECT u.key, u."+column+", u.id FROM users_fts f CROSS JOIN users u ON u.key = f.rowid WHERE f.users_fts MATCH ? AND +u.role = ? AND +u.active = ?",
+				quote(phrase), string(group.Role), group.Active)
+		} else {
+			q.add("SELECT u.key, u."+column+", u.id FROM users u INDEXED BY users_"+column+" WHERE u.role = ? AND u.active = ?", string(group.Role), group.Active)
+		}
+		followUser(&q, f, column)
+	}
+	return q
+}
+
+func followUser(q *query, f blog.UserFilter, column string) {
+	after := f.Page.After
+	if after == nil {
+		return
+	}
+	op := ">"
+	if f.Order.Desc {
+		op = "<"
+	}
+	var value any = after.Int
+	if column == "username" || column == "email" {
+		value = after.Text
+	}
+	q.add(" AND (u."+column+", u.id) "+op+" (?, ?)", value, after.ID)
+}
+
+// userGroup is what users are counted by.
+type userGroup struct {
+	Role   blog.Role
+	Active bool
+}
+
+func userGroups(f blog.UserFilter) (groups []userGroup) {
+	for _, role := range []blog.Role{blog.RoleUser, blog.RoleAdmin} {
+		for _, active := range []bool{true, false} {
+			if (f.Role == "" || f.Role == role) && (f.Active == nil || *f.Active == active) {
+				groups = append(groups, userGroup{role, active})
+			}
+		}
+	}
+	return groups
+}
+
+func countUsers(c *conn, f blog.UserFilter, phrase blog.Phrase) (total int64, err error) {
+	if phrase != nil {
+		return countFound(c, f, phrase)
+	}
+	for _, group := range userGroups(f) {
+		n, err := c.number("SELECT n FROM user_counts WHERE role = ? AND active = ?", string(group.Role), group.Active)
+		if err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+func countFound(c *conn, f blog.UserFilter, phrase blog.Phrase) (int64, error) {
+	if f.Role == "" && f.Active == nil {
+		return c.number("SELECT count(*) FROM users_fts WHERE users_fts MATCH ?", quote(phrase))
+	}
+	var arms []string
+	var args []any
+	for _, group := range userGroups(f) {
+		arms = append(arms, "(+u.role = ? AND +u.active = ?)")
+		args = append(args, string(group.Role), group.Active)
+	}
+	if arms == nil {
+		return 0, nil
+	}
+	return c.number("SELECT count(*) FROM users_fts f CROSS JOIN users u ON u.key = f.rowid WHERE f.users_fts MATCH ? AND ("+strings.Join(arms, " OR ")+")",
+		append([]any{quote(phrase)}, args...)...)
+}
+
+func userCursor(o blog.Order, column string, u *blog.User) *blog.Cursor {
+	cur := &blog.Cursor{Sort: o.String(), ID: u.ID}
+	switch column {
+	case "created":
+		cur.Int = millis(u.CreatedAt)
+	case "updated":
+		cur.Int = millis(u.UpdatedAt)
+	case "last_login":
+		cur.Int = millis(u.LastLogin)
+	case "username":
+		cur.Text = u.Username
+	case "email":
+		cur.Text = u.Email
+	}
+	return cur
+}

@@ -1,0 +1,231 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"inkstone/internal/blog"
+)
+
+// Bounds of the writer.
+const (
+	busyWait       = 5 * time.Second // for another process's write lock
+	queueLength    = 256
+	queueWait      = 2 * time.Second // for a place in the queue
+	batchJobs      = 64
+	batchWork      = 20 * time.Millisecond
+	writerCacheKiB = 8 << 10
+)
+
+// writer owns the one connection that writes, in one goroutine. Jobs that wait
+// together share one transaction and so one sync of the disk: each runs in its
+// own savepoint, so one that fails takes back its own changes only, and all are
+// answered after the commit.
+type writer struct {
+	open  func() (*conn, error)
+	conn  *conn // nil after it broke, until it is opened again
+	queue chan *job
+	ended chan struct{}
+
+	commits atomic.Int64 // transactions that changed the file
+	writes  atomic.Int64 // jobs acknowledged by them
+}
+
+// job is a unit of work and its answer.
+type job struct {
+	do       func(*conn) error
+	taken    atomic.Bool // by the writer, or by a caller who gave up
+	err      error
+	panicked any
+	done     chan struct{}
+}
+
+func newWriter(c *conn, open func() (*conn, error)) *writer {
+	w := &writer{open: open, conn: c, queue: make(chan *job, queueLength), ended: make(chan struct{})}
+	go w.loop()
+	return w
+}
+
+// write runs do in a transaction and returns when it is on disk. A caller whose
+// context ends before its job is begun leaves without it; later it waits for the end.
+func (w *writer) write(ctx context.Context, do func(*conn) error) error {
+	j := &job{do: do, done: make(chan struct{})}
+	if err := w.enqueue(ctx, j); err != nil {
+		return err
+	}
+	select {
+	case <-j.done:
+	case <-ctx.Done():
+		if j.taken.CompareAndSwap(false, true) {
+			return ctx.Err()
+		}
+		<-j.done
+	}
+	if j.panicked != nil {
+		panic(j.panicked)
+	}
+	return fault(ctx, j.err)
+}
+
+func (w *writer) enqueue(ctx context.Context, j *job) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case w.queue <- j:
+		return nil
+	default:
+	}
+	full := time.NewTimer(queueWait)
+	defer full.Stop()
+	select {
+	case w.queue <- j:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-full.C:
+		return blog.Fail(blog.CodeBusy)
+	}
+}
+
+// close lets the queue run empty and closes the connection.
+func (w *writer) close() error {
+	close(w.queue)
+	<-w.ended
+	if w.conn == nil {
+		return nil
+	}
+	return w.conn.Close()
+}
+
+func (w *writer) loop() {
+	defer close(w.ended)
+	for j := range w.queue {
+		if !j.taken.CompareAndSwap(false, true) {
+			continue
+		}
+		jobs, err := w.batch(j)
+		for _, j := range jobs {
+			if err != nil {
+				j.err = err
+			}
+			close(j.done)
+		}
+	}
+}
+
+// batch runs first and what waits behind it in one transaction. An error is
+// that of the transaction, and so of each of its jobs.
+func (w *writer) batch(first *job) (jobs []*job, err error) {
+	jobs = []*job{first}
+	if err := w.begin(); err != nil {
+		return jobs, err
+	}
+	start := time.Now()
+	for j := first; j != nil; j = w.next(len(jobs), start) {
+		if j != first {
+			jobs = append(jobs, j)
+		}
+		if err := w.run(j); err != nil {
+			return jobs, w.abandon(err)
+		}
+	}
+	if err := w.commit(); err != nil {
+		return jobs, w.abandon(err)
+	}
+	w.count(jobs)
+	return jobs, nil
+}
+
+func (w *writer) commit() error {
+	if err := w.conn.writeTexts(); err != nil {
+		return err
+	}
+	return w.conn.exec("COMMIT")
+}
+
+func (w *writer) count(jobs []*job) {
+	w.commits.Add(1)
+	for _, j := range jobs {
+		if j.err == nil && j.panicked == nil {
+			w.writes.Add(1)
+		}
+	}
+}
+
+// next takes a waiting job into the running transaction, or nil.
+func (w *writer) next(jobs int, start time.Time) *job {
+	for jobs < batchJobs && time.Since(start) < batchWork {
+		select {
+		case j, ok := <-w.queue:
+			if !ok {
+				return nil
+			}
+			if j.taken.CompareAndSwap(false, true) {
+				return j
+			}
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+func (w *writer) begin() error {
+	if w.conn == nil {
+		c, err := w.open()
+		if err != nil {
+			return err
+		}
+		w.conn = c
+	}
+	err := w.conn.exec("BEGIN IMMEDIATE")
+	if err != nil && breaksConnection(err) {
+		w.drop()
+	}
+	return err
+}
+
+// run does one job in a savepoint. Its own error goes to the job; what is
+// returned is that the transaction is lost.
+func (w *writer) run(j *job) error {
+	if err := w.conn.exec("SAVEPOINT job"); err != nil {
+		return err
+	}
+	waiting := len(w.conn.texts)
+	j.attempt(w.conn)
+	if j.err == nil && j.panicked == nil {
+		return w.conn.exec("RELEASE job")
+	}
+	w.conn.texts = w.conn.texts[:waiting]
+	if w.conn.AutocommitEnabled() { // SQLite took back everything, as it does on some errors
+		if j.err == nil {
+			return errors.New("sqlite: transaction lost in a panic")
+		}
+		return j.err
+	}
+	return errors.Join(w.conn.exec("ROLLBACK TO job"), w.conn.exec("RELEASE job"))
+}
+
+func (j *job) attempt(c *conn) {
+	defer func() { j.panicked = recover() }()
+	j.err = j.do(c)
+}
+
+// abandon takes the transaction back and returns its error.
+func (w *writer) abandon(err error) error {
+	w.conn.texts = nil
+	if !w.conn.AutocommitEnabled() && w.conn.exec("ROLLBACK") != nil || breaksConnection(err) {
+		w.drop()
+	}
+	return err
+}
+
+// drop gives the connection up; closing it rolls back what was open. An error
+// of closing adds nothing to the one that led here.
+func (w *writer) drop() {
+	_ = w.conn.Close()
+	w.conn = nil
+}

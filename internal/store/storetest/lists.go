@@ -1,0 +1,334 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"inkstone/internal/blog"
+)
+
+var listPromises = []promise{
+	{"posts are sorted by each field, ties by id in the same direction", postOrders},
+	{"titles are sorted by code point", titlesByCodePoint},
+	{"a range of dates holds both its ends to the millisecond, and no post without a date", dateRange},
+	{"a post with several of the wanted tags is listed once", anyOfTags},
+	{"tags and categories are compared exactly", exactNames},
+	{"a page past the last has no items and the whole total", pastTheLastPage},
+	{"a cursor loses and doubles nothing while rows come and go", cursorWhileRowsArrive},
+	{"users are filtered by any part of name or address, without case", userSearch},
+	{"users are sorted by each field", userOrders},
+	{"comments are listed by time, ties by id in the same direction", commentOrders},
+}
+
+// everything is a page large enough for the lists that single promises make.
+var everything = blog.Page{Number: 1, Limit: blog.MaxLimit}
+
+// oldestFirst is the order where a promise is not about order.
+var oldestFirst = blog.Order{Field: "createdAt"}
+
+func (w *world) listPosts(f blog.PostFilter) blog.Listed[*blog.Post] {
+	w.Helper()
+	if f.Page.Limit == 0 {
+		f.Page = everything
+	}
+	if f.Order.Field == "" {
+		f.Order = oldestFirst
+	}
+	got, err := w.Posts().List(w.ctx, f)
+	w.ok(err)
+	return got
+}
+
+func (w *world) listUsers(f blog.UserFilter) blog.Listed[*blog.User] {
+	w.Helper()
+	if f.Page.Limit == 0 {
+		f.Page = everything
+	}
+	if f.Order.Field == "" {
+		f.Order = oldestFirst
+	}
+	got, err := w.Users().List(w.ctx, f)
+	w.ok(err)
+	return got
+}
+
+func (w *world) listComments(f blog.CommentFilter) blog.Listed[*blog.Comment] {
+	w.Helper()
+	if f.Page.Limit == 0 {
+		f.Page = everything
+	}
+	if f.Order.Field == "" {
+		f.Order = oldestFirst
+	}
+	got, err := w.Comments().List(w.ctx, f)
+	w.ok(err)
+	return got
+}
+
+func (w *world) listUploads(f blog.UploadFilter) blog.Listed[blog.Upload] {
+	w.Helper()
+	if f.Page.Limit == 0 {
+		f.Page = everything
+	}
+	got, err := w.Uploads().List(w.ctx, f)
+	w.ok(err)
+	return got
+}
+
+// titles lists the titles that a filter finds, oldest first.
+func (w *world) titles(f blog.PostFilter) []string {
+	w.Helper()
+	got := w.listPosts(f)
+	w.same("total", got.Total, int64(len(got.Items)))
+	return titlesOf(got.Items)
+}
+
+func titlesOf(posts []*blog.Post) []string {
+	out := make([]string, len(posts))
+	for i, p := range posts {
+		out[i] = p.Title
+	}
+	return out
+}
+
+func (w *world) userNames(f blog.UserFilter) []string {
+	w.Helper()
+	got := w.listUsers(f)
+	names := make([]string, len(got.Items))
+	for i, u := range got.Items {
+		names[i] = u.Username
+	}
+	w.same("total", got.Total, int64(len(names)))
+	return names
+}
+
+// lister reads one page of some list.
+type lister[T any] func(blog.Page) (blog.Listed[T], error)
+
+// walk reads a list to its end, by page or by cursor, and checks what holds
+// for every part: full until the last, one total, Next only where more follows.
+// The cursor travels as a client carries it.
+func walk[T any](t *testing.T, order blog.Order, limit int, byCursor bool, read lister[T]) (items []T, total int64) {
+	t.Helper()
+	page := blog.Page{Number: 1, Limit: limit}
+	for {
+		part, err := read(page)
+		if err != nil {
+			t.Fatalf("page %d: %v", page.Number, err)
+		}
+		items, total = append(items, part.Items...), part.Total
+		more := int64(len(items)) < total
+		if (part.Next != nil) != more || more && len(part.Items) != limit {
+			t.Fatalf("%d of %d read, the last part holds %d of %d, next %v", len(items), total, len(part.Items), limit, part.Next)
+		}
+		if !more {
+			return items, total
+		}
+		page.Number++
+		if byCursor {
+			page.Number, page.After = 1, carried(t, part.Next, order)
+		}
+	}
+}
+
+// carried returns a cursor as it comes back from a client.
+func carried(t *testing.T, c *blog.Cursor, order blog.Order) *blog.Cursor {
+	t.Helper()
+	back, err := blog.ParseCursor(c.Encode(), order)
+	if err != nil {
+		t.Fatalf("cursor %+v of a list by %s: %v", c, order, err)
+	}
+	return back
+}
+
+func postOrders(w *world) {
+	u := w.user("user")
+	var posts []*blog.Post
+	for i := range 6 {
+		p := w.post(u, fmt.Sprint("t", i/2), func(p *blog.Post) {
+			p.PublishedAt = w.now.Add(-time.Duration(i/2) * time.Hour)
+			p.UpdatedAt = w.now.Add(time.Duration(i%3) * time.Hour)
+			if i == 5 {
+				draft(p)
+			}
+		})
+		w.ok(w.Posts().AddViews(w.ctx, map[blog.ID]int64{p.ID: int64(i % 2)}))
+		if i%3 == 0 {
+			w.like(p, u, true)
+			w.comment(p, u, nil)
+		}
+		posts = append(posts, w.stored(p))
+	}
+	for _, field := range blog.PostSorts {
+		for _, desc := range []bool{false, true} {
+			order := blog.Order{Field: field, Desc: desc}
+			want := slices.SortedFunc(slices.Values(posts), func(a, b *blog.Post) int { return comparePosts(order, a, b) })
+			for _, byCursor := range []bool{false, true} {
+				got, _ := walk(w.T, order, 2, byCursor, func(p blog.Page) (blog.Listed[*blog.Post], error) {
+					return w.Posts().List(w.ctx, blog.PostFilter{Order: order, Page: p})
+				})
+				w.same("by "+order.String(), got, want)
+			}
+		}
+	}
+}
+
+func titlesByCodePoint(w *world) {
+	u := w.user("user")
+	want := []string{"", "%", "B", "Z", "_", "a", "ab", "é", "中", "文", "！", "😀"}
+	for i := range want {
+		w.post(u, want[(i*5)%len(want)])
+	}
+	got := w.listPosts(blog.PostFilter{Order: blog.Order{Field: "title"}})
+	w.same("titles", titlesOf(got.Items), want)
+}
+
+func dateRange(w *world) {
+	u := w.user("user")
+	base := w.now
+	at := func(ms int) time.Time { return base.Add(time.Duration(ms) * time.Millisecond) }
+	for i, title := range []string{"0", "1", "2", "3"} {
+		w.post(u, title, func(p *blog.Post) { p.PublishedAt = at(i) })
+	}
+	w.post(u, "draft", draft)
+	for _, c := range []struct {
+		from, to time.Time
+		want     []string
+	}{
+		{at(1), at(2), []string{"1", "2"}},
+		{at(1), time.Time{}, []string{"1", "2", "3"}},
+		{time.Time{}, at(1), []string{"0", "1"}},
+		{at(2), at(2), []string{"2"}},
+		{at(2), at(1), []string{}},
+		{at(9), at(10), []string{}},
+	} {
+		w.same(fmt.Sprint(c.from, c.to), w.titles(blog.PostFilter{From: c.from, To: c.to}), c.want)
+	}
+}
+
+func anyOfTags(w *world) {
+	u := w.user("user")
+	w.post(u, "both", tagged("a", "b"))
+	w.post(u, "one", tagged("b", "c"))
+	w.post(u, "none", tagged("c"))
+	w.same("a or b", w.titles(blog.PostFilter{Tags: []string{"a", "b"}}), []string{"both", "one"})
+	w.same("a or a", w.titles(blog.PostFilter{Tags: []string{"a", "a"}}), []string{"both"})
+	w.same("unknown", w.titles(blog.PostFilter{Tags: []string{"x"}}), []string{})
+}
+
+func exactNames(w *world) {
+	u := w.user("user")
+	w.post(u, "1", tagged("Go", "100%"), func(p *blog.Post) { p.Category = "Tech_1" })
+	for _, tag := range []string{"go", "GO", "G_", "Go ", "%", "100", "", "\x00", "'", "\xff"} {
+		w.same("tag "+tag, w.titles(blog.PostFilter{Tags: []string{tag}}), []string{})
+	}
+	for _, category := range []string{"tech_1", "TechX1", "%", "Tech_1 ", "\x00", "'", "\xff"} {
+		w.same("category "+category, w.titles(blog.PostFilter{Category: category}), []string{})
+	}
+	w.same("itself", w.titles(blog.PostFilter{Tags: []string{"100%"}, Category: "Tech_1"}), []string{"1"})
+}
+
+func pastTheLastPage(w *world) {
+	u := w.user("user")
+	for range 3 {
+		w.post(u, "post")
+	}
+	for _, number := range []int{3, 4, 1 << 40, int(^uint(0) >> 1)} {
+		for _, f := range []blog.PostFilter{{}, {Category: "技术"}, {Search: blog.ParseQuery("post")}} {
+			f.Page = blog.Page{Number: number, Limit: 2}
+			got := w.listPosts(f)
+			w.same("items", len(got.Items), 0)
+			w.same("total", got.Total, int64(3))
+			w.same("more", got.Next != nil, false)
+		}
+	}
+}
+
+func cursorWhileRowsArrive(w *world) {
+	u := w.user("user")
+	order := blog.Order{Field: "publishedAt", Desc: true}
+	var want []blog.ID
+	for i := range 20 {
+		want = append(want, w.post(u, fmt.Sprint(i)).ID)
+	}
+	slices.Reverse(want)
+	page := blog.Page{Number: 1, Limit: 3}
+	var got []blog.ID
+	for {
+		part := w.listPosts(blog.PostFilter{Order: order, Page: page})
+		got = append(got, ids(part.Items, func(p *blog.Post) blog.ID { return p.ID })...)
+		if part.Next == nil {
+			break
+		}
+		page.After = carried(w.T, part.Next, order)
+		w.post(u, "new at the top")
+		w.ok(w.Posts().Delete(w.ctx, part.Items[len(part.Items)-1].ID, anyPost)) // the cursor's own row
+	}
+	w.same("read", got, want)
+}
+
+func userSearch(w *world) {
+	for _, name := range []string{"Alice", "alicia", "Élodie", "王小明", "100%", "a_b", "two words"} {
+		u := w.newUser(name)
+		u.Email = fmt.Sprintf("%x@mail.example", u.ID)
+		w.ok(w.Users().Create(w.ctx, u))
+	}
+	all := w.userNames(blog.UserFilter{})
+	for search, want := range map[string][]string{
+		"ALIC": {"Alice", "alicia"}, "ice": {"Alice"}, "éLO": {"Élodie"}, "小": {"王小明"}, "小明": {"王小明"}, "明小": {},
+		"%": {"100%"}, "_": {"a_b"}, "o w": {"two words"}, " alice ": {"Alice"}, "Mail.Example": all, "@": all,
+		"": all, "   ": all, `"`: {}, "*": {}, "'": {}, "a\x00": {}, "a*": {}, "alice OR 王": {},
+	} {
+		w.same("search "+search, w.userNames(blog.UserFilter{Search: search}), want)
+	}
+}
+
+func userOrders(w *world) {
+	var users []*blog.User
+	for i, name := range []string{"b", "B2", "a", "中", "é", "A1"} {
+		u := w.newUser(name)
+		if i%2 == 0 {
+			u.LastLogin = w.now.Add(time.Duration(i/4) * time.Hour)
+		}
+		u.UpdatedAt = w.now.Add(time.Duration(i%3) * time.Hour)
+		w.ok(w.Users().Create(w.ctx, u))
+		users = append(users, u)
+	}
+	for _, field := range blog.UserSorts {
+		for _, desc := range []bool{false, true} {
+			order := blog.Order{Field: field, Desc: desc}
+			want := slices.SortedFunc(slices.Values(users), func(a, b *blog.User) int { return compareUsers(order, a, b) })
+			for _, byCursor := range []bool{false, true} {
+				got, _ := walk(w.T, order, 2, byCursor, func(p blog.Page) (blog.Listed[*blog.User], error) {
+					return w.Users().List(w.ctx, blog.UserFilter{Order: order, Page: p})
+				})
+				w.same("by "+order.String(), got, want)
+			}
+		}
+	}
+}
+
+func commentOrders(w *world) {
+	u := w.user("user")
+	p := w.post(u, "post")
+	var cs []*blog.Comment
+	at := w.tick()
+	for i := range 7 {
+		c := &blog.Comment{ID: blog.NewID(at), Post: p.ID, Author: blog.Author{ID: u.ID}, Content: "x", CreatedAt: at.Add(time.Duration(i/3) * time.Millisecond), UpdatedAt: at}
+		w.ok(w.Comments().Create(w.ctx, c, anyPost))
+		cs = append(cs, c)
+	}
+	w.comment(w.post(u, "other"), u, nil)
+	for _, desc := range []bool{false, true} {
+		order := blog.Order{Field: "createdAt", Desc: desc}
+		want := slices.SortedFunc(slices.Values(cs), func(a, b *blog.Comment) int { return compareComments(order, a, b) })
+		for _, byCursor := range []bool{false, true} {
+			got, _ := walk(w.T, order, 2, byCursor, func(page blog.Page) (blog.Listed[*blog.Comment], error) {
+				return w.Comments().List(w.ctx, blog.CommentFilter{Post: p.ID, Order: order, Page: page})
+			})
+			w.same("by "+order.String(), got, want)
+		}
+	}
+}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package storetest
+
+// operations is how many one run of random work does.
+const operations = 240

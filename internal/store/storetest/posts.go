@@ -1,0 +1,353 @@
+package storetest
+
+import (
+	"strings"
+	"time"
+
+	"inkstone/internal/blog"
+)
+
+var postPromises = []promise{
+	{"a post comes back with every field and its author", postComesBack},
+	{"an unknown post is not found", unknownPost},
+	{"a post needs an author who exists", postNeedsAuthor},
+	{"a post is published between 1970 and 2200", publicationDates},
+	{"what the store returns belongs to the caller", postBelongsToCaller},
+	{"an update changes what may change and counts the edit", postUpdate},
+	{"updates at once do not lose each other", postUpdatesAddUp},
+	{"a post is deleted with its comments, likes and terms", postDeletion},
+	{"a deletion that is not agreed with changes nothing", postDeletionRefused},
+	{"a long text comes back whole", longText},
+}
+
+func postComesBack(w *world) {
+	u := w.newUser("作者")
+	u.Avatar, u.Profile = "/uploads/image/a.png", blog.Profile{FirstName: "甫", LastName: "杜"}
+	w.ok(w.Users().Create(w.ctx, u))
+	p := w.newPost(u.ID, "标题 'quoted' 100%_\\")
+	p.Content, p.Excerpt, p.CoverImage = "第一行\r\n第二行\t🀄", "摘要", "https://example.com/c.png"
+	p.Tags = []string{"z", "Go", "go", "中文 标签", "%"}
+	p.Status, p.Revision = blog.Archived, 1
+	p.PublishedAt = p.CreatedAt.Add(-time.Millisecond)
+	w.ok(w.Posts().Create(w.ctx, p))
+
+	w.same("author filled in by Create", p.Author, u.Author())
+	got := w.stored(p)
+	w.same("stored", got, p)
+	if got.PublishedAt.Location() != time.UTC {
+		w.Errorf("publishedAt is not in UTC: %v", got.PublishedAt)
+	}
+	d := w.post(u, "draft", draft, tagged())
+	if at := w.stored(d).PublishedAt; !at.IsZero() {
+		w.Errorf("a zero publishedAt came back as %v", at)
+	}
+}
+
+func unknownPost(w *world) {
+	u := w.user("user")
+	id := blog.NewID(w.now)
+	_, err := w.Posts().Get(w.ctx, id)
+	w.fails(err, blog.CodePostNotFound)
+	_, err = w.Posts().Update(w.ctx, id, func(*blog.Post) error { return nil })
+	w.fails(err, blog.CodePostNotFound)
+	w.fails(w.Posts().Delete(w.ctx, id, anyPost), blog.CodePostNotFound)
+	_, err = w.Posts().SetLike(w.ctx, id, u.ID, true, anyPost)
+	w.fails(err, blog.CodePostNotFound)
+	liked, err := w.Posts().Liked(w.ctx, id, u.ID)
+	w.ok(err)
+	w.same("liked", liked, false)
+}
+
+func postNeedsAuthor(w *world) {
+	p := w.newPost(blog.NewID(w.now), "orphan")
+	w.fails(w.Posts().Create(w.ctx, p), blog.CodeUserNotFound)
+	w.same("posts", w.listPosts(blog.PostFilter{}).Total, int64(0))
+}
+
+func publicationDates(w *world) {
+	u := w.user("user")
+	kept := w.post(u, "kept")
+	for _, at := range []time.Time{time.Date(1969, 7, 20, 0, 0, 0, 0, time.UTC), time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		p := w.newPost(u.ID, "refused")
+		p.PublishedAt = at
+		w.fails(w.Posts().Create(w.ctx, p), blog.CodeInvalid)
+		_, err := w.Posts().Update(w.ctx, kept.ID, func(p *blog.Post) error { p.PublishedAt = at; return nil })
+		w.fails(err, blog.CodeInvalid)
+	}
+	w.same("titles", w.titles(blog.PostFilter{}), []string{"kept"})
+	w.same("post", w.stored(kept), kept)
+}
+
+func postBelongsToCaller(w *world) {
+	p := w.post(w.user("user"), "title", tagged("one", "two"))
+	want := *p
+	want.Tags = []string{"one", "two"}
+	p.Tags[0] = "changed after Create"
+	w.stored(p).Tags[1] = "changed after Get"
+	w.listPosts(blog.PostFilter{}).Items[0].Tags[0] = "changed after List"
+	w.same("stored", w.stored(p), &want)
+}
+
+func postUpdate(w *world) {
+	u, other := w.user("user"), w.user("other")
+	p := w.post(u, "before", draft)
+	w.like(p, other, true)
+	w.comment(p, other, nil)
+	w.ok(w.Posts().AddViews(w.ctx, map[blog.ID]int64{p.ID: 5}))
+
+	want := *p
+	want.Title, want.Content, want.Excerpt, want.Category = "after", "新的内容", "新", "生活"
+	want.Tags, want.CoverImage, want.Status = []string{"b", "a"}, "/uploads/image/x.png", blog.Published
+	want.PublishedAt, want.UpdatedAt = w.tick(), w.tick()
+	got, err := w.Posts().Update(w.ctx, p.ID, func(n *blog.Post) error {
+		*n = want
+		n.ID, n.Author, n.CreatedAt = blog.NewID(w.now), other.Author(), w.now
+		n.ViewCount, n.LikeCount, n.CommentCount, n.Revision = 99, 99, 99, 99
+		return nil
+	})
+	w.ok(err)
+	want.ViewCount, want.LikeCount, want.CommentCount, want.Revision = 5, 1, 1, 2
+	w.same("returned", got, &want)
+	w.same("stored", w.stored(p), &want)
+	w.same("found by its new words", w.titles(blog.PostFilter{Search: blog.ParseQuery("新的内容")}), []string{"after"})
+	w.same("found by its old words", w.titles(blog.PostFilter{Search: blog.ParseQuery("before")}), []string{})
+	w.same("found by its new tag", w.titles(blog.PostFilter{Tags: []string{"a"}}), []string{"after"})
+	w.same("found by its old tag", w.titles(blog.PostFilter{Tags: []string{"go"}}), []string{})
+}
+
+func postUpdatesAddUp(w *world) {
+	p := w.post(w.user("user"), "post", tagged())
+	const n = 20
+	w.allOK(together(n, func(int) error {
+		_, err := w.Posts().Update(w.ctx, p.ID, func(p *blog.Post) error { p.Title += "+"; return nil })
+		return err
+	}))
+	got := w.stored(p)
+	w.same("title", got.Title, "post"+strings.Repeat("+", n))
+	w.same("revision", got.Revision, int64(n+1))
+}
+
+func postDeletion(w *world) {
+	u := w.user("user")
+	p := w.post(u, "same words")
+	top := w.comment(p, u, nil)
+	reply := w.comment(p, u, top)
+	w.like(p, u, true)
+	kept := w.post(u, "same words kept")
+
+	w.ok(w.Posts().Delete(w.ctx, p.ID, func(ref blog.PostRef) error {
+		w.same("what is asked about", ref, p.Ref())
+		return nil
+	}))
+	_, err := w.Posts().Get(w.ctx, p.ID)
+	w.fails(err, blog.CodePostNotFound)
+	w.fails(w.Posts().Delete(w.ctx, p.ID, anyPost), blog.CodePostNotFound)
+	for _, c := range []*blog.Comment{top, reply} {
+		_, _, err = w.Comments().Get(w.ctx, c.ID)
+		w.fails(err, blog.CodeCommentNotFound)
+	}
+	w.same("comments", w.commentIDs(p), []blog.ID{})
+	liked, err := w.Posts().Liked(w.ctx, p.ID, u.ID)
+	w.ok(err)
+	w.same("liked", liked, false)
+	w.same("found", w.titles(blog.PostFilter{Search: blog.ParseQuery("same words")}), []string{kept.Title})
+
+	again := *p // an id that comes back finds nothing left of the old post
+	w.ok(w.Posts().Create(w.ctx, &again))
+	w.same("counters", counters(w.stored(&again)), [3]int64{0, 0, 0})
+	w.same("comments", w.commentIDs(p), []blog.ID{})
+	w.same("likes", w.like(&again, u, true), int64(1))
+}
+
+func postDeletionRefused(w *world) {
+	p := w.post(w.user("user"), "post")
+	w.refused(w.Posts().Delete(w.ctx, p.ID, func(blog.PostRef) error { return errRefused }))
+	w.same("post", w.stored(p), p)
+}
+
+func longText(w *world) {
+	p := w.post(w.user("user"), "long", func(p *blog.Post) { p.Content = strings.Repeat("长文字 long text。", 50_000) })
+	w.same("length", len(w.stored(p).Content), len(p.Content))
+	w.same("found", w.titles(blog.PostFilter{Search: blog.ParseQuery("长文字")}), []string{"long"})
+}
+
+func counters(p *blog.Post) [3]int64 { return [3]int64{p.ViewCount, p.LikeCount, p.CommentCount} }
+
+var counterPromises = []promise{
+	{"a user likes a post once", likeOnce},
+	{"a like that is not agreed with does not count", likeRefused},
+	{"a like needs a user who exists", likeNeedsUser},
+	{"likes at once are all counted", likesAtOnce},
+	{"one user's likes at once count once", sameLikeAtOnce},
+	{"comments and deletions at once leave the right count", commentsAtOnce},
+	{"views add up, and posts that are gone are passed over", viewsAddUp},
+	{"views, likes and comments are no edits", countersAreNoEdits},
+}
+
+func likeOnce(w *world) {
+	a, b := w.user("a"), w.user("b")
+	p := w.post(a, "post")
+	for _, step := range []struct {
+		by   *blog.User
+		like bool
+		want int64
+	}{{a, false, 0}, {a, true, 1}, {a, true, 1}, {b, true, 2}, {a, false, 1}, {a, false, 1}} {
+		w.same("count", w.like(p, step.by, step.like), step.want)
+		w.same("stored count", w.stored(p).LikeCount, step.want)
+		liked, err := w.Posts().Liked(w.ctx, p.ID, step.by.ID)
+		w.ok(err)
+		w.same("liked", liked, step.like)
+	}
+	liked, err := w.Posts().Liked(w.ctx, p.ID, blog.NewID(w.now))
+	w.ok(err)
+	w.same("liked by nobody", liked, false)
+}
+
+func likeRefused(w *world) {
+	u := w.user("user")
+	p := w.post(u, "post", draft)
+	_, err := w.Posts().SetLike(w.ctx, p.ID, u.ID, true, func(ref blog.PostRef) error {
+		w.same("what is asked about", ref, p.Ref())
+		return errRefused
+	})
+	w.refused(err)
+	w.same("count", w.stored(p).LikeCount, int64(0))
+}
+
+func likeNeedsUser(w *world) {
+	p := w.post(w.user("user"), "post")
+	_, err := w.Posts().SetLike(w.ctx, p.ID, blog.NewID(w.now), true, anyPost)
+	w.fails(err, blog.CodeUserNotFound)
+	w.same("count", w.stored(p).LikeCount, int64(0))
+}
+
+func likesAtOnce(w *world) {
+	const n = 20
+	us := make([]*blog.User, n)
+	for i := range us {
+		us[i] = w.user("user" + string(rune('a'+i)))
+	}
+	p := w.post(us[0], "post")
+	w.allOK(together(2*n, func(i int) error {
+		_, err := w.Posts().SetLike(w.ctx, p.ID, us[i/2].ID, true, anyPost)
+		return err
+	}))
+	w.same("count", w.stored(p).LikeCount, int64(n))
+}
+
+func sameLikeAtOnce(w *world) {
+	u := w.user("user")
+	p := w.post(u, "post")
+	w.allOK(together(20, func(int) error {
+		_, err := w.Posts().SetLike(w.ctx, p.ID, u.ID, true, anyPost)
+		return err
+	}))
+	w.same("count", w.stored(p).LikeCount, int64(1))
+}
+
+func commentsAtOnce(w *world) {
+	u := w.user("user")
+	p := w.post(u, "post")
+	const n = 20
+	old, fresh := make([]*blog.Comment, n), make([]*blog.Comment, n)
+	for i := range n {
+		old[i] = w.comment(p, u, nil)
+		now := w.tick()
+		fresh[i] = &blog.Comment{ID: blog.NewID(now), Post: p.ID, Author: blog.Author{ID: u.ID}, Content: "新", CreatedAt: now, UpdatedAt: now}
+	}
+	w.allOK(together(2*n, func(i int) error {
+		if i%2 == 0 {
+			return w.Comments().Create(w.ctx, fresh[i/2], anyPost)
+		}
+		if i%4 == 1 {
+			return w.Comments().Delete(w.ctx, old[i/2].ID, anyComment)
+		}
+		return nil
+	}))
+	w.same("count", w.stored(p).CommentCount, int64(n+n/2))
+	w.same("comments", len(w.commentIDs(p)), n+n/2)
+}
+
+func viewsAddUp(w *world) {
+	u := w.user("user")
+	p, q := w.post(u, "p"), w.post(u, "q")
+	w.ok(w.Posts().AddViews(w.ctx, nil))
+	w.allOK(together(10, func(int) error {
+		return w.Posts().AddViews(w.ctx, map[blog.ID]int64{p.ID: 2, blog.NewID(w.now): 5, q.ID: 1})
+	}))
+	w.same("views of p", w.stored(p).ViewCount, int64(20))
+	w.same("views of q", w.stored(q).ViewCount, int64(10))
+}
+
+func countersAreNoEdits(w *world) {
+	u := w.user("user")
+	p := w.post(u, "post")
+	w.like(p, u, true)
+	w.comment(p, u, nil)
+	w.ok(w.Posts().AddViews(w.ctx, map[blog.ID]int64{p.ID: 3}))
+	want := *p
+	want.ViewCount, want.LikeCount, want.CommentCount = 3, 1, 1
+	w.same("post", w.stored(p), &want)
+}
+
+var summaryPromises = []promise{
+	{"tags count published posts, most used first, then by code point", tagCounts},
+	{"the overview sums by status and by category", statsSum},
+	{"an empty store has no tags and an empty overview", emptySummaries},
+}
+
+func tagCounts(w *world) {
+	u := w.user("user")
+	w.post(u, "1", tagged("go", "b", "中"))
+	last := w.post(u, "2", tagged("go", "Go", "a"))
+	hidden := w.post(u, "3", tagged("go", "hidden"), draft)
+	want := []blog.TagCount{{Name: "go", Count: 2}, {Name: "Go", Count: 1}, {Name: "a", Count: 1}, {Name: "b", Count: 1}, {Name: "中", Count: 1}}
+	w.tagsAre(10, want)
+	w.tagsAre(2, want[:2])
+
+	w.setStatus(hidden, blog.Published)
+	w.setStatus(last, blog.Archived)
+	w.tagsAre(10, []blog.TagCount{{Name: "go", Count: 2}, {Name: "b", Count: 1}, {Name: "hidden", Count: 1}, {Name: "中", Count: 1}})
+}
+
+func (w *world) tagsAre(limit int, want []blog.TagCount) {
+	w.Helper()
+	got, err := w.Posts().Tags(w.ctx, limit)
+	w.ok(err)
+	w.same("tags", got, want)
+}
+
+func (w *world) setStatus(p *blog.Post, s blog.Status) {
+	w.Helper()
+	_, err := w.Posts().Update(w.ctx, p.ID, func(p *blog.Post) error { p.Status = s; return nil })
+	w.ok(err)
+}
+
+func statsSum(w *world) {
+	u := w.user("user")
+	in := func(category string) func(*blog.Post) { return func(p *blog.Post) { p.Category = category } }
+	a, b := w.post(u, "a"), w.post(u, "b", in("生活"))
+	w.post(u, "c", in("生活"))
+	d := w.post(u, "d", in("思考"), draft)
+	w.like(a, u, true)
+	w.like(d, u, true)
+	w.ok(w.Posts().AddViews(w.ctx, map[blog.ID]int64{a.ID: 2, b.ID: 3, d.ID: 4}))
+	got, err := w.Posts().Stats(w.ctx)
+	w.ok(err)
+	w.same("stats", got, blog.Stats{
+		Statuses: []blog.StatusStats{
+			{Status: blog.Draft, Count: 1, TotalViews: 4, TotalLikes: 1},
+			{Status: blog.Published, Count: 3, TotalViews: 5, TotalLikes: 1},
+		},
+		Categories: []blog.CategoryCount{{Category: "技术", Count: 1}, {Category: "生活", Count: 2}},
+	})
+}
+
+func emptySummaries(w *world) {
+	p := w.post(w.user("user"), "soon gone")
+	w.ok(w.Posts().Delete(w.ctx, p.ID, anyPost))
+	w.tagsAre(10, nil)
+	got, err := w.Posts().Stats(w.ctx)
+	w.ok(err)
+	w.same("stats", got, blog.Stats{})
+}
