@@ -1,0 +1,108 @@
+// Package cache keeps public answers in memory. It knows neither what they are
+// nor who may see them: private ones must not be given to it.
+package cache
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/sync/singleflight"
+)
+
+// loadTimeout bounds a load, which belongs to no single client.
+const loadTimeout = 5 * time.Second
+
+// Sized is what can be kept.
+type Sized interface {
+	Size() int // bytes
+}
+
+// Options say how much is kept, and under which number.
+type Options struct {
+	Bytes int64         // upper bound of keys and values; 0 loads every time
+	TTL   time.Duration // give or take 10%, so that entries do not end together
+	// Generation returns the number of the state of the data. It is read before
+	// a load and is part of the key, so a change makes what was kept unreachable.
+	Generation func(context.Context) (uint64, error)
+	Hit, Miss  func() // may be nil
+}
+
+// Cache keeps values by key and generation.
+type Cache[V Sized] struct {
+	opt     Options
+	entries *otter.Cache[string, V]
+	loads   singleflight.Group
+}
+
+// New makes a Cache.
+func New[V Sized](opt Options) (*Cache[V], error) {
+	entries, err := otter.New(&otter.Options[string, V]{
+		MaximumWeight: uint64(max(opt.Bytes, 1)),
+		Weigher:       func(key string, v V) uint32 { return uint32(len(key) + v.Size()) },
+		ExpiryCalculator: otter.ExpiryCreatingFunc(func(otter.Entry[string, V]) time.Duration {
+			return time.Duration(float64(opt.TTL) * (0.9 + 0.2*rand.Float64()))
+		}),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make cache: %w", err)
+	}
+	return &Cache[V]{opt: opt, entries: entries}, nil
+}
+
+// Get returns what is kept under key, or loads it: once for all who ask at the
+// same time, with a context that outlives the first of them, at most 5 s. Each
+// waits no longer than his own context. Errors are load's and are not kept.
+func (c *Cache[V]) Get(ctx context.Context, key string, load func(context.Context) (V, error)) (V, error) {
+	if c.opt.Bytes <= 0 {
+		return load(ctx)
+	}
+	var none V
+	generation, err := c.opt.Generation(ctx)
+	if err != nil {
+		return none, err
+	}
+	key = strconv.FormatUint(generation, 36) + " " + key
+	if v, ok := c.entries.GetIfPresent(key); ok {
+		count(c.opt.Hit)
+		return v, nil
+	}
+	count(c.opt.Miss)
+	loaded := c.loads.DoChan(key, func() (any, error) { return c.load(ctx, key, load) })
+	select {
+	case <-ctx.Done():
+		return none, ctx.Err()
+	case r := <-loaded:
+		if r.Err != nil {
+			return none, r.Err
+		}
+		return r.Val.(V), nil
+	}
+}
+
+func (c *Cache[V]) load(ctx context.Context, key string, load func(context.Context) (V, error)) (v V, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+	defer cancel()
+	// No server recovers in this goroutine: a panic would end the process.
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("load for cache: panic: %v", p)
+		}
+	}()
+	if v, err = load(ctx); err == nil {
+		c.entries.Set(key, v)
+	}
+	return v, err
+}
+
+// Close ends the cache's goroutines.
+func (c *Cache[V]) Close() { c.entries.StopAllGoroutines() }
+
+func count(f func()) {
+	if f != nil {
+		f()
+	}
+}

@@ -1,0 +1,115 @@
+// Package limit counts events in fixed windows, so that a caller can refuse
+// what is too often. What is counted, and what a refusal looks like, is its
+// users' business.
+package limit
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+)
+
+const (
+	shards = 64
+	// maxPerShard bounds the memory: with keys of up to 100 bytes the whole
+	// counter stays below 32 MiB, however many addresses a flood comes from.
+	maxPerShard = 1500
+	evictSample = 8
+)
+
+// Result says how a key stands after Take.
+type Result struct {
+	OK        bool // the event is within the limit
+	Limit     int
+	Remaining int
+	Reset     time.Time     // end of the window
+	In        time.Duration // until Reset, by the clock that opened the window
+}
+
+// Memory counts in this process. A window begins with a key's first event and
+// ends after the window's length; it is exact under concurrency. When more keys
+// are alive than it keeps, those whose windows end soonest are forgotten, which
+// lets their owners begin again.
+type Memory struct {
+	window time.Duration
+	now    func() time.Time
+	seed   maphash.Seed
+	shards [shards]shard
+}
+
+type shard struct {
+	mu      sync.Mutex
+	entries map[string]*entry
+}
+
+type entry struct {
+	count int
+	ends  time.Time
+}
+
+// NewMemory makes a counter with windows of one length. now is the clock; it
+// must carry a monotonic reading, as time.Now does.
+func NewMemory(window time.Duration, now func() time.Time) *Memory {
+	m := &Memory{window: window, now: now, seed: maphash.MakeSeed()}
+	for i := range m.shards {
+		m.shards[i].entries = map[string]*entry{}
+	}
+	return m
+}
+
+// Take counts one event of key if fewer than most were counted in its window.
+func (m *Memory) Take(key string, most int) Result {
+	now := m.now()
+	s := m.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.entries[key]
+	if e == nil || !now.Before(e.ends) {
+		s.makeRoom(now)
+		e = &entry{ends: now.Add(m.window)}
+		s.entries[key] = e
+	}
+	if e.count >= most {
+		return Result{Limit: most, Reset: e.ends, In: e.ends.Sub(now)}
+	}
+	e.count++
+	return Result{OK: true, Limit: most, Remaining: most - e.count, Reset: e.ends, In: e.ends.Sub(now)}
+}
+
+// Refund takes one event of key back, if its window still runs.
+func (m *Memory) Refund(key string) {
+	s := m.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.entries[key]; e != nil && e.count > 0 {
+		e.count--
+	}
+}
+
+func (m *Memory) shard(key string) *shard {
+	return &m.shards[maphash.String(m.seed, key)%shards]
+}
+
+// makeRoom keeps the shard within its bound: first without what has ended, then
+// without the one of a few that ends soonest.
+func (s *shard) makeRoom(now time.Time) {
+	if len(s.entries) < maxPerShard {
+		return
+	}
+	var soonest string
+	var ends time.Time
+	seen := 0
+	for key, e := range s.entries { // Go ranges over a map from a random place
+		if !now.Before(e.ends) {
+			delete(s.entries, key)
+			return
+		}
+		if soonest == "" || e.ends.Before(ends) {
+			soonest, ends = key, e.ends
+		}
+		if seen++; seen == evictSample {
+			break
+		}
+	}
+	delete(s.entries, soonest)
+}

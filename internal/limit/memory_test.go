@@ -1,0 +1,110 @@
+package limit
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+type clock struct{ now time.Time }
+
+func (c *clock) Now() time.Time { return c.now }
+
+func TestCountsUpToTheLimitAndStartsAgainAfterTheWindow(t *testing.T) {
+	c := &clock{time.Now()}
+	m := NewMemory(time.Minute, c.Now)
+	for i := range 3 {
+		if r := m.Take("a", 3); !r.OK || r.Remaining != 2-i || r.Limit != 3 || !r.Reset.Equal(c.now.Add(time.Minute)) {
+			t.Fatalf("event %d: %+v", i, r)
+		}
+	}
+	start := c.now
+	c.now = c.now.Add(time.Minute - 1)
+	if r := m.Take("a", 3); r.OK || r.Remaining != 0 || !r.Reset.Equal(start.Add(time.Minute)) {
+		t.Fatalf("one too many: %+v", r)
+	}
+	if r := m.Take("b", 3); !r.OK {
+		t.Fatalf("another key: %+v", r)
+	}
+	c.now = c.now.Add(1)
+	if r := m.Take("a", 3); !r.OK || r.Remaining != 2 {
+		t.Fatalf("next window: %+v", r)
+	}
+}
+
+func TestARefundedEventWasNeverCounted(t *testing.T) {
+	m := NewMemory(time.Minute, time.Now)
+	m.Take("a", 1)
+	m.Refund("a")
+	m.Refund("a") // there is nothing left to give back
+	if r := m.Take("a", 1); !r.OK {
+		t.Fatal("refused after a refund")
+	}
+	if r := m.Take("a", 1); r.OK {
+		t.Fatal("a double refund raised the limit")
+	}
+}
+
+func TestExactUnderConcurrency(t *testing.T) {
+	m := NewMemory(time.Hour, time.Now)
+	var passed atomic.Int64
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			for range 20 {
+				if m.Take("a", 100).OK {
+					passed.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if passed.Load() != 100 {
+		t.Fatalf("%d passed, want 100", passed.Load())
+	}
+}
+
+func TestAFloodOfKeysIsBounded(t *testing.T) {
+	c := &clock{time.Now()}
+	m := NewMemory(time.Minute, c.Now)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range 400_000 {
+		m.Take(fmt.Sprintf("login:%060d:2001:db8:%x::/64", i, i), 10)
+	}
+	n := 0
+	for i := range m.shards {
+		n += len(m.shards[i].entries)
+	}
+	if n > shards*maxPerShard {
+		t.Errorf("%d keys are kept, want at most %d", n, shards*maxPerShard)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 32<<20 {
+		t.Errorf("the flood left %d MiB", grown>>20)
+	}
+	runtime.KeepAlive(m)
+}
+
+func BenchmarkTake(b *testing.B) {
+	m := NewMemory(time.Minute, time.Now)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			m.Take("192.0.2.1", 1<<30)
+		}
+	})
+}
+
+func TestTheTimeLeftIsNeverMoreThanTheWindow(t *testing.T) {
+	m := NewMemory(time.Minute, time.Now)
+	for range 3 {
+		if got := m.Take("a", 2); got.In > time.Minute || got.In < 50*time.Second {
+			t.Errorf("%v left", got.In)
+		}
+	}
+}

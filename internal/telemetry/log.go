@@ -1,0 +1,179 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/DeRuina/timberjack"
+)
+
+// The files in LOG_DIR, as in the original: 5 MB each, five old ones.
+const (
+	combinedFile = "combined.log"
+	errorFile    = "error.log"
+	maxFileMB    = 5
+	maxOldFiles  = 5
+)
+
+// LogOptions says where log lines go.
+type LogOptions struct {
+	Console io.Writer // JSON lines, or readable text if Readable
+	Dir     string    // folder of the files; "" for none
+	Level   slog.Level
+	// Readable is for a person who develops.
+	Readable bool
+	Lost     func() // called for each line that could not be written; may be nil
+}
+
+// Logs is the program's logger and what it writes to.
+type Logs struct {
+	Logger *slog.Logger
+	Level  *slog.LevelVar
+
+	writers []*asyncWriter
+	files   []io.Closer
+}
+
+// OpenLogs makes the logger. A folder that cannot be made is an error; one that
+// fails later only loses lines.
+func OpenLogs(o LogOptions) (*Logs, error) {
+	l := &Logs{Level: &slog.LevelVar{}}
+	l.Level.Set(o.Level)
+	lost := o.Lost
+	if lost == nil {
+		lost = func() {}
+	}
+	console := l.async(o.Console, lost)
+	readable := func() slog.Handler {
+		return slog.NewTextHandler(console, &slog.HandlerOptions{Level: l.Level, ReplaceAttr: shortTime})
+	}
+	switch {
+	case o.Dir == "" && o.Readable:
+		l.Logger = slog.New(readable())
+		return l, nil
+	case o.Dir == "":
+		l.Logger = slog.New(jsonHandler(console, l.Level))
+		return l, nil
+	}
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("making the log folder: %w", err)
+	}
+	combined := l.file(filepath.Join(o.Dir, combinedFile), lost)
+	handlers := fanout{jsonHandler(l.file(filepath.Join(o.Dir, errorFile), lost), slog.LevelError)}
+	if o.Readable {
+		handlers = append(handlers, readable(), jsonHandler(combined, l.Level))
+	} else {
+		// One encoding of each line for both: it is the dearest part of a request's log.
+		handlers = append(handlers, jsonHandler(io.MultiWriter(console, combined), l.Level))
+	}
+	l.Logger = slog.New(handlers)
+	return l, nil
+}
+
+func (l *Logs) file(path string, lost func()) io.Writer {
+	f := &timberjack.Logger{Filename: path, MaxSize: maxFileMB, MaxBackups: maxOldFiles}
+	l.files = append(l.files, f)
+	return l.async(f, lost)
+}
+
+func (l *Logs) async(w io.Writer, lost func()) io.Writer {
+	a := newAsyncWriter(w, lost)
+	l.writers = append(l.writers, a)
+	return a
+}
+
+// Close writes what waits, for at most a second each, and closes the files.
+func (l *Logs) Close() error {
+	for _, w := range l.writers {
+		w.close(time.Second)
+	}
+	var errs []error
+	for _, f := range l.files {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func jsonHandler(w io.Writer, level slog.Leveler) slog.Handler {
+	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: jsonNames}).
+		WithAttrs([]slog.Attr{slog.String("service", "inkstone")})
+}
+
+// jsonNames gives the built-in attributes the original's names and forms.
+func jsonNames(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) > 0 {
+		return a
+	}
+	switch a.Key {
+	case slog.TimeKey:
+		return slog.String("timestamp", a.Value.Time().UTC().Format("2006-01-02T15:04:05.000Z"))
+	case slog.LevelKey:
+		if l, ok := a.Value.Any().(slog.Level); ok {
+			return slog.String(slog.LevelKey, levelName(l))
+		}
+	}
+	return a
+}
+
+func levelName(l slog.Level) string {
+	switch {
+	case l >= slog.LevelError:
+		return "error"
+	case l >= slog.LevelWarn:
+		return "warn"
+	case l >= slog.LevelInfo:
+		return "info"
+	}
+	return "debug"
+}
+
+func shortTime(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && a.Key == slog.TimeKey {
+		return slog.String(slog.TimeKey, a.Value.Time().Format("15:04:05.000"))
+	}
+	return a
+}
+
+// fanout hands each record to several handlers.
+type fanout []slog.Handler
+
+func (f fanout) Enabled(ctx context.Context, level slog.Level) bool {
+	for _, h := range f {
+		if h.Enabled(ctx, level) {
+			return true
+		}
+	}
+	return false
+}
+
+func (f fanout) Handle(ctx context.Context, r slog.Record) error {
+	var errs []error
+	for _, h := range f {
+		if h.Enabled(ctx, r.Level) {
+			errs = append(errs, h.Handle(ctx, r))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (f fanout) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return f.each(func(h slog.Handler) slog.Handler { return h.WithAttrs(attrs) })
+}
+
+func (f fanout) WithGroup(name string) slog.Handler {
+	return f.each(func(h slog.Handler) slog.Handler { return h.WithGroup(name) })
+}
+
+func (f fanout) each(change func(slog.Handler) slog.Handler) slog.Handler {
+	out := make(fanout, len(f))
+	for i, h := range f {
+		out[i] = change(h)
+	}
+	return out
+}
