@@ -1,0 +1,202 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/joho/godotenv"
+
+	"inkstone/internal/blog"
+)
+
+// Config is every setting, parsed and checked.
+type Config struct {
+	Production bool
+
+	Host string
+	Port int // 0: any free one
+
+	DataDir   string
+	Database  string // URL, see store.Open
+	UploadDir string
+	LogDir    string // "": no files
+	LogLevel  string // debug, info, warn or error
+
+	JWTSecret  string // "" only in development: take KeptSecret
+	JWTExpire  time.Duration
+	BcryptCost int
+	Admin      blog.NewUser // the first admin; the zero value: none is made
+
+	Origins        []string // scheme://host[:port], as a browser sends it
+	TrustedProxies []netip.Prefix
+	Categories     []string
+
+	RateWindow  time.Duration
+	RateMax     int // per anonymous IP and window; 0: no limit
+	RateUserMax int // per user and window; 0: no limit
+	LoginMax    int // failed logins per account and IP; 0: no limit
+	LoginIPMax  int // failed logins per IP; 0: no limit
+
+	CacheBytes      int64
+	UploadQuota     int64 // bytes per user; 0: no bound
+	MaxConnections  int
+	DrainWait       time.Duration
+	ShutdownTimeout time.Duration
+	MetricsAddr     string // "": /metrics is on the main listener
+}
+
+// Value is where a setting's value came from.
+type Value struct {
+	Setting
+	Value  string // as it was written; masked if secret
+	Source string // 默认, 环境变量, .env, or a file's path
+}
+
+// Mistakes is every wrong setting, a sentence each.
+type Mistakes []string
+
+// Error implements error: a line for each mistake.
+func (m Mistakes) Error() string { return strings.Join(m, "\n") }
+
+// Load reads the settings from the environment and from .env in dir. The error
+// is Mistakes; the values are returned even then, for showing.
+func Load(lookup func(string) (string, bool), dir string) (*Config, []Value, error) {
+	l := loader{lookup: lookup, config: &Config{}}
+	l.readDotenv(filepath.Join(dir, ".env"))
+	for _, s := range table() {
+		l.load(s)
+	}
+	l.checkAdmin()
+	if len(l.mistakes) > 0 {
+		return nil, l.values, l.mistakes
+	}
+	return l.config, l.values, nil
+}
+
+type loader struct {
+	lookup   func(string) (string, bool)
+	dotenv   map[string]string
+	config   *Config
+	values   []Value
+	mistakes Mistakes
+}
+
+func (l *loader) wrong(name, sentence string) {
+	l.mistakes = append(l.mistakes, name+"："+sentence)
+}
+
+func (l *loader) readDotenv(path string) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err == nil {
+		l.dotenv, err = godotenv.UnmarshalBytes([]byte(strings.TrimPrefix(string(b), "\ufeff")))
+	}
+	if err != nil {
+		// The parser's words quote the file, secrets and all.
+		l.mistakes = append(l.mistakes, ".env：无法读取或格式有误，每行应为 名称=值，请检查引号是否成对")
+	}
+}
+
+func (l *loader) load(s setting) {
+	value, source := l.find(s)
+	if source == fromDefault {
+		value = s.defaultIn(l.config)
+	}
+	shown := value
+	if s.Secret && value != "" {
+		shown = s.masked(value)
+	}
+	l.values = append(l.values, Value{s.Setting, shown, source})
+	if err := s.parse(l.config, value); err != nil {
+		l.wrong(s.Name, err.Error())
+	}
+}
+
+// Where a value can come from, besides a file.
+const (
+	fromDefault     = "默认"
+	fromEnvironment = "环境变量"
+	fromDotenv      = ".env"
+)
+
+// find looks for a value under all names of s. Two names with different values are a mistake.
+func (l *loader) find(s setting) (value, source string) {
+	source = fromDefault
+	for _, name := range append([]string{s.Name}, s.Aliases...) {
+		v, from := l.findName(s, name)
+		if from == fromDefault {
+			continue
+		}
+		if source != fromDefault && v != value {
+			l.wrong(s.Name, fmt.Sprintf("与 %s 同时设置且不一致，请只保留一个", name))
+			continue
+		}
+		value, source = v, from
+	}
+	return value, source
+}
+
+func (l *loader) findName(s setting, name string) (value, source string) {
+	value, source = l.read(name, s.emptyCounts)
+	if !s.Secret {
+		return value, source
+	}
+	path, fileSource := l.read(name+"_FILE", false)
+	switch {
+	case fileSource == fromDefault:
+		return value, source
+	case source != fromDefault:
+		l.wrong(name, fmt.Sprintf("与 %s_FILE 同时设置，请只保留一个", name))
+		return value, source
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		l.wrong(name+"_FILE", fmt.Sprintf("无法读取文件 %s，请检查路径与权限", path))
+		return "", fromDefault
+	}
+	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	if text == "" {
+		l.wrong(name+"_FILE", fmt.Sprintf("文件 %s 是空的", path))
+		return "", fromDefault
+	}
+	return text, path
+}
+
+func (l *loader) read(name string, emptyCounts bool) (value, source string) {
+	if v, ok := l.lookup(name); ok && (v != "" || emptyCounts) {
+		return v, fromEnvironment
+	}
+	if v, ok := l.dotenv[name]; ok && (v != "" || emptyCounts) {
+		return v, fromDotenv
+	}
+	return "", fromDefault
+}
+
+// checkAdmin holds the three ADMIN_ settings against the rules of registration.
+func (l *loader) checkAdmin() {
+	a := &l.config.Admin
+	if *a == (blog.NewUser{}) {
+		return
+	}
+	a.Normalize()
+	invalid, ok := errors.AsType[*blog.Error](a.Validate())
+	if !ok {
+		return
+	}
+	said := map[string]string{
+		"email":    "首个管理员的邮箱无效，请填写形如 admin@example.com 的地址",
+		"username": "首个管理员的用户名应为 3 到 20 个字符",
+		"password": "首个管理员的密码至少 6 个字符、最多 72 个字节",
+	}
+	for _, f := range invalid.Fields {
+		l.wrong("ADMIN_"+strings.ToUpper(f.Name), said[f.Name]+"（三项 ADMIN_ 设置须同时给出）")
+	}
+}

@@ -1,0 +1,278 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func environmentOf(m map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		v, ok := m[name]
+		return v, ok
+	}
+}
+
+func load(t *testing.T, dir string, env map[string]string) (*Config, []Value, error) {
+	t.Helper()
+	return Load(environmentOf(env), dir)
+}
+
+func valueOf(t *testing.T, values []Value, name string) Value {
+	t.Helper()
+	for _, v := range values {
+		if v.Name == name {
+			return v
+		}
+	}
+	t.Fatalf("no value of %s", name)
+	return Value{}
+}
+
+func write(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const strong = "k8Qz-3vT!x0Lw7pRn2Yb5Hd9Jf6Mg1Sc4Va"
+
+func TestNothingSetGivesTheDefaultsOfTheContract(t *testing.T) {
+	c, _, err := load(t, t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprintln(c.Production, c.Host, c.Port, c.DataDir, c.Database, c.UploadDir, c.JWTExpire, c.BcryptCost,
+		c.Origins, c.RateWindow, c.RateMax, c.RateUserMax, c.LoginMax, c.LoginIPMax, c.Categories, c.LogLevel, c.LogDir, c.DrainWait)
+	want := "false 127.0.0.1 3000 data sqlite:data/inkstone.db data/uploads 168h0m0s 12 " +
+		"[http://localhost:3000] 15m0s 100 1000 10 100 [技术 生活 思考 教程] info logs 0s\n"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestTheEnvironmentWinsOverDotenvAndDotenvOverTheDefault(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, ".env", "\ufeffPORT=4000\nBCRYPT_COST=5\n")
+	c, values, err := load(t, dir, map[string]string{"PORT": "5000"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Port != 5000 || c.BcryptCost != 5 {
+		t.Errorf("port %d, cost %d", c.Port, c.BcryptCost)
+	}
+	for name, source := range map[string]string{"PORT": fromEnvironment, "BCRYPT_COST": fromDotenv, "HOST": fromDefault} {
+		if v := valueOf(t, values, name); v.Source != source {
+			t.Errorf("%s comes from %q, want %q", name, v.Source, source)
+		}
+	}
+}
+
+func TestASecretCanStandInAFile(t *testing.T) {
+	dir := t.TempDir()
+	path := write(t, dir, "secret", strong+"\n")
+	c, values, err := load(t, dir, map[string]string{"JWT_SECRET_FILE": path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.JWTSecret != strong {
+		t.Errorf("secret %q", c.JWTSecret)
+	}
+	if v := valueOf(t, values, "JWT_SECRET"); v.Source != path {
+		t.Errorf("source %q", v.Source)
+	}
+	_, _, err = load(t, dir, map[string]string{"JWT_SECRET_FILE": path, "JWT_SECRET": strong})
+	if err == nil || !strings.Contains(err.Error(), "JWT_SECRET_FILE") {
+		t.Errorf("both given: %v", err)
+	}
+}
+
+func TestEverySecretHasAFileTwin(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	for _, s := range Settings() {
+		if !s.Secret {
+			continue
+		}
+		_, _, err := load(t, t.TempDir(), map[string]string{s.Name + "_FILE": missing})
+		if err == nil || !strings.Contains(err.Error(), s.Name+"_FILE") {
+			t.Errorf("%s_FILE that is missing: %v", s.Name, err)
+		}
+	}
+}
+
+func TestAllMistakesAreReportedAtOnce(t *testing.T) {
+	env := map[string]string{
+		"PORT": "70000", "NODE_ENV": "prod", "BCRYPT_COST": "99", "JWT_EXPIRE": "soon", "ALLOWED_ORIGINS": "*",
+		"TRUSTED_PROXIES": "home", "POST_CATEGORIES": " , ", "LOG_LEVEL": "loud", "TARGET": "post", "DATABASE_URL": "postgres://x:y@z/w",
+		"REDIS_URL": "redis://localhost", "UPLOADS": "s3://bucket/prefix", "CACHE_BYTES": "much", "METRICS_ADDR": "9100", "ADMIN_EMAIL": "nobody",
+	}
+	_, _, err := load(t, t.TempDir(), env)
+	mistakes, ok := errors.AsType[Mistakes](err)
+	if !ok {
+		t.Fatalf("error %v", err)
+	}
+	for name := range env {
+		if name == "UPLOADS" {
+			name = "UPLOAD_DIR"
+		}
+		if !strings.Contains(err.Error(), name+"：") {
+			t.Errorf("nothing is said of %s", name)
+		}
+	}
+	if want := len(env) + 2; len(mistakes) != want { // ADMIN_EMAIL alone breaks all three
+		t.Errorf("%d mistakes, want %d:\n%v", len(mistakes), want, err)
+	}
+}
+
+func TestProductionRefusesWeakSecrets(t *testing.T) {
+	for _, secret := range []string{
+		"", "short", "your-jwt-secret", "your-jwt-secret-your-jwt-secret-your-jwt-secret", strings.Repeat("changeme", 5),
+		strings.Repeat("a", 64), "01234567890123456789012345678901", "your-super-secret-jwt-key-0123456789012345", strings.Repeat("secret ", 8),
+	} {
+		if _, _, err := load(t, t.TempDir(), map[string]string{"APP_ENV": "production", "JWT_SECRET": secret}); err == nil {
+			t.Errorf("%q was accepted", secret)
+		}
+	}
+	c, _, err := load(t, t.TempDir(), map[string]string{"NODE_ENV": "production", "JWT_SECRET": strong})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.Production || c.Host != "0.0.0.0" {
+		t.Errorf("production %v on %s", c.Production, c.Host)
+	}
+}
+
+func TestTheSecretOfTheExampleFileIsRefused(t *testing.T) {
+	b, err := os.ReadFile("../../.env.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write(t, dir, ".env", string(b))
+	if _, _, err := load(t, dir, nil); err != nil {
+		t.Errorf("the example does not start in development: %v", err)
+	}
+	if _, _, err := load(t, dir, map[string]string{"NODE_ENV": "production"}); err == nil {
+		t.Error("the example starts in production")
+	}
+}
+
+func TestNoSecretIsShownOrTold(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, ".env", "REDIS_PASSWORD=hidden-c\nJWT_SECRET='hidden-d\n")
+	env := map[string]string{"NODE_ENV": "production", "JWT_SECRET": "hidden-a", "ADMIN_PASSWORD": "hidden-b",
+		"DATABASE_URL": "postgres://u:hidden-e@h/d", "MONGODB_URI": "mongodb://u:hidden-f@h", "REDIS_URL": "redis://:hidden-g@h"}
+	_, values, err := load(t, dir, env)
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	all := err.Error()
+	for _, v := range values {
+		all += v.Value + v.Source
+	}
+	if strings.Contains(all, "hidden") {
+		t.Errorf("a secret is shown:\n%s", all)
+	}
+}
+
+func TestDurationsAreReadAsTheOriginalDid(t *testing.T) {
+	for in, want := range map[string]time.Duration{
+		"15m": 15 * time.Minute, "12h": 12 * time.Hour, "7d": 168 * time.Hour, "2 days": 48 * time.Hour, "1w": 168 * time.Hour,
+		"3600": 3600 * time.Millisecond, "1.5h": 90 * time.Minute, "1Y": 8766 * time.Hour, "90 Seconds": 90 * time.Second, ".5s": 500 * time.Millisecond,
+	} {
+		if got, ok := parseSpan(in); !ok || got != want {
+			t.Errorf("%q: %v, %v", in, got, ok)
+		}
+	}
+	for _, in := range []string{"", "d", "-1h", "7 fortnights", "1h30m", "1e9y", "NaN", "inf", "0x10", "99999999999999y"} {
+		if got, ok := parseSpan(in); ok {
+			t.Errorf("%q was read as %v", in, got)
+		}
+	}
+}
+
+func TestSizesAreReadInUnitsOf1024(t *testing.T) {
+	for in, want := range map[string]int64{"32MB": 32 << 20, "1 gb": 1 << 30, "512": 512, "1.5KB": 1536} {
+		if got, ok := parseSize(in); !ok || got != want {
+			t.Errorf("%q: %v, %v", in, got, ok)
+		}
+	}
+}
+
+func TestOriginsAndProxiesAreLists(t *testing.T) {
+	c, _, err := load(t, t.TempDir(), map[string]string{
+		"ALLOWED_ORIGINS": " https://a.example , http://localhost:5173,", "TRUSTED_PROXIES": "10.1.2.3/8, ::1 ,192.0.2.7"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(c.Origins, c.TrustedProxies)
+	if want := "[https://a.example http://localhost:5173] [10.0.0.0/8 ::1/128 192.0.2.7/32]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	for _, o := range []string{"a.example", "https://a.example/", "https://a.example/path", "ftp://a.example", "https://*.example", "https://u@a.example", "null"} {
+		if _, _, err := load(t, t.TempDir(), map[string]string{"ALLOWED_ORIGINS": o}); err == nil {
+			t.Errorf("origin %q was accepted", o)
+		}
+	}
+}
+
+func TestTwoNamesOfOneSettingMustAgree(t *testing.T) {
+	if _, _, err := load(t, t.TempDir(), map[string]string{"UPLOADS": "a", "UPLOAD_DIR": "b"}); err == nil {
+		t.Error("two folders were accepted")
+	}
+	c, _, err := load(t, t.TempDir(), map[string]string{"UPLOADS": "a"})
+	if err != nil || c.UploadDir != "a" {
+		t.Errorf("folder %v, %v", c, err)
+	}
+}
+
+func TestAnEmptyLogDirMeansNoFilesAndOtherEmptyValuesNothing(t *testing.T) {
+	c, _, err := load(t, t.TempDir(), map[string]string{"LOG_DIR": "", "PORT": ""})
+	if err != nil || c.LogDir != "" || c.Port != 3000 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestProcessesThatStartAtOnceAgreeOnTheKeptSecret(t *testing.T) {
+	dir := t.TempDir()
+	var secrets sync.Map
+	var starters sync.WaitGroup
+	for range 16 {
+		starters.Go(func() {
+			s, err := KeptSecret(dir)
+			if err != nil {
+				t.Error(err)
+			}
+			secrets.Store(s, true)
+		})
+	}
+	starters.Wait()
+	n := 0
+	secrets.Range(func(_, _ any) bool { n++; return true })
+	if n != 1 {
+		t.Errorf("%d different secrets", n)
+	}
+	info, err := os.Stat(filepath.Join(dir, "jwt-secret"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".jwt-secret-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestADamagedKeptSecretIsToldNotReplaced(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "jwt-secret", "torn")
+	if s, err := KeptSecret(dir); err == nil {
+		t.Errorf("accepted %q", s)
+	}
+}

@@ -1,0 +1,177 @@
+package config
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Setting is what people are told of a setting.
+type Setting struct {
+	Name    string
+	Aliases []string // other names for the same
+	Default string   // <DATA_DIR> stands for that setting's value; "": none
+	Strict  string   // the default in production, if it is another
+	Secret  bool     // never printed; has a NAME_FILE twin
+	ZH, EN  string   // what it means
+}
+
+// setting adds how a value is read. parse gets the default where nothing was
+// given; its error is a sentence that says what to do, and never holds a secret.
+type setting struct {
+	Setting
+	emptyCounts bool // an empty value is a value
+	parse       func(c *Config, value string) error
+}
+
+func (s setting) defaultIn(c *Config) string {
+	if c.Production && s.Strict != "" {
+		return s.Strict
+	}
+	return strings.ReplaceAll(s.Default, "<DATA_DIR>", strings.TrimSuffix(c.DataDir, "/"))
+}
+
+// masked hides a secret: whole, or in an address only who signs in.
+func (s setting) masked(value string) string {
+	if u, err := url.Parse(value); err == nil && u.Scheme == "sqlite" && u.User == nil {
+		return value
+	}
+	return "******"
+}
+
+// table is every setting. A row may rely on those above it: NODE_ENV and DATA_DIR stand first.
+func table() []setting {
+	rows := make([]setting, 0, 64)
+	for _, group := range [][]setting{placeRows(), accountRows(), limitRows(), processRows(), laterRows()} {
+		rows = append(rows, group...)
+	}
+	return rows
+}
+
+// Settings returns the table without its functions.
+func Settings() []Setting {
+	var all []Setting
+	for _, s := range table() {
+		all = append(all, s.Setting)
+	}
+	return all
+}
+
+func placeRows() []setting {
+	return []setting{
+		{Setting: Setting{Name: "NODE_ENV", Default: "development",
+			ZH: "`development`、`test` 或 `production`；生产环境对密钥要求严格", EN: "`development`, `test` or `production`, which is strict about secrets"}, parse: environment},
+		{Setting: Setting{Name: "APP_ENV",
+			ZH: "同 NODE_ENV；任一为 `production` 即为生产环境", EN: "as NODE_ENV; `production` in either one counts"}, parse: environment},
+		{Setting: Setting{Name: "HOST", Default: "127.0.0.1", Strict: "0.0.0.0",
+			ZH: "监听地址", EN: "address to listen on"}, parse: host},
+		{Setting: Setting{Name: "PORT", Default: "3000",
+			ZH: "监听端口；`0` 为任选空闲端口并打印", EN: "port to listen on; `0` picks a free one and prints it"},
+			parse: number(func(c *Config) *int { return &c.Port }, 0, 65535)},
+		{Setting: Setting{Name: "DATA_DIR", Default: "data",
+			ZH: "数据目录，所有写入内容的默认位置", EN: "where everything is written, unless said otherwise below"},
+			parse: folder(func(c *Config) *string { return &c.DataDir })},
+		{Setting: Setting{Name: "DATABASE_URL", Default: "sqlite:<DATA_DIR>/inkstone.db", Secret: true,
+			ZH: "数据库；本版本支持 `sqlite:路径`", EN: "database; this version knows `sqlite:path`"}, parse: database},
+		{Setting: Setting{Name: "UPLOAD_DIR", Aliases: []string{"UPLOADS"}, Default: "<DATA_DIR>/uploads",
+			ZH: "上传图片的目录（亦可写作 UPLOADS）", EN: "folder of uploaded images (UPLOADS is the same)"},
+			parse: folder(func(c *Config) *string { return &c.UploadDir })},
+		{Setting: Setting{Name: "LOG_LEVEL", Default: "info",
+			ZH: "`debug`、`info`、`warn` 或 `error`", EN: "`debug`, `info`, `warn` or `error`"},
+			parse: oneOf(func(c *Config) *string { return &c.LogLevel }, "debug", "info", "warn", "error")},
+		{Setting: Setting{Name: "LOG_DIR", Default: "logs",
+			ZH: "日志文件目录；设为空则不写文件", EN: "folder of log files; set but empty: no files"},
+			emptyCounts: true, parse: func(c *Config, v string) error { c.LogDir = v; return nil }},
+	}
+}
+
+func accountRows() []setting {
+	return []setting{
+		{Setting: Setting{Name: "JWT_SECRET", Secret: true,
+			ZH: "令牌签名密钥，至少 32 字节；开发环境缺省时生成一次并保存在 `<DATA_DIR>/jwt-secret`",
+			EN: "signs the tokens, at least 32 bytes; in development one is made once and kept in `<DATA_DIR>/jwt-secret`"}, parse: jwtSecret},
+		{Setting: Setting{Name: "JWT_EXPIRE", Default: "7d",
+			ZH: "令牌有效期：`15m`、`12h`、`7d`；不带单位为毫秒", EN: "how long a token lasts: `15m`, `12h`, `7d`; a bare number is milliseconds"},
+			parse: span(func(c *Config) *duration { return &c.JWTExpire }, second, 10*year)},
+		{Setting: Setting{Name: "BCRYPT_COST", Default: "12",
+			ZH: "密码散列强度：生产环境 10..15，其他 4..15", EN: "cost of a password hash: 10..15 in production, else 4..15"}, parse: bcryptCost},
+		{Setting: Setting{Name: "ADMIN_EMAIL",
+			ZH: "首个管理员的邮箱；启动时尚无管理员则创建", EN: "the first admin's address; he is made at start when there is none"},
+			parse: func(c *Config, v string) error { c.Admin.Email = v; return nil }},
+		{Setting: Setting{Name: "ADMIN_USERNAME",
+			ZH: "首个管理员的用户名", EN: "the first admin's name"},
+			parse: func(c *Config, v string) error { c.Admin.Username = v; return nil }},
+		{Setting: Setting{Name: "ADMIN_PASSWORD", Secret: true,
+			ZH: "首个管理员的密码", EN: "the first admin's password"},
+			parse: func(c *Config, v string) error { c.Admin.Password = v; return nil }},
+		{Setting: Setting{Name: "ALLOWED_ORIGINS", Default: "http://localhost:3000",
+			ZH: "允许跨域的来源，逗号分隔；不接受 `*`", EN: "origins that may call across sites, comma separated; `*` is refused"}, parse: origins},
+		{Setting: Setting{Name: "TRUSTED_PROXIES",
+			ZH: "可信代理的 IP 或 CIDR，逗号分隔；只采信它们的 X-Forwarded-For", EN: "IPs or CIDRs whose X-Forwarded-For counts, comma separated"}, parse: proxies},
+		{Setting: Setting{Name: "POST_CATEGORIES", Default: "技术,生活,思考,教程",
+			ZH: "文章分类，逗号分隔，每个不超过 20 个字符", EN: "categories of posts, comma separated, at most 20 characters each"}, parse: categories},
+	}
+}
+
+func limitRows() []setting {
+	const most = 1_000_000_000
+	return []setting{
+		{Setting: Setting{Name: "RATE_LIMIT_WINDOW", Default: "15m",
+			ZH: "限流窗口", EN: "window of the limits"},
+			parse: span(func(c *Config) *duration { return &c.RateWindow }, second, day)},
+		{Setting: Setting{Name: "RATE_LIMIT_MAX", Default: "100",
+			ZH: "每个匿名 IP 在窗口内的请求数；`0` 关闭", EN: "requests of an anonymous IP in the window; `0` turns it off"},
+			parse: number(func(c *Config) *int { return &c.RateMax }, 0, most)},
+		{Setting: Setting{Name: "RATE_LIMIT_USER_MAX", Default: "1000",
+			ZH: "每个登录用户在窗口内的请求数；`0` 关闭", EN: "requests of a signed-in user in the window; `0` turns it off"},
+			parse: number(func(c *Config) *int { return &c.RateUserMax }, 0, most)},
+		{Setting: Setting{Name: "LOGIN_LIMIT_MAX", Default: "10",
+			ZH: "同一账号与 IP 在窗口内的登录失败次数；`0` 关闭", EN: "failed logins of one account from one IP; `0` turns it off"},
+			parse: number(func(c *Config) *int { return &c.LoginMax }, 0, most)},
+		{Setting: Setting{Name: "LOGIN_LIMIT_IP_MAX", Default: "100",
+			ZH: "同一 IP 在窗口内的登录失败次数；`0` 关闭", EN: "failed logins from one IP; `0` turns it off"},
+			parse: number(func(c *Config) *int { return &c.LoginIPMax }, 0, most)},
+		{Setting: Setting{Name: "UPLOAD_QUOTA", Default: "1GB",
+			ZH: "每个用户的图片总量；`0` 不限", EN: "sum of one user's images; `0`: no bound"},
+			parse: size(func(c *Config) *int64 { return &c.UploadQuota }, 0, 1<<50)},
+		{Setting: Setting{Name: "CACHE_BYTES", Default: "32MB",
+			ZH: "内存中应答缓存的大小；`0` 关闭", EN: "size of the answer cache in memory; `0` turns it off"},
+			parse: size(func(c *Config) *int64 { return &c.CacheBytes }, 0, 1<<40)},
+		{Setting: Setting{Name: "MAX_CONNECTIONS", Default: "4096",
+			ZH: "同时打开的连接数上限", EN: "connections open at once"},
+			parse: number(func(c *Config) *int { return &c.MaxConnections }, 1, 1_000_000)},
+	}
+}
+
+func processRows() []setting {
+	return []setting{
+		{Setting: Setting{Name: "TARGET", Default: "all",
+			ZH: "本进程运行的服务；本版本只有 `all`", EN: "services of this process; this version knows `all`"}, parse: target},
+		{Setting: Setting{Name: "DRAIN_WAIT", Default: "0s",
+			ZH: "退出前保持未就绪状态的时间", EN: "how long to be not ready before stopping"},
+			parse: span(func(c *Config) *duration { return &c.DrainWait }, 0, minute)},
+		{Setting: Setting{Name: "SHUTDOWN_TIMEOUT", Default: "25s",
+			ZH: "退出时等待进行中请求的上限", EN: "longest wait for requests in flight when stopping"},
+			parse: span(func(c *Config) *duration { return &c.ShutdownTimeout }, second, 10*minute)},
+		{Setting: Setting{Name: "METRICS_ADDR",
+			ZH: "`/metrics` 的独立监听地址，如 `127.0.0.1:9100`；缺省与主端口相同", EN: "a listener of its own for `/metrics`, e.g. `127.0.0.1:9100`; else it is on the main one"}, parse: metricsAddr},
+	}
+}
+
+// laterRows are names of the contract that this version cannot serve: a value is
+// refused, so that nobody believes it counts.
+func laterRows() []setting {
+	var rows []setting
+	add := func(secret bool, zh, en string, names ...string) {
+		for _, name := range names {
+			rows = append(rows, setting{Setting: Setting{Name: name, Secret: secret,
+				ZH: zh + "（本版本不支持，设置会被拒绝）", EN: en + " (not in this version: a value is refused)"}, parse: later})
+		}
+	}
+	add(true, "MongoDB 地址", "address of MongoDB", "MONGODB_URI")
+	add(true, "Redis 地址与密码", "address and password of Redis", "REDIS_URL", "REDIS_PASSWORD")
+	add(false, "Redis 主机与端口", "host and port of Redis", "REDIS_HOST", "REDIS_PORT")
+	add(false, "网关限流", "limit of a gateway", "GATEWAY_RATE_LIMIT_MAX")
+	add(false, "服务注册与发现", "registration and discovery", "CONSUL_HTTP_ADDR", "ADVERTISE_ADDR", "STATIC_SERVICES")
+	add(true, "Consul 令牌", "Consul's token", "CONSUL_HTTP_TOKEN")
+	return rows
+}
