@@ -1,0 +1,119 @@
+package web
+
+import (
+	"errors"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"inkstone/internal/blog"
+)
+
+type sample struct {
+	Name  *string    `json:"name"`
+	Role  *blog.Role `json:"role"`
+	On    *bool      `json:"on"`
+	Tags  *[]string  `json:"tags"`
+	Up    *string    `json:"up" null:"absent"`
+	Inner *struct {
+		Bio *string `json:"bio"`
+	} `json:"inner"`
+}
+
+func decodeText(contentType, body string) (sample, error) {
+	r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	var s sample
+	return s, Decode(r, 1<<20, &s)
+}
+
+func TestDecodeNamesWhatIsWrong(t *testing.T) {
+	const lone = `\ud800`
+	deep := `{"name":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `}`
+	for _, c := range []struct{ kind, body, want string }{
+		{"application/json", `{"name":"a","on":true,"tags":["x"],"inner":{"bio":"b"},"up":null}`, ""},
+		{"application/json; charset=UTF-8", `{}`, ""},
+		{"", ``, ""},
+		{"text/plain", ``, ""},
+		{"text/plain", `{}`, "UNSUPPORTED_MEDIA_TYPE"},
+		{"application/json; charset=gbk", `{}`, "UNSUPPORTED_MEDIA_TYPE"},
+		{"application/json", `{`, "INVALID_JSON"},
+		{"application/json", `{} x`, "INVALID_JSON"},
+		{"application/json", "{\"name\":\"\xff\"}", "INVALID_JSON"},
+		{"application/json", `{"name":"` + lone + `"}`, "INVALID_JSON"},
+		{"application/json", `{"name":"` + lone + `\u0041"}`, "INVALID_JSON"},
+		{"application/json", `{"name":"\ud83d\ude00"}`, ""},
+		{"application/json", `null`, "VALIDATION_FAILED"},
+		{"application/json", `[1]`, "VALIDATION_FAILED"},
+		{"application/json", `7`, "VALIDATION_FAILED"},
+		{"application/json", `{"name":null}`, "VALIDATION_FAILED name:any.type"},
+		{"application/json", `{"name":{"$gt":""}}`, "VALIDATION_FAILED name:any.type"},
+		{"application/json", `{"tags":["a",null]}`, "VALIDATION_FAILED tags:any.type"},
+		{"application/json", `{"Name":"x"}`, "VALIDATION_FAILED Name:any.unknown"},
+		{"application/json", `{"inner":{"x":1}}`, "VALIDATION_FAILED inner.x:any.unknown"},
+		{"application/json", `{"name":"a","n\u0061me":"b"}`, "VALIDATION_FAILED name:any.twice"},
+		{"application/json", `{"name":"a\u0000"}`, "VALIDATION_FAILED name:any.text"},
+		{"application/json", deep, "VALIDATION_FAILED name:any.type"},
+		{"application/x-www-form-urlencoded", `name=a&on=true`, ""},
+		{"application/x-www-form-urlencoded", `name=a&name=b`, "VALIDATION_FAILED name:any.twice"},
+		{"application/x-www-form-urlencoded", `tags=a`, "VALIDATION_FAILED tags:any.type"},
+	} {
+		_, err := decodeText(c.kind, c.body)
+		got := ""
+		if e, ok := errors.AsType[*blog.Error](err); ok {
+			got = (&blog.Error{Code: e.Code, Fields: e.Fields}).Error()
+		}
+		if got != c.want {
+			t.Errorf("%s %.60q: got %q, want %q", c.kind, c.body, got, c.want)
+		}
+	}
+}
+
+func TestDecodeKeepsWhatWasSent(t *testing.T) {
+	s, err := decodeText("application/json", `{"name":"中\n","role":"admin","on":false,"tags":[],"inner":{"bio":"b"}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *s.Name != "中\n" || *s.Role != "admin" || *s.On || len(*s.Tags) != 0 || *s.Inner.Bio != "b" || s.Up != nil {
+		t.Errorf("got %+v", s)
+	}
+}
+
+func TestDecodeOfHostileBodiesEndsSoon(t *testing.T) {
+	for name, body := range map[string]string{
+		"brackets": strings.Repeat("[", MaxBody),
+		"objects":  `{"a":[` + strings.Repeat(`{"a":1},`, MaxBody/8-4) + `1]}`,
+		"keys":     `{` + strings.Repeat(`"a":1,`, MaxBody/6-4) + `"b":1}`,
+		"escapes":  `{"name":"` + strings.Repeat(`\u0000`, MaxBody/6-4) + `"}`,
+		"texts":    `{"tags":[` + strings.Repeat(`"",`, MaxBody/3-8) + `""]}`,
+	} {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		start := time.Now()
+		if err := Decode(r, MaxBody, &sample{}); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+		if took := time.Since(start); took > 20*time.Second {
+			t.Errorf("%s: took %v", name, took)
+		} else {
+			t.Log(name, took)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"name":"a\u0000","inner":{"bio":1},"tags":["x"]}`))
+	f.Add([]byte(`{"a":{"b":{"c":[{"d":"\ud83d\ude00"}]}}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		s, err := decodeText("application/json", string(body))
+		if err == nil && s.Name != nil && !blog.CleanText(*s.Name) {
+			t.Errorf("%q let %q pass", body, *s.Name)
+		}
+		if err != nil && blog.CodeOf(err) == blog.CodeInternal {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,245 @@
+package web
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"path"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rs/cors"
+
+	"inkstone/internal/blog"
+	"inkstone/internal/limit"
+	"inkstone/internal/telemetry"
+)
+
+// EdgeOptions are what the chain facing clients needs. Log, Metrics and Verifier
+// are required.
+type EdgeOptions struct {
+	Verifier Verifier
+	Log      *slog.Logger
+	Metrics  *telemetry.Metrics
+	Origins  []string       // exact origins that may read answers
+	Trusted  []netip.Prefix // proxies whose X-Forwarded-For counts
+	Limiter  *limit.Memory  // nil is no limit
+	Max      int            // requests of an anonymous address in a window; 0 is no limit
+	UserMax  int            // requests of a signed-in user in a window; 0 is no limit
+	Shedder  *Shedder       // nil sheds nothing
+	Bounds   Bounds         // none are DefaultBounds
+}
+
+type edge struct {
+	EdgeOptions
+	next http.Handler
+}
+
+// Edge is the chain facing clients around next: request id, recovery, log and
+// metrics, security headers, CORS, deadlines, who asks, rate limit, shedding.
+func Edge(next http.Handler, o EdgeOptions) http.Handler {
+	if o.Bounds == (Bounds{}) {
+		o.Bounds = DefaultBounds
+	}
+	e := &edge{EdgeOptions: o, next: next}
+	shared := cors.New(cors.Options{
+		AllowedOrigins:   append([]string{}, o.Origins...),
+		AllowOriginFunc:  denyAll(o.Origins),
+		AllowCredentials: true,
+		AllowedMethods:   methods,
+		AllowedHeaders:   []string{"Accept", "Accept-Language", "Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Request-Id", "X-Requested-With"},
+		ExposedHeaders: []string{"ETag", "X-Request-Id", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
+			"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"},
+	})
+	inner := shared.Handler(http.HandlerFunc(e.admit))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.serve(w, r, inner) })
+}
+
+// denyAll is for an empty list, which rs/cors would take for "every origin".
+func denyAll(origins []string) func(string) bool {
+	if len(origins) > 0 {
+		return nil
+	}
+	return func(string) bool { return false }
+}
+
+// helmet are the headers that helmet 7 sets by default.
+var helmet = map[string][]string{
+	"Content-Security-Policy": {"default-src 'self';base-uri 'self';font-src 'self' https: data:;form-action 'self';frame-ancestors 'self';" +
+		"img-src 'self' data:;object-src 'none';script-src 'self';script-src-attr 'none';style-src 'self' https: 'unsafe-inline';upgrade-insecure-requests"},
+	"Cross-Origin-Opener-Policy":        {"same-origin"},
+	"Cross-Origin-Resource-Policy":      {"same-origin"},
+	"Origin-Agent-Cluster":              {"?1"},
+	"Referrer-Policy":                   {"no-referrer"},
+	"Strict-Transport-Security":         {"max-age=15552000; includeSubDomains"},
+	"X-Content-Type-Options":            {"nosniff"},
+	"X-Dns-Prefetch-Control":            {"off"},
+	"X-Download-Options":                {"noopen"},
+	"X-Frame-Options":                   {"SAMEORIGIN"},
+	"X-Permitted-Cross-Domain-Policies": {"none"},
+	"X-Xss-Protection":                  {"0"},
+}
+
+func (e *edge) serve(w http.ResponseWriter, r *http.Request, inner http.Handler) {
+	start := time.Now()
+	s := &state{id: requestID(r), ip: clientIP(r, e.Trusted)}
+	r = withState(r, s)
+	rec := &recorder{ResponseWriter: w, stall: e.Bounds.WriteStall}
+	h := w.Header()
+	for name, value := range helmet {
+		h[name] = value
+	}
+	h["X-Request-Id"] = []string{s.id}
+	pace(w, r, e.Bounds.BodyGrace)
+	defer e.finish(rec, r, s, start)
+	inner.ServeHTTP(rec, r)
+}
+
+// finish recovers from a panic and writes the log line and the metrics.
+func (e *edge) finish(w *recorder, r *http.Request, s *state, start time.Time) {
+	cause := recover()
+	if cause != nil && cause != http.ErrAbortHandler {
+		e.Metrics.Panic()
+		e.Log.Error("panic", "requestId", s.id, "error", fmt.Sprint(cause), "stack", string(debug.Stack()))
+		if w.status == 0 {
+			WriteError(w, r, blog.Fail(blog.CodeInternal))
+			cause = nil
+		}
+	}
+	e.record(w.status, r, s, time.Since(start))
+	if cause != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (e *edge) record(status int, r *http.Request, s *state, took time.Duration) {
+	if s.gone {
+		status = statusGone
+	} else if status == 0 {
+		status = http.StatusOK
+	}
+	route := s.route
+	if route == "" {
+		route = "unmatched"
+	}
+	e.Metrics.Request(knownMethod(r.Method), route, status, took)
+	var user, cause slog.Attr // empty ones are left out
+	if !s.actor.Anonymous() {
+		user = slog.String("userId", s.actor.ID.String())
+	}
+	if s.err != nil {
+		cause = slog.String("error", s.err.Error())
+	}
+	e.Log.LogAttrs(r.Context(), s.level(status, took, route), "request",
+		slog.String("requestId", s.id), slog.String("method", bounded(r.Method, 32)), slog.String("url", loggedURL(r)), slog.String("route", route),
+		slog.Int("status", status), slog.Float64("durationMs", float64(took.Microseconds())/1000), slog.String("ip", s.ip),
+		slog.String("userAgent", bounded(r.UserAgent(), 256)), user, cause)
+}
+
+// bounded keeps what a client sends from filling the log.
+func bounded(text string, most int) string { return text[:min(len(text), most)] }
+
+// level is how much a request matters in the log. What was shed is no failure of
+// its own, and there are many when it happens.
+func (s *state) level(status int, took time.Duration, route string) slog.Level {
+	switch {
+	case status >= 500 && !s.shed:
+		return slog.LevelError
+	case status >= 400 || took >= time.Second:
+		return slog.LevelWarn
+	case route == "/health" || route == "/livez" || route == "/readyz" || route == "/metrics":
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+// loggedURL is path and query as sent with the value of every "token" masked.
+func loggedURL(r *http.Request) string {
+	where, query, ok := strings.Cut(sentPath(r), "?")
+	if !ok {
+		return where
+	}
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		if name, _, _ := strings.Cut(pair, "="); strings.Contains(strings.ToLower(name), "token") || strings.Contains(name, "%") {
+			pairs[i] = name + "=***"
+		}
+	}
+	return where + "?" + strings.Join(pairs, "&")
+}
+
+// requestID takes over a sane id from outside or makes one.
+func requestID(r *http.Request) string {
+	if id := r.Header.Get("X-Request-Id"); id != "" && len(id) <= 64 && strings.Trim(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == "" {
+		return id
+	}
+	return rand.Text()
+}
+
+// admit lets a request of the API through to the routes once it is known who
+// asks, within his limit and if there is room for it. Other paths go straight on.
+func (e *edge) admit(w http.ResponseWriter, r *http.Request) {
+	if !isAPI(r.URL.Path) || r.Method == http.MethodOptions {
+		e.next.ServeHTTP(w, r)
+		return
+	}
+	s := stateOf(r)
+	s.actor, s.authErr = identify(r, e.Verifier)
+	if err := e.limit(w.Header(), s); err != nil {
+		e.Metrics.RateLimited()
+		WriteError(w, r, err)
+		return
+	}
+	if e.Shedder == nil {
+		e.next.ServeHTTP(w, r)
+		return
+	}
+	if !e.Shedder.Enter(s.actor.Anonymous()) {
+		e.Metrics.Shed()
+		s.shed = true
+		WriteError(w, r, blog.Fail(blog.CodeBusy))
+		return
+	}
+	start := time.Now()
+	defer func() {
+		now, took := time.Now(), time.Duration(0)
+		if r.Method == http.MethodGet {
+			took = now.Sub(start)
+		}
+		e.Shedder.Leave(took, now)
+	}()
+	e.next.ServeHTTP(w, r)
+}
+
+// isAPI reports whether a path is below /api, in whatever spelling.
+func isAPI(p string) bool {
+	if strings.HasPrefix(p, "/api/") {
+		return true
+	}
+	p = strings.ToLower(path.Clean("/" + strings.ReplaceAll(p, `\`, "/")))
+	return p == "/api" || strings.HasPrefix(p, "/api/")
+}
+
+func (e *edge) limit(h http.Header, s *state) error {
+	key, most := "ip "+s.ip, e.Max
+	if !s.actor.Anonymous() {
+		key, most = "user "+s.actor.ID.String(), e.UserMax
+	}
+	if e.Limiter == nil || most <= 0 {
+		return nil
+	}
+	got := e.Limiter.Take(key, most)
+	seconds := int((got.In + time.Second - 1) / time.Second)
+	values := []string{strconv.Itoa(most), strconv.Itoa(got.Remaining), strconv.Itoa(seconds), strconv.FormatInt(got.Reset.Unix(), 10)}
+	h["Ratelimit-Limit"], h["X-Ratelimit-Limit"] = values[0:1:1], values[0:1:1]
+	h["Ratelimit-Remaining"], h["X-Ratelimit-Remaining"] = values[1:2:2], values[1:2:2]
+	h["Ratelimit-Reset"], h["X-Ratelimit-Reset"] = values[2:3:3], values[3:4:4]
+	if got.OK {
+		return nil
+	}
+	return RetryAfter(blog.Fail(blog.CodeRateLimited), seconds)
+}

@@ -1,0 +1,130 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"inkstone/internal/blog"
+	"inkstone/internal/limit"
+	"inkstone/internal/telemetry"
+)
+
+type oneUser struct{}
+
+func (oneUser) Verify(_ context.Context, token string) (blog.Actor, error) {
+	if token != "good" {
+		return blog.Actor{}, blog.Fail(blog.CodeTokenInvalid)
+	}
+	return blog.Actor{ID: blog.ID{1}, Role: blog.RoleUser}, nil
+}
+
+func testEdge(most int) http.Handler {
+	m := testMux()
+	m.Handle("GET /api/panic", Anyone, func(http.ResponseWriter, *http.Request, blog.Actor) error { panic("boom") })
+	NewHealth(func(context.Context) error { return nil }).Mount(m)
+	return Edge(m, EdgeOptions{Verifier: oneUser{}, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics(),
+		Origins: []string{"http://a.example"}, Limiter: limit.NewMemory(time.Minute, time.Now), Max: most, UserMax: most, Shedder: NewShedder(100)})
+}
+
+func ask(h http.Handler, method, path string, header ...string) *http.Response {
+	r := httptest.NewRequest(method, path, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func TestEveryAnswerHasSecurityHeadersAndARequestID(t *testing.T) {
+	h := testEdge(0)
+	for path, want := range map[string]int{"/api/posts/1": 200, "/nope": 404, "/api/panic": 500, "/health": 200, "/uploads/a": 200} {
+		res := ask(h, "GET", path, "X-Request-Id", "abc-1")
+		if res.StatusCode != want || res.Header.Get("X-Request-Id") != "abc-1" || !strings.Contains(res.Header.Get("Vary"), "Origin") {
+			t.Errorf("%s: %d %v", path, res.StatusCode, res.Header)
+		}
+		for name := range helmet {
+			if res.Header.Get(name) == "" {
+				t.Errorf("%s: no %s", path, name)
+			}
+		}
+	}
+	if id := ask(h, "GET", "/health", "X-Request-Id", "a b").Header.Get("X-Request-Id"); id == "" || id == "a b" {
+		t.Errorf("request id %q", id)
+	}
+}
+
+func TestOnlyListedOriginsMayReadAnswers(t *testing.T) {
+	h := testEdge(0)
+	if got := ask(h, "GET", "/health", "Origin", "http://a.example").Header.Get("Access-Control-Allow-Origin"); got != "http://a.example" {
+		t.Errorf("listed: %q", got)
+	}
+	if got := ask(h, "GET", "/health", "Origin", "http://b.example").Header.Get("Access-Control-Allow-Origin"); got != "" {
+		t.Errorf("other: %q", got)
+	}
+	res := ask(h, "OPTIONS", "/any", "Origin", "http://a.example", "Access-Control-Request-Method", "PUT")
+	if res.StatusCode != 204 || res.Header.Get("Access-Control-Allow-Methods") != "PUT" {
+		t.Errorf("preflight: %d %v", res.StatusCode, res.Header)
+	}
+}
+
+func TestEverySpellingOfTheAPICounts(t *testing.T) {
+	h := testEdge(3)
+	for _, path := range []string{"/api/posts/1", "/API/x", "//api//x"} {
+		ask(h, "GET", path)
+	}
+	res := ask(h, "GET", "/%61pi/posts/1")
+	if res.StatusCode != 429 || res.Header.Get("Retry-After") != "60" || res.Header.Get("RateLimit-Remaining") != "0" {
+		t.Errorf("%d %v", res.StatusCode, res.Header)
+	}
+	if res := ask(h, "GET", "/health"); res.StatusCode != 200 {
+		t.Errorf("health: %d", res.StatusCode)
+	}
+	if res := ask(h, "GET", "/api/posts/1", "Authorization", "bearer good"); res.StatusCode != 200 {
+		t.Errorf("signed in: %d", res.StatusCode)
+	}
+}
+
+func TestABadTokenIsRefusedEvenWhereNoneIsNeeded(t *testing.T) {
+	h := testEdge(0)
+	for token, want := range map[string]int{"Bearer good": 200, "BEARER good": 200, "Bearer": 401, "Basic eA==": 401, "good": 401, "Bearer bad": 401} {
+		if res := ask(h, "GET", "/api/posts/1", "Authorization", token); res.StatusCode != want {
+			t.Errorf("%q: %d", token, res.StatusCode)
+		}
+	}
+}
+
+func TestClientIPIsTheSocketsUnlessAProxyIsTrusted(t *testing.T) {
+	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	for _, c := range []struct{ peer, forwarded, want string }{
+		{"1.2.3.4:5", "9.9.9.9", "1.2.3.4"}, {"10.0.0.1:5", "6.6.6.6, 9.9.9.9, 10.0.0.2", "9.9.9.9"},
+		{"10.0.0.1:5", "9.9.9.9:80", "9.9.9.9"}, {"10.0.0.1:5", "junk", "10.0.0.1"}, {"10.0.0.1:5", "", "10.0.0.1"},
+		{"[2001:db8::1]:5", "", "2001:db8::/64"}, {"10.0.0.1:5", "[2001:db8::9]", "2001:db8::/64"}, {"10.0.0.1:5", "::ffff:9.9.9.9", "9.9.9.9"},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = c.peer
+		r.Header.Set("X-Forwarded-For", c.forwarded)
+		if got := clientIP(r, trusted); got != c.want {
+			t.Errorf("%+v: got %s", c, got)
+		}
+	}
+}
+
+func BenchmarkEdge(b *testing.B) {
+	body := Message{strings.Repeat("x", 500)}
+	a, _ := Encode(body)
+	m := NewMux()
+	m.Handle("GET /api/posts", Anyone, func(w http.ResponseWriter, r *http.Request, _ blog.Actor) error { return Write(w, r, 200, a) })
+	h := Edge(m, EdgeOptions{Verifier: oneUser{}, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics()})
+	r := httptest.NewRequest("GET", "/api/posts", nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+}

@@ -1,0 +1,174 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"inkstone/internal/blog"
+)
+
+// statusGone is logged when the client left before the answer; it is never sent.
+const statusGone = 499
+
+// retryError is a failure that says when to try again.
+type retryError struct {
+	error
+	seconds int
+}
+
+func (e retryError) Unwrap() error { return e.error }
+
+// RetryAfter returns err with the Retry-After header it is to be answered with, in seconds.
+func RetryAfter(err error, seconds int) error { return retryError{err, max(seconds, 1)} }
+
+type errorBody struct {
+	Error     string            `json:"error"`
+	Code      blog.Code         `json:"code"`
+	Details   string            `json:"details,omitempty"`
+	Fields    map[string]string `json:"fields,omitempty"`
+	Path      string            `json:"path,omitempty"`
+	Message   string            `json:"message,omitempty"`
+	RequestID string            `json:"requestId"`
+}
+
+// WriteError answers with err in the client's language. It is the only writer of
+// error bodies; what err wraps goes to the log and never into the body.
+func WriteError(w http.ResponseWriter, r *http.Request, err error) {
+	s := stateOf(r)
+	e := failure(err)
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		s.gone = true
+		return
+	}
+	status := codes[e.Code].status
+	if status >= http.StatusInternalServerError {
+		s.err = err
+	}
+	h := w.Header()
+	header(h, e.Code, err)
+	body := encodeError(r, e, s.id)
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // a client that is gone needs no answer
+	}
+}
+
+// failure finds the coded failure in err: a deadline is an absent dependency, all else unknown is internal.
+func failure(err error) *blog.Error {
+	if e, ok := errors.AsType[*blog.Error](err); ok {
+		if _, known := codes[e.Code]; known {
+			return e
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &blog.Error{Code: blog.CodeUnavailable, Err: err}
+	}
+	return &blog.Error{Code: blog.CodeInternal, Err: err}
+}
+
+func header(h http.Header, code blog.Code, err error) {
+	for _, name := range []string{"Etag", "Content-Encoding", "Last-Modified", "Content-Disposition"} {
+		h.Del(name)
+	}
+	h["Content-Type"] = jsonType
+	h["Cache-Control"] = privateCache
+	addVary(h, "Accept-Language")
+	if again, ok := errors.AsType[retryError](err); ok {
+		h["Retry-After"] = []string{strconv.Itoa(again.seconds)}
+	} else if codes[code].status == http.StatusServiceUnavailable || code == blog.CodeStorageFull {
+		h["Retry-After"] = []string{"1"}
+	}
+	if codes[code].status == http.StatusUnauthorized && code != blog.CodeBadCredentials {
+		h["Www-Authenticate"] = []string{"Bearer"} // RFC 9110, section 11.6.1
+	}
+}
+
+func encodeError(r *http.Request, e *blog.Error, id string) []byte {
+	lang := language(r)
+	words := codes[e.Code]
+	body := errorBody{Error: pick(lang, words.zh, words.en), Code: e.Code, RequestID: id}
+	switch {
+	case e.Code == blog.CodeRouteNotFound:
+		body.Path = sentPath(r)
+	case words.status >= http.StatusInternalServerError && e.Code != blog.CodeBusy:
+		body.Message = retryLater[lang]
+	}
+	body.Details, body.Fields = fieldWords(e.Fields, lang)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(body) // strings cannot fail
+	return b.Bytes()[:b.Len()-1]
+}
+
+// maxFields bounds how many broken fields are told.
+const maxFields = 100
+
+// fieldWords returns the first field's message and, if there are several fields, all of them.
+func fieldWords(fields []blog.Field, lang int) (first string, all map[string]string) {
+	if len(fields) == 0 {
+		return "", nil
+	}
+	first = fieldMessage(fields[0], lang)
+	all = make(map[string]string, min(len(fields), maxFields))
+	for _, f := range fields[:min(len(fields), maxFields)] {
+		if _, ok := all[f.Name]; !ok {
+			all[f.Name] = fieldMessage(f, lang)
+		}
+	}
+	return first, all
+}
+
+func fieldMessage(f blog.Field, lang int) string {
+	words := rules[f.Rule][lang]
+	if named[f.Rule] {
+		return words + ": " + shorten(f.Name)
+	}
+	return words
+}
+
+// shorten keeps a name a client made up from filling the answer.
+func shorten(name string) string {
+	const most = 100
+	if runes := []rune(name[:min(len(name), 4*most)]); len(runes) > most || len(name) > 4*most {
+		return string(runes[:min(len(runes), most)]) + "…"
+	}
+	return name
+}
+
+func pick(lang int, zh, en string) string { return [2]string{zh, en}[lang] }
+
+// language returns 0 for Chinese, the default, and 1 for English: what the client
+// prefers by Accept-Language (RFC 9110, section 12.5.4). Of equals, the first named wins.
+func language(r *http.Request) int {
+	best, lang := 0.0, 0
+	for tag, q := range weighted(r.Header["Accept-Language"]) {
+		if q <= best {
+			continue
+		}
+		switch primary(tag) {
+		case "en":
+			best, lang = q, 1
+		case "zh", "*":
+			best, lang = q, 0
+		}
+	}
+	return lang
+}
+
+// methods lists the methods the Mux probes for Allow, in the order they are told.
+var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+
+// knownMethod returns m, or "OTHER": the label of a metric must not be the client's to choose.
+func knownMethod(m string) string {
+	if m == http.MethodOptions || slices.Contains(methods, m) {
+		return m
+	}
+	return "OTHER"
+}

@@ -1,0 +1,77 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"inkstone/internal/blog"
+)
+
+// readyWithin bounds the check behind /readyz.
+const readyWithin = 2 * time.Second
+
+// Health answers /health, /livez and /readyz.
+type Health struct {
+	check    func(context.Context) error
+	started  time.Time
+	draining atomic.Bool
+}
+
+// NewHealth makes a Health; check tells whether the dependencies answer.
+func NewHealth(check func(context.Context) error) *Health {
+	return &Health{check: check, started: time.Now()}
+}
+
+// Drain makes /readyz answer 503 from now on.
+func (h *Health) Drain() { h.draining.Store(true) }
+
+// Mount mounts the three routes.
+func (h *Health) Mount(m *Mux) {
+	m.Handle("GET /health", Anyone, h.health)
+	m.Handle("GET /livez", Anyone, h.live)
+	m.Handle("GET /readyz", Anyone, h.ready)
+}
+
+type status struct {
+	Status    string  `json:"status"`
+	Timestamp string  `json:"timestamp,omitempty"`
+	Uptime    float64 `json:"uptime,omitempty"` // seconds
+}
+
+func (h *Health) health(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+	now := time.Now()
+	return probe(w, r, status{"OK", now.UTC().Format("2006-01-02T15:04:05.000Z"), now.Sub(h.started).Seconds()})
+}
+
+func (h *Health) live(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+	return probe(w, r, status{Status: "OK"})
+}
+
+func (h *Health) ready(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+	if h.draining.Load() {
+		return blog.Fail(blog.CodeUnavailable)
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), readyWithin)
+	defer cancel()
+	if err := h.check(ctx); err != nil {
+		return blog.Wrap(blog.CodeUnavailable, err)
+	}
+	return probe(w, r, status{Status: "OK"})
+}
+
+// probe answers like JSON, but is never kept by anybody.
+func probe(w http.ResponseWriter, r *http.Request, s status) error {
+	a, err := Encode(s)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h["Content-Type"], h["Content-Length"], h["Cache-Control"] = jsonType, a.plain.length, []string{"no-store"}
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(a.body)
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"inkstone/internal/blog"
+	"inkstone/internal/telemetry"
+)
+
+// logged serves one request and returns its line in the log.
+func logged(t *testing.T, h Handler, path string, change func(ctx context.Context) context.Context, header ...string) map[string]any {
+	t.Helper()
+	var out bytes.Buffer
+	m := NewMux()
+	m.Handle("GET /api/posts/{id}", Anyone, h)
+	r := httptest.NewRequest("GET", path, nil)
+	r = r.WithContext(change(r.Context()))
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	edge := Edge(m, EdgeOptions{Verifier: oneUser{}, Log: slog.New(slog.NewJSONHandler(&out, nil)), Metrics: telemetry.NewMetrics()})
+	edge.ServeHTTP(httptest.NewRecorder(), r)
+	if n := strings.Count(out.String(), "\n"); n != 1 {
+		t.Fatalf("%d lines: %s", n, out.String())
+	}
+	var line map[string]any
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+		t.Fatal(err)
+	}
+	return line
+}
+
+func same(ctx context.Context) context.Context { return ctx }
+
+func TestARequestIsLoggedWithWhoAskedWhat(t *testing.T) {
+	ok := func(w http.ResponseWriter, r *http.Request, _ blog.Actor) error { return JSON(w, r, 200, Message{"x"}) }
+	got := logged(t, ok, "/api/posts/1?a=1&reset_token=secret", same,
+		"Authorization", "Bearer good", "User-Agent", "a\r\n{\"level\":\"forged\"}\x00", "X-Request-Id", "abc")
+	for name, want := range map[string]any{
+		"msg": "request", "requestId": "abc", "method": "GET", "url": "/api/posts/1?a=1&reset_token=***", "route": "/api/posts/{id}", "status": 200.0,
+		"ip": "192.0.2.1", "userAgent": "a\r\n{\"level\":\"forged\"}\x00", "userId": blog.ID{1}.String(), "level": "INFO",
+	} {
+		if got[name] != want {
+			t.Errorf("%s: %v, want %v", name, got[name], want)
+		}
+	}
+	if ms, ok := got["durationMs"].(float64); !ok || ms < 0 {
+		t.Errorf("durationMs: %v", got["durationMs"])
+	}
+	if _, ok := logged(t, func(w http.ResponseWriter, r *http.Request, _ blog.Actor) error { return nil }, "/api/posts/1", same)["userId"]; ok {
+		t.Error("an anonymous request has a user")
+	}
+}
+
+func TestAClientThatLeftIsLoggedAs499(t *testing.T) {
+	wait := func(_ http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+		<-r.Context().Done()
+		return r.Context().Err()
+	}
+	got := logged(t, wait, "/api/posts/1", func(ctx context.Context) context.Context {
+		ctx, cancel := context.WithCancel(ctx)
+		cancel()
+		return ctx
+	})
+	if got["status"] != 499.0 || got["level"] != "WARN" {
+		t.Errorf("%v", got)
+	}
+}

@@ -1,0 +1,188 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"inkstone/internal/blog"
+)
+
+// Query reads a request's known query parameters and collects what is wrong with
+// them. A known one given twice, as x[] or as x[$op] is wrong; unknown ones are ignored.
+type Query struct {
+	values   map[string]string
+	problems blog.Problems
+	broken   bool // the query is not URL-encoded text
+}
+
+// ReadQuery reads the parameters of the given names.
+func ReadQuery(r *http.Request, known ...string) *Query {
+	q := &Query{}
+	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		if pair != "" {
+			q.read(pair, known)
+		}
+	}
+	return q
+}
+
+func (q *Query) read(pair string, known []string) {
+	rawName, rawValue, _ := strings.Cut(pair, "=")
+	name, err1 := url.QueryUnescape(rawName)
+	value, err2 := url.QueryUnescape(rawValue)
+	if err1 != nil || err2 != nil {
+		q.broken = true
+		return
+	}
+	base, _, indexed := strings.Cut(name, "[")
+	if !slices.Contains(known, base) {
+		return
+	}
+	_, given := q.values[base]
+	switch {
+	case indexed || given:
+		q.failOnce(base, blog.RuleTwice)
+	case !blog.CleanText(value):
+		q.failOnce(base, blog.RuleText)
+	}
+	if q.values == nil {
+		q.values = make(map[string]string, len(known))
+	}
+	if !given && !indexed {
+		q.values[base] = value
+	}
+}
+
+func (q *Query) failOnce(name string, rule blog.Rule) {
+	if !slices.Contains(q.problems, blog.Field{Name: name, Rule: rule}) {
+		q.Fail(name, rule)
+	}
+}
+
+// String returns a parameter; "" if absent or empty.
+func (q *Query) String(name string) string { return q.values[name] }
+
+// ID returns a parameter that is an id; zero if absent or empty. RuleID.
+func (q *Query) ID(name string) blog.ID {
+	text := q.values[name]
+	id, ok := blog.ParseID(text)
+	if !ok && text != "" {
+		q.Fail(name, blog.RuleID)
+	}
+	return id
+}
+
+// Bool returns a parameter that is true or false; nil if absent or empty. RuleQuery.
+func (q *Query) Bool(name string) *bool {
+	switch text := q.values[name]; text {
+	case "true", "false":
+		return new(text == "true")
+	case "":
+		return nil
+	}
+	q.Fail(name, blog.RuleQuery)
+	return nil
+}
+
+// Time returns a parameter that is an RFC 3339 time or a date (UTC); a date
+// means its first millisecond, or its last if endOfDay. Zero if absent or empty. RuleDate.
+func (q *Query) Time(name string, endOfDay bool) time.Time {
+	text := q.values[name]
+	if text == "" {
+		return time.Time{}
+	}
+	if t, err := time.Parse(time.DateOnly, text); err == nil {
+		if endOfDay {
+			t = t.AddDate(0, 0, 1).Add(-time.Millisecond)
+		}
+		return t
+	}
+	// A plus sign that was not encoded has become a blank; no time has one.
+	t, err := time.Parse(time.RFC3339, strings.Replace(text, " ", "+", 1))
+	if err != nil || t.UTC().Year() < 0 || t.UTC().Year() > 9999 {
+		q.Fail(name, blog.RuleDate)
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// Order reads "sort", which must be one of fields; byDefault if absent. CodeInvalidSort.
+func (q *Query) Order(fields []string, byDefault string) blog.Order {
+	text := q.values["sort"]
+	if text == "" {
+		text = byDefault
+	}
+	o, err := blog.ParseOrder(text, fields)
+	if err != nil {
+		q.Fail("sort", blog.RuleSort)
+	}
+	return o
+}
+
+// Page reads "page", "limit" and "cursor" of a list in that order. page and
+// limit must be whole decimal numbers (page from 1, limit is clamped to 1..100;
+// empty is wrong); a cursor wins over a page. RulePage, RuleLimit, RuleCursor.
+func (q *Query) Page(o blog.Order) blog.Page {
+	p := blog.Page{
+		Number: q.number("page", 1, blog.RulePage),
+		Limit:  min(max(q.number("limit", blog.DefaultLimit, blog.RuleLimit), 1), blog.MaxLimit),
+	}
+	if p.Number < 1 {
+		q.failOnce("page", blog.RulePage)
+		p.Number = 1
+	}
+	if text := q.values["cursor"]; text != "" {
+		after, err := blog.ParseCursor(text, o)
+		if err != nil {
+			q.Fail("cursor", blog.RuleCursor)
+		}
+		p.After = after
+	}
+	return p
+}
+
+// number reads decimal digits, with a minus or not; a number too great to hold is
+// the greatest there is.
+func (q *Query) number(name string, byDefault int, rule blog.Rule) int {
+	text, given := q.values[name]
+	if !given {
+		return byDefault
+	}
+	digits, negative := strings.CutPrefix(text, "-")
+	if digits == "" || strings.Trim(digits, "0123456789") != "" {
+		q.Fail(name, rule)
+		return byDefault
+	}
+	const greatest = 1<<31 - 1
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		n = greatest
+	}
+	if n = min(n, greatest); negative {
+		return -n
+	}
+	return n
+}
+
+// Fail notes a problem of a parameter.
+func (q *Query) Fail(name string, rule blog.Rule) { q.problems.Add(name, rule) }
+
+// Err returns what was wrong: CodeInvalidSort if only the order was, else CodeInvalid, or nil.
+func (q *Query) Err() error {
+	if q.broken {
+		return &blog.Error{Code: blog.CodeInvalid, Fields: q.problems}
+	}
+	for _, f := range q.problems {
+		if f.Rule != blog.RuleSort {
+			return q.problems.Err()
+		}
+	}
+	if len(q.problems) > 0 {
+		return &blog.Error{Code: blog.CodeInvalidSort, Fields: q.problems}
+	}
+	return nil
+}

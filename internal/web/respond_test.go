@@ -1,0 +1,78 @@
+package web
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"inkstone/internal/blog"
+)
+
+func TestAnAnswerIsNotSentTwice(t *testing.T) {
+	a, err := EncodeRevision(Message{strings.Repeat("中<", 600)}, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(header, value string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set(header, value)
+		w := httptest.NewRecorder()
+		if err := Write(w, r, 200, a); err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	plain, packed := get("X", "x"), get("Accept-Encoding", "br, gzip;q=0.5")
+	if packed.Header().Get("Content-Encoding") != "gzip" || packed.Body.Len() >= plain.Body.Len() || !strings.Contains(plain.Body.String(), "<") {
+		t.Errorf("packed: %v", packed.Header())
+	}
+	if got := get("Accept-Encoding", "gzip;q=0, *"); got.Header().Get("Content-Encoding") != "" {
+		t.Error("gzip for a client that refuses it")
+	}
+	for _, tag := range []string{plain.Header().Get("ETag"), "W/" + packed.Header().Get("ETag"), `"x", ` + packed.Header().Get("ETag"), "*"} {
+		if w := get("If-None-Match", tag); w.Code != 304 || w.Body.Len() != 0 {
+			t.Errorf("%s: %d", tag, w.Code)
+		}
+	}
+}
+
+func TestIfMatchLooksAtTheRevision(t *testing.T) {
+	for tag, want := range map[string]bool{`"7-abc"`: true, `"7-abc-gz"`: true, `W/"7-x"`: true, `"6-abc"`: false, `*`: true, `"6-a", "7-b"`: true, `7`: false} {
+		r := httptest.NewRequest("PUT", "/", nil)
+		r.Header.Set("If-Match", tag)
+		if MatchRevision(r, 7) != want {
+			t.Errorf("%s: want %v", tag, want)
+		}
+	}
+}
+
+func TestQueryTellsWhatCannotBeRead(t *testing.T) {
+	for query, want := range map[string]blog.Code{
+		"": "", "page=2&limit=5000": "", "x=%zz": blog.CodeInvalid, "page=0": blog.CodeInvalid, "page=-1": blog.CodeInvalid, "page=": blog.CodeInvalid,
+		"limit=abc": blog.CodeInvalid, "limit=1.5": blog.CodeInvalid, "page=1&page=2": blog.CodeInvalid, "category[$ne]=x": blog.CodeInvalid, "category[]=x": blog.CodeInvalid,
+		"other[]=x&other=1&other=2": "", "category=%00": blog.CodeInvalid, "category=%ff": blog.CodeInvalid, "sort=nope": blog.CodeInvalidSort, "sort=nope&page=x": blog.CodeInvalid,
+		"cursor=junk": blog.CodeInvalid, "from=2024-02-30": blog.CodeInvalid, "from=2024-01-08T00:00:00Z": "", "page=99999999999999999999999": "",
+	} {
+		if got := readAll(query); blog.CodeOf(got) != want {
+			t.Errorf("%q: %v, want %q", query, got, want)
+		}
+	}
+}
+
+func readAll(query string) error {
+	r := httptest.NewRequest("GET", "/", nil)
+	r.URL.RawQuery = query
+	q := ReadQuery(r, "page", "limit", "cursor", "sort", "category", "from")
+	q.Page(q.Order([]string{"title"}, "-title"))
+	q.Time("from", true)
+	return q.Err()
+}
+
+func FuzzQuery(f *testing.F) {
+	f.Add("page=1&category[$ne]=%ff&sort=-title&cursor=abc&from=2024-01-08")
+	f.Fuzz(func(t *testing.T, query string) {
+		if err := readAll(query); blog.CodeOf(err) == blog.CodeInternal {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,213 @@
+package web
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"inkstone/internal/blog"
+	"inkstone/internal/telemetry"
+)
+
+// countingListener counts the writes to its connections.
+type countingListener struct {
+	net.Listener
+	writes *atomic.Int64
+}
+
+func (l countingListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return countingConn{c, l.writes}, err
+}
+
+type countingConn struct {
+	net.Conn
+	writes *atomic.Int64
+}
+
+func (c countingConn) Write(b []byte) (int, error) { c.writes.Add(1); return c.Conn.Write(b) }
+
+func listenLocal(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// hurried ends clients soon enough for a test.
+var hurried = Bounds{Header: 200 * time.Millisecond, Idle: 300 * time.Millisecond, BodyGrace: 300 * time.Millisecond, WriteStall: 300 * time.Millisecond}
+
+// serve runs m behind the whole edge, at most so many connections at once, and returns its address.
+func serve(t *testing.T, m *Mux, l net.Listener, most int) *telemetry.Metrics {
+	t.Helper()
+	metrics, quiet := telemetry.NewMetrics(), slog.New(slog.DiscardHandler)
+	srv := NewServer(Edge(m, EdgeOptions{Verifier: oneUser{}, Log: quiet, Metrics: metrics, Bounds: hurried}), quiet, hurried)
+	go func() { _ = srv.Serve(Limit(l, most, metrics)) }()
+	t.Cleanup(func() { srv.Close() })
+	return metrics
+}
+
+func dial(t *testing.T, l net.Listener, send string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.WriteString(c, send); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// eventually waits for what a server does when it gets round to it.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal(what)
+		}
+	}
+}
+
+// open returns active_connections.
+func open(metrics *telemetry.Metrics) string {
+	_, after, _ := strings.Cut(scrape(metrics), "\nactive_connections ")
+	n, _, _ := strings.Cut(after, "\n")
+	return n
+}
+
+func TestAClientThatOnlyHoldsOnIsEnded(t *testing.T) {
+	m := testMux()
+	big := make([]byte, 32<<20)
+	stalled := make(chan error, 1)
+	m.Handle("GET /big", Anyone, func(w http.ResponseWriter, _ *http.Request, _ blog.Actor) error {
+		_, err := w.Write(big)
+		stalled <- err
+		return nil
+	})
+	m.Handle("POST /api/posts", Anyone, func(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+		var into struct {
+			Title *string `json:"title"`
+		}
+		return Decode(r, MaxBody, &into)
+	})
+	l := listenLocal(t)
+	metrics := serve(t, m, l, 10)
+	for name, send := range map[string]string{
+		"slow header": "GET /api/posts/1 HTTP/1.1\r\nHost: a\r\nX-Slow: ",
+		"slow body":   "POST /api/posts HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+		"idle":        "GET /api/posts/1 HTTP/1.1\r\nHost: a\r\n\r\n",
+	} {
+		answer, err := io.ReadAll(dial(t, l, send))
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: still open", name)
+		}
+		if name == "slow body" && !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") {
+			t.Errorf("%s: %q", name, answer)
+		}
+	}
+	dial(t, l, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
+	select {
+	case err := <-stalled:
+		if err == nil {
+			t.Error("a reader took 32 MB without reading")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("a stalled reader is waited for")
+	}
+	eventually(t, "connections are still counted", func() bool { return open(metrics) == "0" })
+}
+
+func TestOneConnectionTooManyIsToldSo(t *testing.T) {
+	l := listenLocal(t)
+	metrics := serve(t, testMux(), l, 1)
+	first := dial(t, l, "")
+	eventually(t, "the first is not counted", func() bool { return open(metrics) == "1" })
+	for _, sent := range []string{"", "GET /api/posts/1 HTTP/1.1\r\nHost: a\r\n\r\n", "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 30000\r\n\r\n" + strings.Repeat("x", 30000)} {
+		resp, err := http.ReadResponse(bufio.NewReader(dial(t, l, sent)), nil)
+		if err != nil {
+			t.Fatalf("%.20q: %v", sent, err)
+		}
+		var body struct{ Code string }
+		if err := json.NewDecoder(resp.Body).Decode(&body); err != nil || resp.StatusCode != 503 || body.Code != "BUSY" || resp.Header.Get("Retry-After") != "1" {
+			t.Errorf("%.20q: %d %v %v", sent, resp.StatusCode, body, err)
+		}
+	}
+	first.Close()
+	eventually(t, "a place is not given back", func() bool { return open(metrics) == "0" })
+	resp, err := http.ReadResponse(bufio.NewReader(dial(t, l, "GET /api/posts/1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")), nil)
+	if err != nil || resp.StatusCode != 200 {
+		t.Errorf("after it: %v %v", resp, err)
+	}
+}
+
+func TestAHugeQueryIsRefusedWithItsHeader(t *testing.T) {
+	l := listenLocal(t)
+	serve(t, testMux(), l, 10)
+	c := dial(t, l, "")
+	go func() {
+		_, _ = io.WriteString(c, "GET /api/posts/1?q="+strings.Repeat("x", 1<<20)+" HTTP/1.1\r\nHost: a\r\n\r\n")
+	}()
+	line, _ := bufio.NewReader(c).ReadString('\n')
+	if !strings.HasPrefix(line, "HTTP/1.1 431 ") {
+		t.Errorf("%q", line)
+	}
+}
+
+func TestRequestsThatWereCutOffLeaveNothingBehind(t *testing.T) {
+	m := testMux()
+	m.Handle("GET /api/slow", Anyone, func(_ http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+		<-r.Context().Done()
+		return r.Context().Err()
+	})
+	l := listenLocal(t)
+	metrics := serve(t, m, l, 100)
+	before := runtime.NumGoroutine()
+	for range 50 {
+		dial(t, l, "GET /api/slow HTTP/1.1\r\nHost: a\r\n\r\n").Close()
+		dial(t, l, "POST /api/posts/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{").Close()
+	}
+	eventually(t, "connections or goroutines are left", func() bool { return open(metrics) == "0" && runtime.NumGoroutine() <= before+5 })
+}
+
+func TestAnAnswerFromTheCacheGoesOutInOneWrite(t *testing.T) {
+	a, err := Encode(Message{strings.Repeat("x", 40<<10)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := NewMux()
+	m.Handle("GET /api/posts", Anyone, func(w http.ResponseWriter, r *http.Request, _ blog.Actor) error { return Write(w, r, 200, a) })
+	var writes atomic.Int64
+	l := listenLocal(t)
+	serve(t, m, countingListener{l, &writes}, 10)
+	client := &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: 10 * time.Second}
+	defer client.CloseIdleConnections()
+	for i := range 3 {
+		resp, err := client.Get("http://" + l.Addr().String() + "/api/posts")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || string(body) != string(a.body) {
+			t.Fatalf("%d bytes: %v", len(body), err)
+		}
+		if n := writes.Load(); n != int64(i+1) {
+			t.Fatalf("%d writes for %d answers", n, i+1)
+		}
+	}
+}

@@ -1,0 +1,39 @@
+package web
+
+import (
+	"context"
+	"net/http"
+
+	"inkstone/internal/blog"
+)
+
+// state is what the chain knows about one request. Edge makes it; the Mux and
+// the writers of answers read it. It is never handed to services.
+type state struct {
+	id      string     // the request id
+	ip      string     // the client's address, as the limiter keys it
+	route   string     // the matched pattern without its method; "" is unmatched
+	actor   blog.Actor // who asks, if authErr is nil
+	authErr error      // why the token that was sent does not count
+	err     error      // the failure behind a 5xx, for the log line
+	gone    bool       // the client left before the answer
+	shed    bool       // refused because of overload
+}
+
+type stateKey struct{}
+
+// stateOf returns the request's state; outside Edge, as in tests of a bare Mux, an empty one.
+func stateOf(r *http.Request) *state {
+	if s, ok := r.Context().Value(stateKey{}).(*state); ok {
+		return s
+	}
+	return &state{}
+}
+
+func withState(r *http.Request, s *state) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), stateKey{}, s))
+}
+
+// ClientIP returns the client's address as the limits count it: an IPv6 address
+// stands for its /64. It is "" outside Edge.
+func ClientIP(r *http.Request) string { return stateOf(r).ip }
