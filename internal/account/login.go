@@ -1,0 +1,131 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strings"
+
+	"inkstone/internal/blog"
+	"inkstone/internal/web"
+)
+
+// LoginLimits bound failed logins in the Limiter's window; 0 turns one off.
+type LoginLimits struct {
+	PerAccount int // for one address of an account from one IP
+	PerIP      int // for one IP
+}
+
+// Login signs in. Only failures count towards the limits, which are asked before
+// anything is hashed. CodeInvalid, CodeBusy, CodeRateLimited; CodeBadCredentials, after
+// the same time, for a wrong address, a wrong password and a disabled user.
+func (s *Service) Login(ctx context.Context, email, password, ip string) (*blog.User, string, error) {
+	email = strings.ToLower(strings.TrimSpace(email))
+	if err := checkCredentials(email, password); err != nil {
+		return nil, "", err
+	}
+	refund, err := s.reserve(ctx, email, ip)
+	if err != nil {
+		return nil, "", err
+	}
+	u, err := s.authenticate(ctx, email, password)
+	if err == nil {
+		u, err = s.signedIn(ctx, u, password)
+	}
+	if blog.CodeOf(err) != blog.CodeBadCredentials {
+		err = errors.Join(err, refund())
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	token, err := s.tokens.Issue(u)
+	return u, token, err
+}
+
+func checkCredentials(email, password string) error {
+	var p blog.Problems
+	blog.CheckEmail(&p, email)
+	p.Check(password != "", "password", blog.RulePasswordRequired)
+	return p.Err()
+}
+
+// authenticate compares once, whatever is found: without a user, with no hash.
+func (s *Service) authenticate(ctx context.Context, email, password string) (*blog.User, error) {
+	u, err := s.users.GetByEmail(ctx, email)
+	if blog.CodeOf(err) == blog.CodeUserNotFound {
+		u, err = &blog.User{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	ok, err := s.passwords.Verify(ctx, u.PasswordHash, password)
+	if err != nil {
+		return nil, err
+	}
+	if !ok || !u.Active {
+		return nil, blog.Fail(blog.CodeBadCredentials)
+	}
+	return u, nil
+}
+
+// signedIn notes the login, and renews a hash that has become too cheap if there
+// is a worker free for it. A user who was disabled or got another password
+// meanwhile is not let in.
+func (s *Service) signedIn(ctx context.Context, u *blog.User, password string) (*blog.User, error) {
+	checked, hash := u.PasswordHash, u.PasswordHash
+	if s.passwords.Outdated(hash) {
+		if renewed, err := s.passwords.Hash(ctx, password); err == nil {
+			hash = renewed
+		}
+	}
+	u, err := s.users.Update(ctx, u.ID, func(u *blog.User) error {
+		if !u.Active || u.PasswordHash != checked {
+			return blog.Fail(blog.CodeBadCredentials)
+		}
+		u.PasswordHash, u.LastLogin = hash, s.now()
+		return nil
+	})
+	if blog.CodeOf(err) == blog.CodeUserNotFound {
+		err = blog.Fail(blog.CodeBadCredentials)
+	}
+	return u, err
+}
+
+// reserve counts the attempt as failed until refund says otherwise.
+func (s *Service) reserve(ctx context.Context, email, ip string) (refund func() error, err error) {
+	byIP := counter{s.limiter, "login " + ip, s.limits.PerIP}
+	byAccount := counter{s.limiter, "login " + ip + " " + email, s.limits.PerAccount}
+	if err := byIP.take(ctx); err != nil {
+		return nil, err
+	}
+	if err := byAccount.take(ctx); err != nil {
+		return nil, errors.Join(err, byIP.refund(ctx))
+	}
+	// A client that hangs up must not leave a right login counted as a failed one.
+	ctx = context.WithoutCancel(ctx)
+	return func() error { return errors.Join(byIP.refund(ctx), byAccount.refund(ctx)) }, nil
+}
+
+type counter struct {
+	limiter Limiter
+	key     string
+	most    int
+}
+
+func (c counter) take(ctx context.Context) error {
+	if c.most == 0 {
+		return nil
+	}
+	wait, err := c.limiter.Take(ctx, c.key, c.most)
+	if err == nil && wait > 0 {
+		err = web.RetryAfter(blog.Fail(blog.CodeRateLimited), int(math.Ceil(wait.Seconds())))
+	}
+	return err
+}
+
+func (c counter) refund(ctx context.Context) error {
+	if c.most == 0 {
+		return nil
+	}
+	return c.limiter.Refund(ctx, c.key)
+}

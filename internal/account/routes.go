@@ -1,0 +1,260 @@
+package account
+
+import (
+	"net/http"
+	"strings"
+
+	"inkstone/internal/blog"
+	"inkstone/internal/web"
+)
+
+// MountAuth adds the routes of signing in and out to m.
+func (s *Service) MountAuth(m *web.Mux) {
+	m.Handle("POST /api/auth/register", web.Anyone, s.register)
+	m.Handle("POST /api/auth/login", web.Anyone, s.login)
+	m.Handle("GET /api/auth/me", web.SignedIn, s.me)
+	m.Handle("POST /api/auth/refresh", web.SignedIn, s.refresh)
+	m.Handle("POST /api/auth/logout", web.SignedIn, s.logout)
+}
+
+// MountUsers adds the routes of the accounts to m.
+func (s *Service) MountUsers(m *web.Mux) {
+	m.Handle("GET /api/users", web.Admin, s.list)
+	m.Handle("GET /api/users/{id}", web.Anyone, s.get)
+	m.Handle("PUT /api/users/me", web.SignedIn, s.edit)
+	m.Handle("PUT /api/users/me/password", web.SignedIn, s.password)
+	m.Handle("PATCH /api/users/{id}", web.Admin, s.change)
+	m.Handle("DELETE /api/users/{id}", web.SignedIn, s.remove)
+}
+
+type userAnswer struct {
+	Message string   `json:"message,omitempty"`
+	User    web.User `json:"user"`
+}
+
+type tokenAnswer struct {
+	Message string `json:"message,omitempty"`
+	Token   string `json:"token"`
+}
+
+type signedInUser struct {
+	ID       blog.ID   `json:"id"`
+	Username string    `json:"username"`
+	Email    string    `json:"email"`
+	Role     blog.Role `json:"role"`
+	Avatar   *string   `json:"avatar,omitempty"` // told at login only
+}
+
+type signedIn struct {
+	tokenAnswer
+	User signedInUser `json:"user"`
+}
+
+func (s *Service) register(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+	var in struct {
+		Username *string `json:"username"`
+		Email    *string `json:"email"`
+		Password *string `json:"password"`
+	}
+	if err := web.Decode(r, web.MaxAuthBody, &in); err != nil {
+		return err
+	}
+	u, token, err := s.Register(r.Context(), blog.NewUser{
+		Username: text(in.Username), Email: text(in.Email), Password: text(in.Password),
+	})
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusCreated, signedIn{
+		tokenAnswer{"注册成功", token}, signedInUser{ID: u.ID, Username: u.Username, Email: u.Email, Role: u.Role},
+	})
+}
+
+func (s *Service) login(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+	var in struct {
+		Email    *string `json:"email"`
+		Password *string `json:"password"`
+	}
+	if err := web.Decode(r, web.MaxAuthBody, &in); err != nil {
+		return err
+	}
+	u, token, err := s.Login(r.Context(), text(in.Email), text(in.Password), web.ClientIP(r))
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, signedIn{
+		tokenAnswer{"登录成功", token}, signedInUser{u.ID, u.Username, u.Email, u.Role, &u.Avatar},
+	})
+}
+
+func (s *Service) me(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+	u, err := s.Get(r.Context(), who.ID)
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, userAnswer{User: web.Me(u)})
+}
+
+func (s *Service) refresh(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+	if err := web.Decode(r, web.MaxAuthBody, &struct{}{}); err != nil {
+		return err
+	}
+	token, err := s.Refresh(r.Context(), who.ID)
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, tokenAnswer{Token: token})
+}
+
+func (s *Service) logout(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+	if err := web.Decode(r, web.MaxAuthBody, &struct{}{}); err != nil {
+		return err
+	}
+	// Access has found it to be a good Bearer token.
+	_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if err := s.Logout(r.Context(), strings.TrimSpace(token)); err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, web.Message{Message: "登出成功"})
+}
+
+func (s *Service) list(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+	f, err := userFilter(r)
+	if err != nil {
+		return err
+	}
+	l, err := s.List(r.Context(), f)
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, struct {
+		Users      []web.User     `json:"users"`
+		Pagination web.Pagination `json:"pagination"`
+	}{web.Each(l.Items, web.FullUser), web.NewPagination(f.Page, l.Total, l.Next)})
+}
+
+func userFilter(r *http.Request) (blog.UserFilter, error) {
+	q := web.ReadQuery(r, "search", "role", "isActive", "sort", "page", "limit", "cursor")
+	f := blog.UserFilter{
+		Search: strings.TrimSpace(q.String("search")), Role: blog.Role(q.String("role")),
+		Active: q.Bool("isActive"), Order: q.Order(blog.UserSorts, "-createdAt"),
+	}
+	if f.Role != "" && f.Role != blog.RoleUser && f.Role != blog.RoleAdmin {
+		q.Fail("role", blog.RuleRole)
+	}
+	f.Page = q.Page(f.Order)
+	return f, q.Err()
+}
+
+func (s *Service) get(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	u, err := s.Get(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	wire := web.PublicUser(u)
+	if who.Owns(u.ID) {
+		wire = web.FullUser(u)
+	}
+	return web.JSON(w, r, http.StatusOK, userAnswer{User: wire})
+}
+
+func (s *Service) edit(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+	patch, err := decodePatch(r)
+	if err != nil {
+		return err
+	}
+	u, err := s.Edit(r.Context(), who.ID, patch)
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, userAnswer{"资料更新成功", web.FullUser(u)})
+}
+
+type profileBody struct {
+	FirstName *string `json:"firstName"`
+	LastName  *string `json:"lastName"`
+	Bio       *string `json:"bio"`
+	Website   *string `json:"website"`
+	Location  *string `json:"location"`
+}
+
+func decodePatch(r *http.Request) (blog.UserPatch, error) {
+	var in struct {
+		Username *string      `json:"username"`
+		Email    *string      `json:"email"`
+		Avatar   *string      `json:"avatar"`
+		Profile  *profileBody `json:"profile"`
+	}
+	if err := web.Decode(r, web.MaxAuthBody, &in); err != nil {
+		return blog.UserPatch{}, err
+	}
+	p := blog.UserPatch{Username: in.Username, Email: in.Email, Avatar: in.Avatar}
+	if f := in.Profile; f != nil {
+		p.FirstName, p.LastName, p.Bio, p.Website, p.Location = f.FirstName, f.LastName, f.Bio, f.Website, f.Location
+	}
+	return p, nil
+}
+
+func (s *Service) password(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+	var in struct {
+		Current *string `json:"currentPassword"`
+		New     *string `json:"newPassword"`
+	}
+	if err := web.Decode(r, web.MaxAuthBody, &in); err != nil {
+		return err
+	}
+	token, err := s.ChangePassword(r.Context(), who.ID, text(in.Current), text(in.New))
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, tokenAnswer{"密码修改成功", token})
+}
+
+func (s *Service) change(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Role   *blog.Role `json:"role"`
+		Active *bool      `json:"isActive"`
+	}
+	if err := web.Decode(r, web.MaxAuthBody, &in); err != nil {
+		return err
+	}
+	u, err := s.Change(r.Context(), id, Change{in.Role, in.Active})
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, userAnswer{"用户更新成功", web.FullUser(u)})
+}
+
+func (s *Service) remove(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	if err := s.Delete(r.Context(), who, id); err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, web.Message{Message: "用户已删除"})
+}
+
+func pathID(r *http.Request) (blog.ID, error) {
+	id, ok := blog.ParseID(r.PathValue("id"))
+	if !ok {
+		return id, blog.Fail(blog.CodeUserNotFound)
+	}
+	return id, nil
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

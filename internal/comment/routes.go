@@ -1,0 +1,165 @@
+package comment
+
+import (
+	"net/http"
+
+	"inkstone/internal/blog"
+	"inkstone/internal/web"
+)
+
+// Mount adds the routes to m.
+func (s *Service) Mount(m *web.Mux) {
+	m.Handle("GET /api/posts/{id}/comments", web.Anyone, s.getUnderPost)
+	m.Handle("POST /api/posts/{id}/comments", web.SignedIn, s.postUnderPost)
+	m.Handle("GET /api/comments", web.Anyone, s.getList)
+	m.Handle("POST /api/comments", web.SignedIn, s.post)
+	m.Handle("GET /api/comments/{id}", web.Anyone, s.get)
+	m.Handle("PUT /api/comments/{id}", web.SignedIn, s.put)
+	m.Handle("DELETE /api/comments/{id}", web.SignedIn, s.remove)
+}
+
+type commentAnswer struct {
+	Message string      `json:"message,omitempty"`
+	Comment web.Comment `json:"comment"`
+}
+
+func (s *Service) getUnderPost(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+	post, err := pathID(r, blog.CodePostNotFound)
+	if err != nil {
+		return err
+	}
+	return s.writeList(w, r, who, post, web.ReadQuery(r, "sort", "page", "limit", "cursor"))
+}
+
+func (s *Service) getList(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+	q := web.ReadQuery(r, "post", "sort", "page", "limit", "cursor")
+	if q.String("post") == "" {
+		q.Fail("post", blog.RulePostRequired)
+	}
+	return s.writeList(w, r, who, q.ID("post"), q)
+}
+
+func (s *Service) writeList(w http.ResponseWriter, r *http.Request, who blog.Actor, post blog.ID, q *web.Query) error {
+	f := blog.CommentFilter{Post: post, Order: q.Order(blog.CommentSorts, "createdAt")}
+	f.Page = q.Page(f.Order)
+	if err := q.Err(); err != nil {
+		return err
+	}
+	a, err := s.List(r.Context(), who, f)
+	if err != nil {
+		return err
+	}
+	return web.Write(w, r, http.StatusOK, a)
+}
+
+func (s *Service) postUnderPost(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+	post, err := pathID(r, blog.CodePostNotFound)
+	if err != nil {
+		return err
+	}
+	if err := s.MayRead(r.Context(), who, post); err != nil {
+		return err
+	}
+	var in struct {
+		Content *string `json:"content"`
+		Parent  *string `json:"parent" null:"absent"`
+	}
+	if err := web.Decode(r, web.MaxBody, &in); err != nil {
+		return err
+	}
+	return s.create(w, r, who, post, in.Parent, in.Content)
+}
+
+func (s *Service) post(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+	var in struct {
+		Post    *string `json:"post"`
+		Content *string `json:"content"`
+		Parent  *string `json:"parent" null:"absent"`
+	}
+	if err := web.Decode(r, web.MaxBody, &in); err != nil {
+		return err
+	}
+	if text(in.Post) == "" {
+		return blog.Invalid("post", blog.RulePostRequired)
+	}
+	post, ok := blog.ParseID(*in.Post)
+	if !ok {
+		return blog.Fail(blog.CodePostNotFound)
+	}
+	return s.create(w, r, who, post, in.Parent, in.Content)
+}
+
+func (s *Service) create(w http.ResponseWriter, r *http.Request, who blog.Actor, post blog.ID, parent, content *string) error {
+	var parentID blog.ID
+	if parent != nil {
+		id, ok := blog.ParseID(*parent)
+		if !ok {
+			return blog.Invalid("parent", blog.RuleParent)
+		}
+		parentID = id
+	}
+	c, err := s.Create(r.Context(), who, post, parentID, text(content))
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusCreated, commentAnswer{"评论发表成功", web.NewComment(c)})
+}
+
+func (s *Service) get(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+	id, err := pathID(r, blog.CodeCommentNotFound)
+	if err != nil {
+		return err
+	}
+	c, err := s.Get(r.Context(), who, id)
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, commentAnswer{Comment: web.NewComment(c)})
+}
+
+func (s *Service) put(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+	id, err := pathID(r, blog.CodeCommentNotFound)
+	if err != nil {
+		return err
+	}
+	if err := s.MayWrite(r.Context(), who, id); err != nil {
+		return err
+	}
+	var in struct {
+		Content *string `json:"content"`
+	}
+	if err := web.Decode(r, web.MaxBody, &in); err != nil {
+		return err
+	}
+	c, err := s.Update(r.Context(), who, id, text(in.Content))
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, commentAnswer{"评论更新成功", web.NewComment(c)})
+}
+
+func (s *Service) remove(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+	id, err := pathID(r, blog.CodeCommentNotFound)
+	if err != nil {
+		return err
+	}
+	if err := s.Delete(r.Context(), who, id); err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, web.Message{Message: "评论删除成功"})
+}
+
+func pathID(r *http.Request, notFound blog.Code) (blog.ID, error) {
+	id, ok := blog.ParseID(r.PathValue("id"))
+	if !ok {
+		return id, blog.Fail(notFound)
+	}
+	return id, nil
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

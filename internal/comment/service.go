@@ -1,0 +1,159 @@
+// Package comment is the service of the remarks under articles. Articles
+// themselves are package post's.
+package comment
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"inkstone/internal/blog"
+	"inkstone/internal/cache"
+	"inkstone/internal/web"
+)
+
+// Options are what the service needs. All must be set.
+type Options struct {
+	Posts    blog.Posts
+	Comments blog.Comments
+	Answers  *cache.Cache[*web.Answer]
+	Now      func() time.Time
+}
+
+// Service holds the rules of comments.
+type Service struct {
+	posts    blog.Posts
+	comments blog.Comments
+	answers  *cache.Cache[*web.Answer]
+	clock    func() time.Time
+}
+
+// New makes the service.
+func New(o Options) *Service { return &Service{o.Posts, o.Comments, o.Answers, o.Now} }
+
+func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Millisecond) }
+
+// List answers a post's comments; an anonymous reader's answer is kept.
+// CodePostNotFound, CodePostForbidden.
+func (s *Service) List(ctx context.Context, who blog.Actor, f blog.CommentFilter) (*web.Answer, error) {
+	load := func(ctx context.Context) (*web.Answer, error) { return s.list(ctx, who, f) }
+	if !who.Anonymous() {
+		return load(ctx)
+	}
+	after := ""
+	if f.Page.After != nil {
+		after = f.Page.After.Encode()
+	}
+	key := fmt.Sprintf("comments %s %s %d %d %s", f.Post, f.Order, f.Page.Number, f.Page.Limit, after)
+	return s.answers.Get(ctx, key, load)
+}
+
+func (s *Service) list(ctx context.Context, who blog.Actor, f blog.CommentFilter) (*web.Answer, error) {
+	if err := s.MayRead(ctx, who, f.Post); err != nil {
+		return nil, err
+	}
+	l, err := s.comments.List(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return web.Encode(struct {
+		Comments   []web.Comment  `json:"comments"`
+		Pagination web.Pagination `json:"pagination"`
+	}{web.Each(l.Items, web.NewComment), web.NewPagination(f.Page, l.Total, l.Next)})
+}
+
+// MayRead returns nil, CodePostNotFound or CodePostForbidden.
+func (s *Service) MayRead(ctx context.Context, who blog.Actor, post blog.ID) error {
+	p, err := s.posts.Get(ctx, post)
+	if err != nil {
+		return err
+	}
+	return who.MayRead(p.Ref())
+}
+
+// Get returns a comment of a post that the actor may read. CodeCommentNotFound, CodePostForbidden.
+func (s *Service) Get(ctx context.Context, who blog.Actor, id blog.ID) (*blog.Comment, error) {
+	c, post, err := s.comments.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return c, who.MayRead(post)
+}
+
+// Create adds a comment of the actor's under a published post; a zero parent
+// means it is no reply. CodeInvalid, CodePostNotFound, CodePostForbidden, CodePostNotPublished.
+func (s *Service) Create(ctx context.Context, who blog.Actor, post, parent blog.ID, content string) (*blog.Comment, error) {
+	content, err := blog.CommentContent(content)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	c := &blog.Comment{
+		ID: blog.NewID(now), Post: post, Author: blog.Author{ID: who.ID}, Parent: parent,
+		Content: content, CreatedAt: now, UpdatedAt: now,
+	}
+	err = s.comments.Create(ctx, c, func(p blog.PostRef) error { return mayComment(who, p) })
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func mayComment(who blog.Actor, p blog.PostRef) error {
+	if err := who.MayRead(p); err != nil {
+		return err
+	}
+	if p.Status != blog.Published {
+		return blog.Fail(blog.CodePostNotPublished)
+	}
+	return nil
+}
+
+// MayWrite tells before a body is read whether it is worth it: codes as Update.
+func (s *Service) MayWrite(ctx context.Context, who blog.Actor, id blog.ID) error {
+	c, post, err := s.comments.Get(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case c.Deleted:
+		return blog.Fail(blog.CodeCommentNotFound)
+	}
+	return mayWrite(who, c, post)
+}
+
+func mayWrite(who blog.Actor, c *blog.Comment, post blog.PostRef) error {
+	if err := who.MayRead(post); err != nil {
+		return err
+	}
+	if !who.Owns(c.Author.ID) {
+		return blog.Fail(blog.CodeNotOwner)
+	}
+	return nil
+}
+
+// Update changes a comment's text, for its author and admins.
+// CodeCommentNotFound, CodePostForbidden, CodeNotOwner, CodeInvalid.
+func (s *Service) Update(ctx context.Context, who blog.Actor, id blog.ID, content string) (*blog.Comment, error) {
+	return s.comments.Update(ctx, id, func(c *blog.Comment, post blog.PostRef) error {
+		if err := mayWrite(who, c, post); err != nil {
+			return err
+		}
+		content, err := blog.CommentContent(content)
+		if err != nil {
+			return err
+		}
+		c.Content, c.UpdatedAt = content, s.now()
+		return nil
+	})
+}
+
+// Delete removes a comment, for its author, the post's author and admins.
+// CodeCommentNotFound, CodePostForbidden, CodeNotOwner.
+func (s *Service) Delete(ctx context.Context, who blog.Actor, id blog.ID) error {
+	return s.comments.Delete(ctx, id, func(c *blog.Comment, post blog.PostRef) error {
+		if who.Is(post.Author) {
+			return nil
+		}
+		return mayWrite(who, c, post)
+	})
+}

@@ -1,0 +1,114 @@
+package post
+
+import (
+	"context"
+	"fmt"
+
+	"inkstone/internal/blog"
+	"inkstone/internal/web"
+)
+
+type postAnswer struct {
+	Message string   `json:"message,omitempty"`
+	Post    web.Post `json:"post"`
+}
+
+// Shown is an answer with one post, and whether reading it counts as a view.
+type Shown struct {
+	Answer *web.Answer
+	Counts bool
+}
+
+// Show answers a post with its newest comments. An anonymous reader's answer is
+// kept; anybody else's says whether he likes it, and is his alone.
+// CodePostNotFound, CodePostForbidden.
+func (s *Service) Show(ctx context.Context, who blog.Actor, id blog.ID) (Shown, error) {
+	if who.Anonymous() {
+		a, err := s.answers.Get(ctx, "post "+id.String(), func(ctx context.Context) (*web.Answer, error) {
+			shown, err := s.load(ctx, who, id)
+			return shown.Answer, err
+		})
+		return Shown{a, true}, err
+	}
+	return s.load(ctx, who, id)
+}
+
+func (s *Service) load(ctx context.Context, who blog.Actor, id blog.ID) (Shown, error) {
+	p, err := s.posts.Get(ctx, id)
+	if err != nil {
+		return Shown{}, err
+	}
+	if err := who.MayRead(p.Ref()); err != nil {
+		return Shown{}, err
+	}
+	liked, err := s.liked(ctx, who, id)
+	if err != nil {
+		return Shown{}, err
+	}
+	newest, err := s.comments.List(ctx, blog.CommentFilter{
+		Post: id, Order: blog.Order{Field: "createdAt", Desc: true}, Page: blog.Page{Number: 1, Limit: newestComments},
+	})
+	if err != nil {
+		return Shown{}, err
+	}
+	a, err := web.EncodeRevision(postAnswer{Post: web.SinglePost(p, newest.Items, liked)}, p.Revision)
+	return Shown{a, p.Status == blog.Published && !who.Is(p.Author.ID)}, err
+}
+
+func (s *Service) liked(ctx context.Context, who blog.Actor, id blog.ID) (*bool, error) {
+	if who.Anonymous() {
+		return nil, nil
+	}
+	liked, err := s.posts.Liked(ctx, id, who.ID)
+	return &liked, err
+}
+
+// List answers the posts of f that the actor may see. What is the same for
+// everybody is kept under the narrowed filter.
+func (s *Service) List(ctx context.Context, who blog.Actor, f blog.PostFilter) (*web.Answer, error) {
+	f.Narrow(who)
+	load := func(ctx context.Context) (*web.Answer, error) { return s.list(ctx, f) }
+	if !f.Public() {
+		return load(ctx)
+	}
+	return s.answers.Get(ctx, key(f), load)
+}
+
+func (s *Service) list(ctx context.Context, f blog.PostFilter) (*web.Answer, error) {
+	l, err := s.posts.List(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return web.Encode(struct {
+		Posts      []web.Post     `json:"posts"`
+		Pagination web.Pagination `json:"pagination"`
+	}{web.Each(l.Items, web.NewPost), web.NewPagination(f.Page, l.Total, l.Next)})
+}
+
+// key spells a filter so that equal filters, and only those, have equal keys.
+func key(f blog.PostFilter) string {
+	after := ""
+	if f.Page.After != nil {
+		after = f.Page.After.Encode()
+	}
+	return fmt.Sprintf("posts %q %q %s %s %q %d %d %s %d %d %s", f.Category, f.Tags, f.Author, f.Status, f.Search.Text,
+		f.From.UnixMilli(), f.To.UnixMilli(), f.Order, f.Page.Number, f.Page.Limit, after)
+}
+
+type tagCount struct {
+	Name  string `json:"name"`
+	Count int64  `json:"count"`
+}
+
+// Tags answers the tags of published posts, most used first, at most 1000.
+func (s *Service) Tags(ctx context.Context) (*web.Answer, error) {
+	return s.answers.Get(ctx, "tags", func(ctx context.Context) (*web.Answer, error) {
+		tags, err := s.posts.Tags(ctx, maxTagsListed)
+		if err != nil {
+			return nil, err
+		}
+		return web.Encode(struct {
+			Tags []tagCount `json:"tags"`
+		}{web.Each(tags, func(t blog.TagCount) tagCount { return tagCount(t) })})
+	})
+}

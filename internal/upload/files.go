@@ -1,0 +1,104 @@
+package upload
+
+import (
+	"context"
+	"errors"
+	"io"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"inkstone/internal/blog"
+)
+
+// Files keeps the bytes of the images. Errors are *blog.Error values where the
+// cause is known (CodeFileNotFound, CodeStorageFull, CodeUnavailable).
+//
+// A file is on the stage, where only its process works on it, or in place, where
+// everybody can open it. What a process leaves on its stage stays its own until
+// it calls Leave or dies; then Sweep settles it.
+type Files interface {
+	// Stage makes an empty file on the stage.
+	Stage(filename string) (Staged, error)
+
+	// Publish puts staged images in place, durably. One that is not on the
+	// stage any more is passed over.
+	Publish(ctx context.Context, images []blog.Upload) error
+
+	// Withdraw takes an image back to the stage; one that is not in place is passed over.
+	Withdraw(ctx context.Context, image blog.Upload) error
+
+	// Drop removes a file from the stage; an unknown one is passed over.
+	Drop(filename string) error
+
+	// Leave hands a file on the stage over to Sweep.
+	Leave(filename string)
+
+	// Open opens an image that is in place. CodeFileNotFound.
+	Open(field, filename string) (File, error)
+
+	// Sweep settles what was left on a stage by this process or dead ones: find
+	// tells to which image a file belongs, CodeFileNotFound if to none.
+	Sweep(ctx context.Context, find func(ctx context.Context, filename string) (blog.Upload, error)) error
+}
+
+// Staged is a file on the stage while it is written. What was written is durable
+// after Sync.
+type Staged interface {
+	io.ReadWriteSeeker
+	io.Closer
+	Sync() error
+}
+
+// File is an image opened for reading.
+type File interface {
+	io.ReadSeeker
+	io.Closer
+	ModTime() time.Time
+}
+
+var filename = regexp.MustCompile(`^(images?)-[0-9]{13}-[0-9a-f]{32}\.(jpg|png|gif|webp)$`)
+
+// fieldOf returns the field that a file name belongs to; ok is false for a name
+// that this package did not make.
+func fieldOf(name string) (field string, ok bool) {
+	m := filename.FindStringSubmatch(name)
+	if m == nil {
+		return "", false
+	}
+	return m[1], true
+}
+
+var contentTypes = map[string]string{
+	"jpg":  "image/jpeg",
+	"png":  "image/png",
+	"gif":  "image/gif",
+	"webp": "image/webp",
+}
+
+// contentType returns the type of a file whose name fieldOf accepts.
+func contentType(name string) string {
+	return contentTypes[name[strings.LastIndexByte(name, '.')+1:]]
+}
+
+// storageError gives a failure of the file system its code.
+func storageError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*blog.Error](err); ok {
+		return err
+	}
+	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT} {
+		if errors.Is(err, full) {
+			return blog.Wrap(blog.CodeStorageFull, err)
+		}
+	}
+	for _, away := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EIO, syscall.EROFS, syscall.ESTALE, syscall.ETIMEDOUT} {
+		if errors.Is(err, away) {
+			return blog.Wrap(blog.CodeUnavailable, err)
+		}
+	}
+	return err
+}

@@ -1,0 +1,121 @@
+package upload
+
+import (
+	"net/http"
+	"time"
+
+	"inkstone/internal/blog"
+	"inkstone/internal/web"
+)
+
+// Mount puts the routes of section 6 of the contract on m.
+func (s *Service) Mount(m *web.Mux) {
+	m.Handle("POST /api/upload/single", web.SignedIn, s.single)
+	m.Handle("POST /api/upload/multiple", web.SignedIn, s.multiple)
+	m.Handle("GET /api/upload", web.SignedIn, s.list)
+	m.Handle("DELETE /api/upload/{filename}", web.SignedIn, s.delete)
+	m.Handle("GET /uploads/{field}/{filename}", web.Anyone, s.serve)
+}
+
+type fileView struct {
+	OriginalName string `json:"originalName"`
+	Filename     string `json:"filename"`
+	Size         int64  `json:"size"`
+	URL          string `json:"url"`
+}
+
+func viewOf(u blog.Upload) fileView {
+	return fileView{u.OriginalName, u.Filename, u.Size, u.URL()}
+}
+
+const saved = "文件上传成功"
+
+func (s *Service) single(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+	images, err := s.receive(r, who, "image", 1)
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, struct {
+		Message string   `json:"message"`
+		File    fileView `json:"file"`
+	}{saved, viewOf(images[0])})
+}
+
+func (s *Service) multiple(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+	images, err := s.receive(r, who, "images", MaxFiles)
+	if err != nil {
+		return err
+	}
+	views := make([]fileView, len(images))
+	for i, u := range images {
+		views[i] = viewOf(u)
+	}
+	return web.JSON(w, r, http.StatusOK, struct {
+		Message string     `json:"message"`
+		Files   []fileView `json:"files"`
+	}{saved, views})
+}
+
+func (s *Service) receive(r *http.Request, who blog.Actor, field string, most int) ([]blog.Upload, error) {
+	f, err := newForm(r, field, most)
+	if err == nil {
+		var images []blog.Upload
+		if images, err = s.Save(r.Context(), who.ID, field, f.next); err == nil {
+			return images, nil
+		}
+	}
+	drain(r.Body)
+	return nil, err
+}
+
+type listedView struct {
+	fileView
+	CreatedAt web.Time `json:"createdAt"`
+}
+
+func (s *Service) list(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+	q := web.ReadQuery(r, "page", "limit", "cursor")
+	p := q.Page(blog.UploadOrder)
+	if err := q.Err(); err != nil {
+		return err
+	}
+	images, err := s.List(r.Context(), who, p)
+	if err != nil {
+		return err
+	}
+	views := make([]listedView, len(images.Items))
+	for i, u := range images.Items {
+		views[i] = listedView{viewOf(u), web.Time(u.CreatedAt)}
+	}
+	return web.JSON(w, r, http.StatusOK, struct {
+		Files      []listedView   `json:"files"`
+		Pagination web.Pagination `json:"pagination"`
+	}{views, web.NewPagination(p, images.Total, images.Next)})
+}
+
+func (s *Service) delete(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+	if err := s.Delete(r.Context(), who, r.PathValue("filename")); err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, web.Message{Message: "文件已删除"})
+}
+
+// serve answers with an image. Its name never means another content, so it may
+// be kept for good; and a browser that opens it must neither guess another type
+// nor run anything in it.
+func (s *Service) serve(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+	name := r.PathValue("filename")
+	f, err := s.Open(r.PathValue("field"), name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h := w.Header()
+	h.Set("Content-Type", contentType(name))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("ETag", `"`+name+`"`)
+	http.ServeContent(w, r, "", f.ModTime().Truncate(time.Second), f)
+	return nil
+}

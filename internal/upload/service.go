@@ -1,0 +1,287 @@
+package upload
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"inkstone/internal/blog"
+)
+
+const (
+	// MaxSize bounds one image, in bytes.
+	MaxSize = 5 << 20
+	// MaxFiles bounds a batch.
+	MaxFiles = 5
+
+	// settleTime bounds what must be finished although the client has gone.
+	settleTime = 10 * time.Second
+	sweepEvery = time.Minute
+)
+
+// Service is the rules of uploading.
+type Service struct {
+	rows  blog.Uploads
+	files Files
+	quota int64
+	log   *slog.Logger
+	now   func() time.Time
+}
+
+// New makes a Service; quota bounds the sum of one user's images in bytes, 0 means no bound.
+func New(rows blog.Uploads, files Files, quota int64, log *slog.Logger) *Service {
+	return &Service{rows: rows, files: files, quota: quota, log: log, now: time.Now}
+}
+
+// Incoming is an image as a client sends it.
+type Incoming struct {
+	Name    string // as the client calls it, cleaned
+	Content io.Reader
+}
+
+// Save takes in the images that next returns until io.EOF, all or none, in the
+// folder of a field. Codes: CodeUploadMissing, CodeUploadTooLarge,
+// CodeUploadType, CodeUploadQuota, CodeUserNotFound (the owner is gone),
+// CodeStorageFull, CodeUnavailable, and what next returns.
+func (s *Service) Save(ctx context.Context, owner blog.ID, field string, next func() (Incoming, error)) ([]blog.Upload, error) {
+	now := s.now().UTC().Truncate(time.Millisecond)
+	var batch []blog.Upload
+	for {
+		in, err := next()
+		if err == io.EOF {
+			break
+		}
+		if err == nil {
+			u := blog.Upload{Field: field, Owner: owner, OriginalName: in.Name, CreatedAt: now}
+			if err = s.stage(&u, in.Content); err == nil {
+				batch = append(batch, u)
+				continue
+			}
+		}
+		s.drop(batch)
+		return nil, err
+	}
+	if len(batch) == 0 {
+		return nil, blog.Fail(blog.CodeUploadMissing)
+	}
+	return batch, s.commit(ctx, batch)
+}
+
+var buffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 32<<10) }}
+
+// stage writes one image to the stage and fills in its name and size. On an
+// error nothing stays.
+func (s *Service) stage(u *blog.Upload, content io.Reader) error {
+	buf := buffers.Get().(*bufio.Reader)
+	defer buffers.Put(buf)
+	buf.Reset(io.LimitReader(content, MaxSize+1))
+	defer buf.Reset(nil)
+
+	head, err := buf.Peek(signLen)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	k, known := kindOf(head)
+	if !known {
+		return refuse(buf)
+	}
+	u.Filename = newFilename(u.Field, u.CreatedAt, k.ext)
+	if u.OriginalName == "" {
+		u.OriginalName = u.Filename
+	}
+	f, err := s.files.Stage(u.Filename)
+	if err != nil {
+		return err
+	}
+	u.Size, err = write(f, buf, k)
+	if err := errors.Join(err, f.Close()); err != nil {
+		s.drop([]blog.Upload{*u})
+		return storageError(err)
+	}
+	return nil
+}
+
+// refuse says what is wrong with what is no image: a file that is too large is
+// told so, whatever it holds.
+func refuse(r io.Reader) error {
+	n, err := io.Copy(io.Discard, r)
+	if err != nil {
+		return err
+	}
+	if n > MaxSize {
+		return blog.Fail(blog.CodeUploadTooLarge)
+	}
+	return blog.Fail(blog.CodeUploadType)
+}
+
+func write(f Staged, content io.WriterTo, k kind) (int64, error) {
+	n, err := content.WriteTo(plainWriter{f})
+	if err != nil {
+		return n, err
+	}
+	if n > MaxSize {
+		return n, blog.Fail(blog.CodeUploadTooLarge)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return n, err
+	}
+	if err := k.check(f); err != nil {
+		return n, err
+	}
+	return n, f.Sync()
+}
+
+// plainWriter hides os.File's ReadFrom, which would allocate a buffer of its own
+// where the pooled one is at hand.
+type plainWriter struct{ io.Writer }
+
+// newFilename makes a name that cannot be guessed: 128 random bits.
+func newFilename(field string, now time.Time, ext string) string {
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the program instead
+	return fmt.Sprintf("%s-%013d-%s%s", field, now.UnixMilli(), hex.EncodeToString(random[:]), ext)
+}
+
+// commit writes the rows and puts the files in place. From the first on it goes
+// on without the client.
+func (s *Service) commit(ctx context.Context, batch []blog.Upload) error {
+	if err := ctx.Err(); err != nil {
+		s.drop(batch)
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	err := s.rows.Create(ctx, batch, s.quota)
+	if ctx.Err() != nil && err != nil {
+		s.leave(batch) // whether the rows were written shows later
+		return blog.Wrap(blog.CodeUnavailable, err)
+	}
+	if err != nil {
+		s.drop(batch)
+		return err
+	}
+	if err := s.files.Publish(ctx, batch); err != nil {
+		s.undo(ctx, batch)
+		return err
+	}
+	return nil
+}
+
+// undo takes back a batch whose rows are written but whose files could not be put in place.
+func (s *Service) undo(ctx context.Context, batch []blog.Upload) {
+	for _, u := range batch {
+		if err := s.remove(ctx, u); err != nil && blog.CodeOf(err) != blog.CodeFileNotFound {
+			s.log.Error("upload: cannot take back an image", "file", u.Filename, "error", err)
+		}
+	}
+}
+
+func (s *Service) drop(batch []blog.Upload) {
+	for _, u := range batch {
+		if err := s.files.Drop(u.Filename); err != nil {
+			s.log.Error("upload: cannot drop a temporary file", "file", u.Filename, "error", err)
+		}
+	}
+}
+
+func (s *Service) leave(batch []blog.Upload) {
+	for _, u := range batch {
+		s.files.Leave(u.Filename)
+	}
+}
+
+// List returns the actor's own images, newest first.
+func (s *Service) List(ctx context.Context, who blog.Actor, p blog.Page) (blog.Listed[blog.Upload], error) {
+	return s.rows.List(ctx, blog.UploadFilter{Owner: who.ID, Page: p})
+}
+
+// Delete removes an image: CodeFileNotFound, CodeNotOwner unless it is the
+// actor's own or he is an admin.
+func (s *Service) Delete(ctx context.Context, who blog.Actor, name string) error {
+	if _, ok := fieldOf(name); !ok {
+		return blog.Fail(blog.CodeFileNotFound)
+	}
+	u, err := s.rows.Get(ctx, name)
+	if err != nil {
+		return err
+	}
+	if !who.Owns(u.Owner) {
+		return blog.Fail(blog.CodeNotOwner)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	return s.remove(ctx, u)
+}
+
+// remove takes an image out of place, then its row away, then the file.
+func (s *Service) remove(ctx context.Context, u blog.Upload) error {
+	if err := s.files.Withdraw(ctx, u); err != nil {
+		return err
+	}
+	err := s.rows.Delete(ctx, u.Filename)
+	if err == nil || blog.CodeOf(err) == blog.CodeFileNotFound {
+		s.drop([]blog.Upload{u})
+		return err
+	}
+	s.files.Leave(u.Filename) // the sweep asks again whether the row is there
+	return err
+}
+
+// Open opens an image to serve it. CodeFileNotFound, also for a name that was
+// never given out.
+func (s *Service) Open(field, name string) (File, error) {
+	if f, ok := fieldOf(name); !ok || f != field {
+		return nil, blog.Fail(blog.CodeFileNotFound)
+	}
+	return s.files.Open(field, name)
+}
+
+// Sweep settles what dead processes left behind and removes the images of
+// deleted users. It goes as far as it can and returns what failed.
+func (s *Service) Sweep(ctx context.Context) error {
+	return errors.Join(s.files.Sweep(ctx, s.find), s.sweepOwnerless(ctx))
+}
+
+func (s *Service) find(ctx context.Context, name string) (blog.Upload, error) {
+	if _, ok := fieldOf(name); !ok {
+		return blog.Upload{}, blog.Fail(blog.CodeFileNotFound)
+	}
+	return s.rows.Get(ctx, name)
+}
+
+func (s *Service) sweepOwnerless(ctx context.Context) error {
+	for {
+		images, err := s.rows.Ownerless(ctx, 100)
+		if err != nil || len(images) == 0 {
+			return err
+		}
+		for _, u := range images {
+			if err := s.remove(ctx, u); err != nil && blog.CodeOf(err) != blog.CodeFileNotFound {
+				return err
+			}
+		}
+	}
+}
+
+// Run sweeps now and once a minute until ctx ends.
+func (s *Service) Run(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("upload: sweep", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
