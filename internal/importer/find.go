@@ -1,0 +1,149 @@
+package importer
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxFile bounds a file, in bytes: what a post can hold, and its front matter.
+const maxFile = 10<<20 + maxFrontMatter
+
+// file is a Markdown file to import.
+type file struct {
+	path string
+	name string // slash-separated, relative to the folder: what blog.Sources knows it by
+}
+
+// find returns the files below a folder in the order of their names, or the one
+// file, and what could not be looked at.
+func find(path string) (files []file, lost []Remark, err error) {
+	root, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, nil, unreadable(path, err)
+	}
+	info, err := os.Stat(root)
+	if err != nil {
+		return nil, nil, unreadable(path, err)
+	}
+	if !info.IsDir() {
+		return single(path)
+	}
+	err = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		name := relative(root, p)
+		switch {
+		case err != nil && p == root:
+			return unreadable(path, err)
+		case err != nil:
+			lost = append(lost, Remark{name, reasonOf(err)})
+			return nil
+		case d.IsDir() && p != root && skipped(d.Name()):
+			return fs.SkipDir
+		case isArticle(p, d):
+			files = append(files, file{p, name})
+		}
+		return nil
+	})
+	return files, lost, err
+}
+
+// single names one file relative to its folder, or as a bundle's index.md
+// relative to the folder above, as an import of that folder names it.
+func single(path string) ([]file, []Remark, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, nil, unreadable(path, err)
+	}
+	dir := filepath.Dir(abs)
+	if isIndex(abs) {
+		dir = filepath.Dir(dir)
+	}
+	return []file{{abs, relative(dir, abs)}}, nil, nil
+}
+
+func relative(root, path string) string {
+	rel, err := filepath.Rel(root, path)
+	if err != nil {
+		return filepath.ToSlash(path)
+	}
+	return filepath.ToSlash(rel)
+}
+
+func skipped(name string) bool { return strings.HasPrefix(name, ".") || name == "node_modules" }
+
+// isArticle leaves out hidden files (among them the "._x.md" of macOS), Hugo's
+// list pages, and links that lead to no file.
+func isArticle(path string, d fs.DirEntry) bool {
+	name := strings.ToLower(d.Name())
+	ext := filepath.Ext(name)
+	if ext != ".md" && ext != ".markdown" || skipped(name) || strings.TrimSuffix(name, ext) == "_index" {
+		return false
+	}
+	if d.Type()&fs.ModeSymlink == 0 {
+		return d.Type().IsRegular()
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+func isIndex(path string) bool {
+	name := strings.ToLower(filepath.Base(path))
+	return strings.TrimSuffix(name, filepath.Ext(name)) == "index"
+}
+
+// read returns the text of the file, without a byte order mark, and the digest of its bytes.
+func (f file) read() (text, digest string, err error) {
+	if !utf8.ValidString(f.name) {
+		return "", "", errRefused("文件名不是 UTF-8")
+	}
+	r, err := os.Open(f.path)
+	if err != nil {
+		return "", "", errRefused(reasonOf(err))
+	}
+	defer r.Close()
+	b, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err != nil {
+		return "", "", errRefused(reasonOf(err))
+	}
+	sum := sha256.Sum256(b)
+	text, err = decode(b)
+	return text, hex.EncodeToString(sum[:]), err
+}
+
+func unreadable(path string, err error) error {
+	return fmt.Errorf("无法读取 %s，请检查路径与权限：%w", path, err)
+}
+
+// reasonOf leaves the path out of an error, which the report names already.
+func reasonOf(err error) string {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return "无法读取：没有权限"
+	}
+	return "无法读取：" + err.Error()
+}
+
+// decode accepts UTF-8 only: guessing an encoding makes garbage of some file some day.
+func decode(b []byte) (string, error) {
+	switch {
+	case len(b) > maxFile:
+		return "", errRefused("超过 10 MB")
+	case bytes.HasPrefix(b, []byte("\xff\xfe")), bytes.HasPrefix(b, []byte("\xfe\xff")):
+		return "", errRefused("是 UTF-16 编码，请另存为 UTF-8")
+	case bytes.IndexByte(b, 0) >= 0:
+		return "", errRefused("不是文本：含有 NUL")
+	case !utf8.Valid(b):
+		return "", errRefused("不是 UTF-8 编码（可能是 GBK），请另存为 UTF-8")
+	}
+	return strings.TrimPrefix(string(b), "\ufeff"), nil
+}

@@ -1,0 +1,251 @@
+package importer
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+	"go.yaml.in/yaml/v3"
+)
+
+// maxFrontMatter bounds the part of a file before its text, in bytes.
+const maxFrontMatter = 64 << 10
+
+// maxDepth and maxValues bound what aliases can blow front matter up to.
+const (
+	maxDepth  = 8
+	maxValues = 10_000
+)
+
+// fields is front matter: lower-case names to values, each a string, a []any or
+// a map[string]any of such. Every scalar is kept as it was written, so that a date
+// or a title like 2024 means what its field means. Null is absent.
+type fields map[string]any
+
+var (
+	fence   = regexp.MustCompile(`^(-{3,}|\+{3}|;{3,})[ \t]*\r?\n`)
+	bareKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*[ \t]*:([ \t]|\r?\n)`)
+)
+
+// split parts a text in its front matter and its content. A text without front
+// matter is all content. One empty line between the two belongs to neither.
+func split(text string) (fields, string, error) {
+	if m := fence.FindStringSubmatch(text); m != nil {
+		return splitFenced(text, m[1], text[len(m[0]):])
+	}
+	if strings.HasPrefix(text, "{") {
+		return splitJSON(text)
+	}
+	if bareKey.MatchString(text) {
+		return splitBare(text)
+	}
+	return nil, text, nil
+}
+
+func splitFenced(text, mark, rest string) (fields, string, error) {
+	block, content, ok := cutLine(rest, mark)
+	if !ok {
+		return nil, text, nil // it opens with a ruler
+	}
+	var f fields
+	var err error
+	switch mark[0] {
+	case '+':
+		f, err = parseTOML(block)
+	case ';':
+		f, err = parseJSON("{" + block + "}")
+	default:
+		f, err = parseYAML(block)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	if f == nil {
+		return nil, text, nil // prose between two rulers
+	}
+	return f, skipEmptyLine(content), nil
+}
+
+// splitBare reads Hexo's form without an opening line. What names neither a
+// title nor a date is prose.
+func splitBare(text string) (fields, string, error) {
+	block, content, ok := cutLine(text, "---")
+	if !ok {
+		return nil, text, nil
+	}
+	f, err := parseYAML(block)
+	if err != nil || f["title"] == nil && f["date"] == nil {
+		return nil, text, nil
+	}
+	return f, skipEmptyLine(content), nil
+}
+
+// splitJSON reads Hugo's JSON. "{{" and "{%" begin a template, "{" with anything
+// but a key in it is prose.
+func splitJSON(text string) (fields, string, error) {
+	inner := strings.TrimLeft(text[1:], " \t\r\n")
+	if !strings.HasPrefix(inner, `"`) {
+		return nil, text, nil
+	}
+	d := json.NewDecoder(strings.NewReader(text[:min(len(text), maxFrontMatter)]))
+	var raw json.RawMessage
+	if err := d.Decode(&raw); err != nil {
+		return nil, "", errRefused("front matter 不是有效的 JSON：" + err.Error())
+	}
+	f, err := parseJSON(string(raw))
+	return f, skipEmptyLine(skipEmptyLine(text[d.InputOffset():])), err
+}
+
+// cutLine parts s around the first line that holds only mark; YAML may also end with "...".
+func cutLine(s, mark string) (before, after string, found bool) {
+	for at := 0; at < len(s) && at <= maxFrontMatter; {
+		line, next := s[at:], len(s)
+		if i := strings.IndexByte(line, '\n'); i >= 0 {
+			line, next = line[:i], at+i+1
+		}
+		line = strings.TrimRight(line, " \t\r")
+		if line == mark || line == "..." && mark == "---" {
+			return s[:at], s[next:], true
+		}
+		at = next
+	}
+	return "", "", false
+}
+
+func skipEmptyLine(s string) string {
+	if rest, ok := strings.CutPrefix(s, "\r\n"); ok {
+		return rest
+	}
+	return strings.TrimPrefix(s, "\n")
+}
+
+func parseYAML(block string) (fields, error) {
+	var doc yaml.Node
+	err := yaml.Unmarshal([]byte(block), &doc)
+	if err != nil {
+		if yaml.Unmarshal([]byte(mendYAML(block)), &doc) != nil {
+			return nil, errRefused("front matter 不是有效的 YAML：" + strings.TrimPrefix(err.Error(), "yaml: "))
+		}
+	}
+	if len(doc.Content) == 0 {
+		return fields{}, nil
+	}
+	budget := maxValues
+	m, ok := yamlValue(doc.Content[0], 0, &budget).(map[string]any)
+	if budget < 0 {
+		return nil, errRefused("front matter 的内容过多或嵌套过深")
+	}
+	if !ok {
+		return nil, nil
+	}
+	return lowered(m), nil
+}
+
+var plainLine = regexp.MustCompile(`(?m)^([A-Za-z_][A-Za-z0-9_-]*):[ ]+([^\s"'|>#].*?)[ ]*\r?$`)
+
+// mendYAML mends what people write and YAML forbids: tabs as indentation, and
+// plain texts that hold ": " or begin with a sign ("title: [译] Go: 入门").
+func mendYAML(block string) string {
+	block = strings.ReplaceAll(block, "\t", "  ")
+	return plainLine.ReplaceAllStringFunc(block, func(line string) string {
+		m := plainLine.FindStringSubmatch(line)
+		var n yaml.Node
+		if yaml.Unmarshal([]byte(line), &n) == nil {
+			return line
+		}
+		return m[1] + ": '" + strings.ReplaceAll(m[2], "'", "''") + "'"
+	})
+}
+
+func yamlValue(n *yaml.Node, depth int, budget *int) any {
+	*budget--
+	if depth > maxDepth {
+		*budget = -1
+	}
+	if *budget < 0 {
+		return nil
+	}
+	switch n.Kind {
+	case yaml.AliasNode:
+		return yamlValue(n.Alias, depth+1, budget)
+	case yaml.ScalarNode:
+		if n.Tag == "!!null" {
+			return nil
+		}
+		return n.Value
+	case yaml.SequenceNode:
+		list := make([]any, 0, len(n.Content))
+		for _, c := range n.Content {
+			list = append(list, yamlValue(c, depth+1, budget))
+		}
+		return list
+	case yaml.MappingNode:
+		m := map[string]any{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			m[n.Content[i].Value] = yamlValue(n.Content[i+1], depth+1, budget)
+		}
+		return m
+	}
+	return nil
+}
+
+func parseTOML(block string) (fields, error) {
+	var m map[string]any
+	if err := toml.Unmarshal([]byte(block), &m); err != nil {
+		return nil, errRefused("front matter 不是有效的 TOML：" + strings.TrimPrefix(err.Error(), "toml: "))
+	}
+	return lowered(plainMap(m)), nil
+}
+
+func parseJSON(block string) (fields, error) {
+	d := json.NewDecoder(bytes.NewReader([]byte(block)))
+	d.UseNumber()
+	var m map[string]any
+	if err := d.Decode(&m); err != nil {
+		return nil, errRefused("front matter 不是有效的 JSON：" + err.Error())
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, errRefused("front matter 不是有效的 JSON")
+	}
+	return lowered(plainMap(m)), nil
+}
+
+// plain turns what TOML and JSON decode to into the values of fields.
+func plain(v any) any {
+	switch v := v.(type) {
+	case nil, string:
+		return v
+	case time.Time:
+		return v.Format(time.RFC3339Nano)
+	case []any:
+		for i := range v {
+			v[i] = plain(v[i])
+		}
+		return v
+	case map[string]any:
+		return plainMap(v)
+	}
+	return fmt.Sprint(v)
+}
+
+func plainMap(m map[string]any) map[string]any {
+	for k, v := range m {
+		m[k] = plain(v)
+	}
+	return m
+}
+
+func lowered(m map[string]any) fields {
+	f := make(fields, len(m))
+	for k, v := range m {
+		if v != nil {
+			f[strings.ToLower(k)] = v
+		}
+	}
+	return f
+}
