@@ -1,0 +1,123 @@
+// Command inkstone is a blog backend: "inkstone serve" runs it, the other
+// commands look after its data.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"inkstone/internal/config"
+)
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], os.LookupEnv, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the program without its globals. It returns the exit code: 0, or 1 for
+// any failure, told on stderr in a line each. The first SIGINT or SIGTERM ends
+// ctx, so that a command ends in order; a second one ends the process at once.
+func run(ctx context.Context, args []string, lookup func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	root := (&program{lookup: lookup}).root()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		for line := range strings.Lines(explain(err)) {
+			fmt.Fprintln(stderr, "错误："+strings.TrimSuffix(line, "\n"))
+		}
+		return 1
+	}
+	return 0
+}
+
+// program is what the commands share.
+type program struct {
+	lookup func(string) (string, bool)
+}
+
+func (p *program) config() (*config.Config, error) {
+	cfg, _, err := config.Load(p.lookup, ".")
+	return cfg, err
+}
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "inkstone",
+		Short:         "砚台：一个博客后端",
+		Long:          "砚台（Inkstone）：一个博客后端，单个程序，无需安装其他软件。\n设置取自环境变量与当前目录的 .env，详见 inkstone config。",
+		Example:       "  inkstone serve\n  inkstone import posts --author me@example.com",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noCommand,
+		RunE:          help,
+	}
+	root.PersistentFlags().BoolP("help", "h", false, "显示帮助")
+	root.SetUsageTemplate(usage)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%s，用法见 %s --help", wrongFlag(err), c.CommandPath())
+	})
+	root.SetHelpCommand(&cobra.Command{Hidden: true})
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(p.serve(), p.migrate(), p.user(), p.imports(), p.exports(),
+		p.healthcheck(), p.settings(), openAPI(), version())
+	plainUseLines(root)
+	return root
+}
+
+// plainUseLines keeps cobra's English "[flags]" out of the help of every command.
+func plainUseLines(c *cobra.Command) {
+	c.DisableFlagsInUseLine = true
+	for _, sub := range c.Commands() {
+		plainUseLines(sub)
+	}
+}
+
+const usage = `用法：
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} <命令>{{else}}{{.UseLine}}{{end}}{{if .HasAvailableLocalFlags}} [选项]{{end}}{{if .HasExample}}
+
+示例：
+{{.Example}}{{end}}{{if .HasAvailableSubCommands}}
+
+命令：{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+选项：
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
+
+各命令的帮助：{{.CommandPath}} <命令> --help{{end}}
+`
+
+// arguments accepts exactly the named arguments.
+func arguments(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return fmt.Errorf("缺少参数 <%s>，用法见 %s --help", names[len(args)], c.CommandPath())
+		case len(args) > len(names):
+			return fmt.Errorf("多余的参数 %q，用法见 %s --help", args[len(names)], c.CommandPath())
+		}
+		return nil
+	}
+}
+
+// noCommand and help are for commands that only hold others.
+func noCommand(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("没有命令 %q，全部命令见 %s --help", args[0], c.CommandPath())
+	}
+	return nil
+}
+
+func help(c *cobra.Command, _ []string) error { return c.Help() }

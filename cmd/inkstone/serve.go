@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"inkstone/internal/app"
+	"inkstone/internal/config"
+)
+
+func (p *program) serve() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "启动服务",
+		Long:  "启动服务：准备数据目录，升级数据库，监听端口。\nSIGTERM 或 Ctrl-C 使它有序退出，再来一次则立即退出。",
+		Example: "  inkstone serve\n" +
+			"  PORT=8080 inkstone serve\n" +
+			"  ADMIN_EMAIL=me@example.com ADMIN_USERNAME=me ADMIN_PASSWORD_FILE=/run/secrets/admin inkstone serve",
+		Args: arguments(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := p.config()
+			if err != nil {
+				return err
+			}
+			a, err := app.New(c.Context(), cfg, c.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			if err := greet(c.Context(), c.OutOrStdout(), cfg, a); err != nil {
+				return closeWith(a, err)
+			}
+			return a.Run(c.Context())
+		},
+	}
+}
+
+// greet tells where everything is, and how to make the first admin if there is none.
+func greet(ctx context.Context, w io.Writer, cfg *config.Config, a *app.App) error {
+	data, err := filepath.Abs(cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	has, err := app.HasAdmin(ctx, a.Store())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "砚台 %s 已启动\n  地址      %s\n  接口文档  %s/docs\n  数据目录  %s\n", buildVersion(), a.URL(), a.URL(), data)
+	if !has {
+		fmt.Fprintln(w, "  还没有管理员，创建一位：inkstone user create --admin --email you@example.com --username you")
+	}
+	return nil
+}

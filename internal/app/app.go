@@ -1,0 +1,127 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"inkstone/internal/blog"
+	"inkstone/internal/config"
+	"inkstone/internal/telemetry"
+	"inkstone/internal/web"
+)
+
+// App is the whole program, put together and listening.
+type App struct {
+	cfg      *config.Config
+	console  io.Writer
+	log      *slog.Logger
+	metrics  *telemetry.Metrics
+	parts    *parts
+	store    blog.Store
+	mux      *web.Mux
+	handler  http.Handler
+	listener net.Listener
+	health   *web.Health
+
+	background []func(context.Context) // each runs until its context ends
+	closers    []func() error          // called in reverse when all else has stopped
+}
+
+// Store returns the opened store.
+func (a *App) Store() blog.Store { return a.store }
+
+// Handler returns all that the program serves, for tests.
+func (a *App) Handler() http.Handler { return a.handler }
+
+// Routes returns what is mounted.
+func (a *App) Routes() []web.Route { return a.mux.Routes() }
+
+// URL returns where the server is reached from this machine; the port is the real one.
+func (a *App) URL() string {
+	addr := a.listener.Addr().(*net.TCPAddr)
+	host := addr.IP.String()
+	if addr.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(addr.Port))
+}
+
+func (a *App) listen(ctx context.Context) error {
+	var lc net.ListenConfig
+	address := net.JoinHostPort(a.cfg.Host, strconv.Itoa(a.cfg.Port))
+	l, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("无法监听 %s，可能已被占用，请检查 HOST 与 PORT：%w", address, err)
+	}
+	a.listener = l
+	a.closers = append(a.closers, func() error {
+		_ = l.Close() // a server that stopped has closed it
+		return nil
+	})
+	return nil
+}
+
+// Run serves until ctx ends, then stops in order: not ready, wait DrainWait, no
+// new connections, requests in flight finish (at most ShutdownTimeout), what is
+// buffered is written, the database is closed. It returns nil after such an end.
+func (a *App) Run(ctx context.Context) error {
+	stopBackground := a.startBackground()
+	server := web.NewServer(a.handler, a.log, web.DefaultBounds)
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(web.Limit(a.listener, a.cfg.MaxConnections, a.metrics)) }()
+
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		a.log.Info("stopping")
+		err = a.drain(server)
+	}
+	stopBackground()
+	return errors.Join(err, a.Close())
+}
+
+func (a *App) drain(server *http.Server) error {
+	a.health.Drain()
+	time.Sleep(a.cfg.DrainWait)
+	server.SetKeepAlivesEnabled(false)
+	// The context that ended is no measure here: requests in flight get their time.
+	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.ShutdownTimeout)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		a.log.Warn("requests were still in flight and have been cut off")
+		return server.Close()
+	}
+	return err
+}
+
+func (a *App) startBackground() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, f := range a.background {
+		running.Go(func() { f(ctx) })
+	}
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+// Close ends everything that was opened. Run does so by itself; Close is for an App that never ran.
+func (a *App) Close() error {
+	var errs []error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		errs = append(errs, a.closers[i]())
+	}
+	a.closers = nil
+	return errors.Join(errs...)
+}

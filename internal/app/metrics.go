@@ -1,0 +1,52 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+
+	"inkstone/internal/store"
+	"inkstone/internal/web"
+)
+
+// openMetrics gives /metrics its listener, where METRICS_ADDR asks for one of its own.
+func (a *App) openMetrics(ctx context.Context) error {
+	if a.cfg.MetricsAddr == "" {
+		return nil
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", a.cfg.MetricsAddr)
+	if err != nil {
+		return fmt.Errorf("无法监听 %s，可能已被占用，请检查 METRICS_ADDR：%w", a.cfg.MetricsAddr, err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", a.metrics.Handler())
+	server := web.NewServer(mux, a.log, web.DefaultBounds)
+	a.closers = append(a.closers, func() error {
+		_ = l.Close() // a server that stopped has closed it
+		return nil
+	})
+	a.background = append(a.background, func(ctx context.Context) {
+		context.AfterFunc(ctx, func() { _ = server.Close() })
+		_ = server.Serve(l) // ends with the context
+	})
+	return nil
+}
+
+// watchStore shows how busy the connections to the database are.
+func (a *App) watchStore() {
+	if _, told := store.StatsOf(a.store); !told {
+		return
+	}
+	gauge := func(name, help string, number func(store.Stats) int) {
+		a.metrics.Gauge(name, help, func() float64 {
+			st, _ := store.StatsOf(a.store)
+			return float64(number(st))
+		})
+	}
+	gauge("db_pool_open", "Connections to the database that read.", func(st store.Stats) int { return st.Open })
+	gauge("db_pool_in_use", "Reading connections at work.", func(st store.Stats) int { return st.InUse })
+	gauge("db_pool_waiting", "Reads that wait for a connection.", func(st store.Stats) int { return st.Waiting })
+	gauge("db_write_queue", "Writes that wait for their turn.", func(st store.Stats) int { return st.Queue })
+}

@@ -1,0 +1,193 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"inkstone/internal/account"
+	"inkstone/internal/auth"
+	"inkstone/internal/blog"
+	"inkstone/internal/cache"
+	"inkstone/internal/comment"
+	"inkstone/internal/config"
+	"inkstone/internal/limit"
+	"inkstone/internal/post"
+	"inkstone/internal/store"
+	"inkstone/internal/telemetry"
+	"inkstone/internal/upload"
+	"inkstone/internal/web"
+)
+
+const (
+	answerLife  = 10 * time.Minute // of a kept answer; a change ends it sooner
+	maxInFlight = 1024             // requests of the API at work at once
+	flushLimit  = 5 * time.Second  // for the views that are written at the end
+)
+
+// parts are what the services are made of.
+type parts struct {
+	passwords *auth.Passwords
+	tokens    *auth.Tokens
+	limits    *limit.Memory
+	answers   *cache.Cache[*web.Answer]
+
+	accounts *account.Service
+	posts    *post.Service
+	comments *comment.Service
+	uploads  *upload.Service
+}
+
+// New opens everything and listens; nothing is answered before Run. console gets
+// the log. The error is a sentence that says what to do, and nothing is left open then.
+func New(ctx context.Context, cfg *config.Config, console io.Writer) (*App, error) {
+	a := &App{cfg: cfg, console: console, metrics: telemetry.NewMetrics(), parts: &parts{}}
+	steps := []func(context.Context) error{
+		a.openLogs, a.openStore, a.openAuth, a.openAnswers, a.openServices, a.openUploads, a.openRoutes, a.openMetrics, a.listen,
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, a.Close())
+		}
+	}
+	return a, nil
+}
+
+// openLogs makes the program's logger the default one too, for packages that have no other.
+func (a *App) openLogs(context.Context) error {
+	logs, err := telemetry.OpenLogs(telemetry.LogOptions{
+		Console: a.console, Dir: a.cfg.LogDir, Level: level(a.cfg.LogLevel), Readable: !a.cfg.Production, Lost: a.metrics.LogLineLost,
+	})
+	if err != nil {
+		return fmt.Errorf("无法使用日志目录 %s，请检查 LOG_DIR 与权限：%w", a.cfg.LogDir, err)
+	}
+	a.log = logs.Logger
+	slog.SetDefault(a.log)
+	a.closers = append(a.closers, logs.Close)
+	return nil
+}
+
+func (a *App) openStore(ctx context.Context) error {
+	s, err := openStore(ctx, a.cfg, store.Options{Observe: a.observe})
+	if err != nil {
+		return err
+	}
+	a.store = s
+	a.watchStore()
+	a.closers = append(a.closers, s.Close)
+	return nil
+}
+
+// observe counts as failed what is no fault of the input.
+func (a *App) observe(operation string, took time.Duration, err error) {
+	failed := false
+	switch blog.CodeOf(err) {
+	case blog.CodeInternal:
+		failed = !errors.Is(err, context.Canceled)
+	case blog.CodeUnavailable, blog.CodeStorageFull:
+		failed = true
+	}
+	a.metrics.Query(operation, took, failed)
+}
+
+func (a *App) openAuth(ctx context.Context) (err error) {
+	secret := a.cfg.JWTSecret
+	if secret == "" {
+		if secret, err = config.KeptSecret(a.cfg.DataDir); err != nil {
+			return fmt.Errorf("无法使用数据目录中的令牌密钥，请检查权限或设置 JWT_SECRET：%w", err)
+		}
+	}
+	p := a.parts
+	p.tokens = auth.NewTokens([]byte(secret), a.cfg.JWTExpire, time.Now)
+	if p.passwords, err = auth.NewPasswords(a.cfg.BcryptCost); err != nil {
+		return err
+	}
+	return firstAdmin(ctx, a.cfg, a.store, p.passwords)
+}
+
+func (a *App) openAnswers(context.Context) (err error) {
+	a.parts.limits = limit.NewMemory(a.cfg.RateWindow, time.Now)
+	a.parts.answers, err = cache.New[*web.Answer](cache.Options{
+		Bytes: a.cfg.CacheBytes, TTL: answerLife, Generation: a.store.Generation,
+		Hit:  func() { a.metrics.CacheHit(true) },
+		Miss: func() { a.metrics.CacheHit(false) },
+	})
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, func() error { a.parts.answers.Close(); return nil })
+	return nil
+}
+
+func (a *App) openServices(context.Context) error {
+	p, s := a.parts, a.store
+	p.accounts = account.New(account.Options{
+		Users: s.Users(), Tokens: p.tokens, Passwords: p.passwords, Limiter: loginLimiter{p.limits}, Now: time.Now,
+		Login: account.LoginLimits{PerAccount: a.cfg.LoginMax, PerIP: a.cfg.LoginIPMax},
+	})
+	views := post.NewViews(s.Posts().AddViews, func(err error) { a.log.Error("views could not be written", "error", err) })
+	a.closers = append(a.closers, func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), flushLimit)
+		defer cancel()
+		return views.Close(ctx)
+	})
+	p.posts = post.New(post.Options{
+		Posts: s.Posts(), Comments: s.Comments(), Answers: p.answers, Views: views, Categories: a.cfg.Categories, Now: time.Now,
+	})
+	p.comments = comment.New(comment.Options{Posts: s.Posts(), Comments: s.Comments(), Answers: p.answers, Now: time.Now})
+	return nil
+}
+
+func (a *App) openUploads(context.Context) error {
+	files, err := upload.OpenLocal(a.cfg.UploadDir)
+	if err != nil {
+		return fmt.Errorf("无法使用上传目录 %s，请检查 UPLOAD_DIR 与权限：%w", a.cfg.UploadDir, err)
+	}
+	a.closers = append(a.closers, files.Close)
+	a.parts.uploads = upload.New(a.store.Uploads(), files, a.cfg.UploadQuota, a.log)
+	a.background = append(a.background, a.parts.uploads.Run)
+	return nil
+}
+
+func (a *App) openRoutes(context.Context) error {
+	a.mux, a.health = web.NewMux(), web.NewHealth(a.store.Ping)
+	a.mountOps(a.mux)
+	for _, s := range services() {
+		s.mount(a.parts, a.mux)
+	}
+	a.handler = web.Edge(a.mux, web.EdgeOptions{
+		Verifier: auth.NewVerifier(a.parts.tokens, a.store.Users()), Log: a.log, Metrics: a.metrics,
+		Origins: a.cfg.Origins, Trusted: a.cfg.TrustedProxies,
+		Limiter: a.parts.limits, Max: a.cfg.RateMax, UserMax: a.cfg.RateUserMax,
+		Shedder: web.NewShedder(maxInFlight),
+	})
+	return nil
+}
+
+// loginLimiter counts failed logins in this process.
+type loginLimiter struct{ counter *limit.Memory }
+
+// Take implements account.Limiter.
+func (l loginLimiter) Take(_ context.Context, key string, most int) (time.Duration, error) {
+	r := l.counter.Take(key, most)
+	if r.OK {
+		return 0, nil
+	}
+	return max(time.Until(r.Reset), time.Second), nil
+}
+
+// Refund implements account.Limiter.
+func (l loginLimiter) Refund(_ context.Context, key string) error {
+	l.counter.Refund(key)
+	return nil
+}
+
+// level reads a LOG_LEVEL that the settings have checked.
+func level(name string) slog.Level {
+	var l slog.Level
+	_ = l.UnmarshalText([]byte(name))
+	return l
+}

@@ -1,0 +1,99 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"inkstone/internal/account"
+	"inkstone/internal/auth"
+	"inkstone/internal/blog"
+	"inkstone/internal/config"
+	"inkstone/internal/store"
+)
+
+// OpenStore makes the data folder and opens the database in it, bringing its
+// schema up to date. The error is a sentence that says what to do.
+func OpenStore(ctx context.Context, cfg *config.Config) (blog.Store, error) {
+	return openStore(ctx, cfg, store.Options{})
+}
+
+func openStore(ctx context.Context, cfg *config.Config, o store.Options) (blog.Store, error) {
+	if err := makeDataDir(cfg); err != nil {
+		return nil, err
+	}
+	s, err := store.Open(ctx, cfg.Database, o)
+	return s, cannotOpen(cfg, err)
+}
+
+// Migrate brings the schema up to date and returns the versions it had and has.
+func Migrate(ctx context.Context, cfg *config.Config) (from, to int, err error) {
+	if err := makeDataDir(cfg); err != nil {
+		return 0, 0, err
+	}
+	from, to, err = store.Migrate(ctx, cfg.Database)
+	return from, to, cannotOpen(cfg, err)
+}
+
+func makeDataDir(cfg *config.Config) error {
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("无法创建数据目录 %s，请检查 DATA_DIR 与权限：%w", cfg.DataDir, err)
+	}
+	return nil
+}
+
+// cannotOpen hides the code of err: its words for clients are not those for whoever starts the program.
+func cannotOpen(cfg *config.Config, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("无法打开数据库 %s，请检查 DATABASE_URL、权限与磁盘：%v", cfg.Database, err)
+}
+
+// HasAdmin reports whether there is an admin.
+func HasAdmin(ctx context.Context, s blog.Store) (bool, error) {
+	l, err := s.Users().List(ctx, blog.UserFilter{
+		Role:  blog.RoleAdmin,
+		Order: blog.Order{Field: "createdAt"},
+		Page:  blog.Page{Number: 1, Limit: 1},
+	})
+	return l.Total > 0, err
+}
+
+// Accounts returns the rules of accounts for use outside of HTTP: nobody can sign in by it.
+func Accounts(cfg *config.Config, s blog.Store) (*account.Service, error) {
+	passwords, err := auth.NewPasswords(cfg.BcryptCost)
+	if err != nil {
+		return nil, err
+	}
+	return account.New(account.Options{Users: s.Users(), Passwords: passwords, Now: time.Now}), nil
+}
+
+// firstAdmin makes the admin of the ADMIN_ settings, unless there is one. The
+// password is hashed only if he is missing: that takes a third of a second.
+func firstAdmin(ctx context.Context, cfg *config.Config, s blog.Store, passwords *auth.Passwords) error {
+	if cfg.Admin == (blog.NewUser{}) {
+		return nil
+	}
+	has, err := HasAdmin(ctx, s)
+	if err != nil || has {
+		return err
+	}
+	hash, err := passwords.Hash(ctx, cfg.Admin.Password)
+	if err != nil {
+		return err
+	}
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	_, err = s.Users().CreateFirstAdmin(ctx, &blog.User{
+		ID: blog.NewID(now), Username: cfg.Admin.Username, Email: cfg.Admin.Email, PasswordHash: hash,
+		Role: blog.RoleAdmin, Active: true, CreatedAt: now, UpdatedAt: now,
+	})
+	switch blog.CodeOf(err) {
+	case blog.CodeEmailTaken:
+		return fmt.Errorf("ADMIN_EMAIL：%s 已是普通用户，请用 inkstone user promote 设为管理员", cfg.Admin.Email)
+	case blog.CodeUsernameTaken:
+		return fmt.Errorf("ADMIN_USERNAME：%s 已被别的用户使用，请换一个", cfg.Admin.Username)
+	}
+	return err
+}
