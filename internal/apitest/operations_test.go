@@ -1,0 +1,70 @@
+package apitest
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"testing"
+
+	"inkstone/api"
+)
+
+func TestHealthLivenessAndReadinessAnswer(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		a := s.Anyone.Get("/health").Expect(200).Says("status", "OK")
+		if a.At("uptime").(float64) > 600 {
+			t.Errorf("uptime is not in seconds: %s", a.Body)
+		}
+		s.Anyone.Get("/livez").Expect(200)
+		s.Anyone.Get("/readyz").Expect(200)
+	})
+}
+
+func TestMetricsNameRoutesByPattern(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		id := s.User().Write("published", nil)
+		s.Anyone.Get("/api/posts/" + id).Expect(200)
+		for i := range 50 {
+			s.Anyone.Get("/api/nothing/" + repeat("x", i+1)).Expect(404)
+			s.Anyone.Send("M"+repeat("X", i+1), "/api/posts", nil).Expect(405)
+		}
+		text := string(s.Anyone.Get("/metrics").Expect(200).Body)
+		for _, want := range []string{
+			"http_request_duration_seconds_bucket{", `le="0.1"`, `le="0.5"`, `le="1"`, `le="2"`, `le="5"`, "http_requests_total{", "active_connections ",
+			"go_goroutines", "process_", "db_query_duration_seconds_bucket{", "db_pool_open ", "db_pool_in_use ", "db_pool_waiting ", "db_write_queue ", "/api/posts/{id}", `status_code="200"`, `method="GET"`,
+		} {
+			if !strings.Contains(text, want) {
+				t.Errorf("no %s", want)
+			}
+		}
+		if strings.Contains(text, id) || strings.Contains(text, "xxxxx") || strings.Contains(text, "MXXX") {
+			t.Error("a raw path or method is a label")
+		}
+		if n := strings.Count(text, "\n"); n > 1500 {
+			t.Errorf("%d lines", n)
+		}
+	})
+}
+
+func TestTheDocumentIsServedAsItIs(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		if a := s.Anyone.Get("/openapi.yaml").Expect(200); !bytes.Equal(a.Body, api.YAML) {
+			t.Errorf("%d bytes, want %d", len(a.Body), len(api.YAML))
+		}
+		s.Anyone.Get("/openapi.json").Expect(200).Says("info.title", "Inkstone")
+	})
+}
+
+func TestTheDocsPageNeedsNothingFromOutside(t *testing.T) {
+	outside := regexp.MustCompile(`(?:src|href)\s*=\s*["'](?:https?:)?//[^"']+`)
+	each(t, nil, func(t *testing.T, s *site) {
+		a := s.Anyone.Get("/docs").Expect(200)
+		if found := outside.FindString(string(a.Body)); found != "" {
+			t.Errorf("the page loads %s", found)
+		}
+		assets := regexp.MustCompile(`(?:src|href)\s*=\s*["']([^"'#]+)["']`).FindAllStringSubmatch(string(a.Body), -1)
+		if len(assets) == 0 {
+			t.Errorf("no assets: %s", a.Body)
+		}
+	})
+}

@@ -1,0 +1,257 @@
+package apitest
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestAPostIsStoredAsItWasGiven(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u := s.User()
+		a := u.Post("/api/posts", object{
+			"title": "  深入微服务架构  ", "content": "  前面的空格留着\n```go\nfunc main() {}\n```\n", "excerpt": " 摘要 ", "category": "技术",
+			"tags": []string{" 微服务 ", "Go", "Go"}, "coverImage": "/uploads/image/image-1-a.png", "status": "published",
+		}).Expect(201).Says("message", "文章创建成功")
+		id := a.Str("post.id")
+		for _, a := range []*answer{a, s.Anyone.Get("/api/posts/" + id).Expect(200)} {
+			a.Says("post._id", id).Says("post.title", "深入微服务架构").Says("post.content", "  前面的空格留着\n```go\nfunc main() {}\n```\n")
+			a.Says("post.excerpt", "摘要").Says("post.tags.0", "微服务").Says("post.tags.1", "Go").Says("post.coverImage", "/uploads/image/image-1-a.png")
+			a.Says("post.author.username", u.Name).Says("post.author.id", u.ID).Counts("post.viewCount", 0).Counts("post.commentCount", 0)
+			if a.Str("post.publishedAt") == "" || len(a.At("post.tags").([]any)) != 2 {
+				t.Errorf("%s", a.Body)
+			}
+		}
+	})
+}
+
+func TestAPostIsADraftUnlessSaidOtherwise(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		a := s.User().Post("/api/posts", object{"title": "题", "content": "文", "category": "思考"}).Expect(201).Says("post.status", "draft")
+		if a.At("post.publishedAt") != nil {
+			t.Errorf("a draft has a date: %s", a.Body)
+		}
+	})
+}
+
+func TestAPostNamesWhatIsWrong(t *testing.T) {
+	cases := []struct {
+		field   string
+		value   any
+		message string
+	}{
+		{"title", "  ", "标题不能为空"},
+		{"title", repeat("长", 101), "标题最多100个字符"},
+		{"content", "", "内容不能为空"},
+		{"content", " \n", "内容不能为空"},
+		{"excerpt", repeat("长", 201), "摘要最多200个字符"},
+		{"category", "", "分类不能为空"},
+		{"category", "八卦", "分类无效"},
+		{"coverImage", "javascript:alert(1)", "封面图片地址无效"},
+		{"coverImage", "//example.com/a.png", "封面图片地址无效"},
+		{"coverImage", "/uploads/../secret", "封面图片地址无效"},
+		{"status", "deleted", "状态无效"},
+		{"status", "", "状态无效"},
+	}
+	each(t, nil, func(t *testing.T, s *site) {
+		u := s.User()
+		id := u.Write("draft", nil)
+		for _, c := range cases {
+			body := article("draft", object{c.field: c.value})
+			for _, a := range []*answer{u.Post("/api/posts", body), u.Put("/api/posts/"+id, body), u.Patch("/api/posts/"+id, object{c.field: c.value})} {
+				a.Refused(400, "VALIDATION_FAILED").Says("details", c.message).Says("fields."+c.field, c.message)
+			}
+		}
+		many := make([]string, 21)
+		for i := range many {
+			many[i] = "签" + strconv.Itoa(i)
+		}
+		for _, tags := range []any{many, []string{""}, []string{repeat("长", 51)}, []any{1}, []any{nil}, "a,b", nil, object{"$ne": 1}} {
+			u.Post("/api/posts", article("draft", object{"tags": tags})).Refused(400, "VALIDATION_FAILED")
+		}
+		for _, forged := range []string{"author", "viewCount", "likeCount", "commentCount", "publishedAt", "createdAt", "updatedAt", "_id", "id", "liked"} {
+			a := u.Post("/api/posts", article("draft", object{forged: "x"})).Refused(400, "VALIDATION_FAILED")
+			if a.Str("fields."+forged) == "" {
+				t.Errorf("%s is not named: %s", forged, a.Body)
+			}
+		}
+		u.Post("/api/posts", article("draft", object{"title": repeat("长", 100), "excerpt": repeat("长", 200), "tags": many[:20]})).Expect(201)
+	})
+}
+
+func TestPutKeepsWhatIsOmittedAndClearsWhatIsEmpty(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u := s.User()
+		id := u.Write("published", object{"excerpt": "摘要", "tags": []string{"砚"}, "coverImage": "https://example.com/a.png"})
+		base := object{"title": "新题", "content": "新文", "category": "思考"}
+		u.Put("/api/posts/"+id, base).Expect(200).Says("message", "文章更新成功").Says("post.title", "新题").
+			Says("post.status", "published").Says("post.excerpt", "摘要").Says("post.tags.0", "砚")
+		base["excerpt"], base["tags"], base["coverImage"] = "", []string{}, ""
+		a := u.Put("/api/posts/"+id, base).Expect(200).Says("post.excerpt", "").Says("post.coverImage", "")
+		if len(a.At("post.tags").([]any)) != 0 {
+			t.Errorf("tags stay: %s", a.Body)
+		}
+		for _, field := range []string{"title", "content", "category"} {
+			less := object{"title": "题", "content": "文", "category": "思考"}
+			delete(less, field)
+			if a := u.Put("/api/posts/"+id, less).Refused(400, "VALIDATION_FAILED"); a.Str("fields."+field) == "" {
+				t.Errorf("%s is not named: %s", field, a.Body)
+			}
+		}
+		u.Patch("/api/posts/"+id, object{"title": "只改题"}).Expect(200).Says("post.title", "只改题").Says("post.content", "新文")
+		u.Patch("/api/posts/"+id, "{}").Expect(200)
+	})
+}
+
+func TestPublishedAtIsSetOnceByWhateverPublishes(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u := s.User()
+		id := u.Write("draft", nil)
+		a := u.Put("/api/posts/"+id, article("published", nil)).Expect(200)
+		at := a.Str("post.publishedAt")
+		if at == "" {
+			t.Fatalf("no date: %s", a.Body)
+		}
+		u.Patch("/api/posts/"+id, object{"status": "archived"}).Expect(200).Says("post.publishedAt", at)
+		u.Patch("/api/posts/"+id, object{"status": "published"}).Expect(200).Says("post.publishedAt", at)
+	})
+}
+
+func TestOnlyTheAuthorAndAdminsChangeAPost(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u, other := s.User(), s.User()
+		id := u.Write("published", nil)
+		other.Put("/api/posts/"+id, article("draft", nil)).Refused(403, "NOT_OWNER").Says("error", "无权访问此资源")
+		other.Patch("/api/posts/"+id, object{"title": "x"}).Refused(403, "NOT_OWNER")
+		other.Delete("/api/posts/"+id).Refused(403, "NOT_OWNER")
+		s.Anyone.Post("/api/posts", article("draft", nil)).Refused(401, "TOKEN_MISSING")
+		s.Anyone.Put("/api/posts/"+id, article("draft", nil)).Refused(401, "TOKEN_MISSING")
+		s.Anyone.Delete("/api/posts/"+id).Refused(401, "TOKEN_MISSING")
+		s.Admin.Patch("/api/posts/"+id, object{"title": "掌柜改的"}).Expect(200).Says("post.author.id", u.ID)
+		s.Admin.Delete("/api/posts/"+id).Expect(200).Says("message", "文章删除成功")
+		u.Delete("/api/posts/"+id).Refused(404, "POST_NOT_FOUND")
+	})
+}
+
+func TestIfMatchRefusesToOverwriteAnotherEdit(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u := s.User()
+		id := u.Write("published", nil)
+		etag := u.Get("/api/posts/" + id).Expect(200).Header.Get("ETag")
+		s.User().Post("/api/posts/"+id+"/like", nil).Expect(200) // no edit
+		u.With("If-Match", etag).Patch("/api/posts/"+id, object{"title": "第一次"}).Expect(200)
+		u.With("If-Match", etag).Put("/api/posts/"+id, article("draft", nil)).Refused(412, "POST_CHANGED").Says("error", "文章已被修改，请刷新后重试")
+		u.With("If-Match", `"nonsense"`).Patch("/api/posts/"+id, object{"title": "x"}).Refused(412, "POST_CHANGED")
+		u.With("If-Match", "*").Patch("/api/posts/"+id, object{"title": "第二次"}).Expect(200)
+	})
+}
+
+func TestDeletingAPostTakesCommentsLikesAndTagsAlong(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u := s.User()
+		id := u.Write("published", object{"tags": []string{"稍纵即逝"}})
+		comment := u.Comment(id, "评论")
+		u.Post("/api/posts/"+id+"/like", nil).Expect(200)
+		u.Delete("/api/posts/" + id).Expect(200)
+		s.Anyone.Get("/api/posts/"+id).Refused(404, "POST_NOT_FOUND").Says("error", "文章不存在")
+		s.Anyone.Get("/api/posts/"+id+"/comments").Refused(404, "POST_NOT_FOUND")
+		s.Anyone.Get("/api/comments/"+comment).Refused(404, "COMMENT_NOT_FOUND")
+		u.Post("/api/posts/"+id+"/like", nil).Refused(404, "POST_NOT_FOUND")
+		if names := s.Anyone.Get("/api/posts/tags").Expect(200).Each("tags", "name"); len(names) != 0 {
+			t.Errorf("tags %v", names)
+		}
+	})
+}
+
+func TestALikeCountsOncePerUser(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u, other := s.User(), s.User()
+		id := u.Write("published", nil)
+		like := "/api/posts/" + id + "/like"
+		before := u.Get("/api/posts/" + id).Expect(200).Str("post.updatedAt")
+		u.Post(like, nil).Expect(200).Says("message", "点赞成功").Counts("likeCount", 1)
+		u.Post(like, nil).Expect(200).Counts("likeCount", 1)
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() { _, _ = other.Try("POST", like, nil) })
+		}
+		wg.Wait()
+		a := u.Get("/api/posts/"+id).Expect(200).Counts("post.likeCount", 2).Says("post.updatedAt", before)
+		if a.At("post.liked") != true {
+			t.Errorf("liked: %s", a.Body)
+		}
+		u.Delete(like).Expect(200).Says("message", "已取消点赞").Counts("likeCount", 1)
+		u.Delete(like).Expect(200).Counts("likeCount", 1)
+		if a := u.Get("/api/posts/" + id).Expect(200); a.At("post.liked") != false {
+			t.Errorf("liked: %s", a.Body)
+		}
+		if a := s.Anyone.Get("/api/posts/" + id).Expect(200); a.At("post.liked") != nil {
+			t.Errorf("liked without a token: %s", a.Body)
+		}
+		s.Anyone.Post(like, nil).Refused(401, "TOKEN_MISSING")
+	})
+}
+
+func TestViewsCountReadersOnlyAndShowWithinFiveSeconds(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u := s.User()
+		id := u.Write("published", nil)
+		path := "/api/posts/" + id
+		s.Anyone.Get("/api/posts").Expect(200).Counts("posts.0.viewCount", 0)
+		a := s.Anyone.Get(path).Expect(200) // 1
+		s.User().Get(path).Expect(200)      // 2
+		s.Admin.Get(path).Expect(200)       // 3
+		u.Get(path).Expect(200)
+		s.Anyone.Head(path).Expect(200)
+		s.Anyone.With("If-None-Match", a.Header.Get("ETag")).Get(path).Expect(304)
+		count := func() int { return u.Get(path).Expect(200).Int("post.viewCount") }
+		for end := time.Now().Add(6 * time.Second); count() < 3 && time.Now().Before(end); {
+			time.Sleep(50 * time.Millisecond)
+		}
+		u.Get(path).Counts("post.viewCount", 3).Says("post.updatedAt", a.Str("post.updatedAt"))
+		for _, kept := range []*answer{s.Anyone.Get(path), s.Anyone.Get("/api/posts")} { // from the cache, which held 0
+			if !bytes.Contains(kept.Body, []byte(`"viewCount":3`)) {
+				t.Errorf("%s: no new count: %s", kept.what, kept.Body)
+			}
+		}
+	})
+}
+
+func TestTagsOfPublishedPostsAreListedMostUsedFirst(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u := s.User()
+		u.Write("published", object{"tags": []string{"Go", "微服务"}})
+		id := u.Write("published", object{"tags": []string{"微服务"}})
+		u.Write("draft", object{"tags": []string{"秘密", "微服务"}})
+		a := s.Anyone.Get("/api/posts/tags").Expect(200).Says("tags.0.name", "微服务").Counts("tags.0.count", 2)
+		if got := a.Each("tags", "name"); !slices.Equal(got, []string{"微服务", "Go"}) {
+			t.Errorf("tags %v", got)
+		}
+		u.Patch("/api/posts/"+id, object{"status": "archived"}).Expect(200)
+		s.Anyone.Get("/api/posts/tags").Expect(200).Counts("tags.0.count", 1)
+	})
+}
+
+func TestStatsAreForAdminsAndCountRight(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u := s.User()
+		id := u.Write("published", object{"category": "技术"})
+		u.Write("published", object{"category": "技术"})
+		u.Write("draft", object{"category": "思考"})
+		u.Post("/api/posts/"+id+"/like", nil).Expect(200)
+		a := s.Admin.Get("/api/posts/stats/overview").Expect(200)
+		if got := strings.Join(a.Each("statusStats", "_id"), " "); got != "draft published" {
+			t.Errorf("statusStats %s", got)
+		}
+		a.Counts("statusStats.1.count", 2).Counts("statusStats.1.totalLikes", 1)
+		if got := a.Each("categoryStats", "_id"); !slices.Equal(got, []string{"技术"}) {
+			t.Errorf("categoryStats %v", got)
+		}
+		u.Get("/api/posts/stats/overview").Refused(403, "FORBIDDEN")
+		s.Anyone.Get("/api/posts/stats/overview").Refused(401, "TOKEN_MISSING")
+	})
+}
