@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// load is a stream of requests: clients connections, each sending its next
+// request when the last is answered, for a time.
+type load struct {
+	clients int
+	length  time.Duration
+	request func(n int) (*http.Request, error) // the n-th request of all
+	expect  int                                // status; 0: any
+	pause   time.Duration                      // of a client between its requests
+}
+
+// result is what a load saw.
+type result struct {
+	requests int
+	cpu      time.Duration // of the server, per request
+	p50, p99 time.Duration
+	statuses map[int]int
+}
+
+func (r result) String() string {
+	return fmt.Sprintf("%8d requests  %8.1f µs CPU  p50 %8.2f ms  p99 %8.2f ms", r.requests, micros(r.cpu), millis(r.p50), millis(r.p99))
+}
+
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// run sends the load to p.
+func (l load) run(ctx context.Context, p *process) (result, error) {
+	before, err := p.cpu()
+	if err != nil {
+		return result{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.length)
+	defer cancel()
+	var (
+		mu    sync.Mutex
+		times []time.Duration
+		res   = result{statuses: map[int]int{}}
+		fails error
+		n     int
+		wg    sync.WaitGroup
+	)
+	next := func() int { mu.Lock(); defer mu.Unlock(); n++; return n - 1 }
+	for range l.clients {
+		wg.Go(func() {
+			client := &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 1}}
+			defer client.CloseIdleConnections()
+			for ctx.Err() == nil {
+				d, status, err := l.once(client, next())
+				mu.Lock()
+				times = append(times, d)
+				res.statuses[status]++
+				if err != nil && fails == nil {
+					fails = err
+					cancel()
+				}
+				mu.Unlock()
+				time.Sleep(l.pause)
+			}
+		})
+	}
+	wg.Wait()
+	after, err := p.cpu()
+	if err := errors.Join(fails, err); err != nil {
+		return res, err
+	}
+	slices.Sort(times)
+	res.requests = len(times)
+	res.cpu = (after - before) / time.Duration(len(times))
+	res.p50, res.p99 = times[len(times)/2], times[len(times)*99/100]
+	return res, nil
+}
+
+// once sends a request to its end, whatever the load's time: half answers would
+// blur the figures.
+func (l load) once(client *http.Client, n int) (time.Duration, int, error) {
+	req, err := l.request(n)
+	if err != nil {
+		return 0, 0, err
+	}
+	start := time.Now()
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return 0, 0, err
+	}
+	if l.expect != 0 && resp.StatusCode != l.expect {
+		return 0, 0, fmt.Errorf("%s %s answered %d", req.Method, req.URL, resp.StatusCode)
+	}
+	return time.Since(start), resp.StatusCode, nil
+}

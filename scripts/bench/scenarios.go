@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"inkstone/internal/blog"
+)
+
+// bench runs the scenarios one after the other, each against servers of its own.
+type bench struct {
+	ctx    context.Context
+	binary string
+	data   string
+	posts  int
+	length time.Duration
+}
+
+const clients = 8
+
+func (b *bench) all() error {
+	for _, step := range []func() error{b.cached, b.uncached, b.writes, b.logins} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// server starts Inkstone on the filled database as in production, with limits
+// off, metrics on and a log line for each request.
+func (b *bench) server(env ...string) (*process, error) {
+	env = append([]string{"NODE_ENV=production", "JWT_SECRET=" + rand.Text() + rand.Text(), "DATA_DIR=" + b.data, "LOG_DIR=", "RATE_LIMIT_MAX=0", "RATE_LIMIT_USER_MAX=0", "LOGIN_LIMIT_MAX=0", "LOGIN_LIMIT_IP_MAX=0",
+		"ADMIN_EMAIL=bench@example.com", "ADMIN_USERNAME=bench", "ADMIN_PASSWORD=bench-password"}, env...)
+	return startProcess(b.ctx, b.log(), env, b.binary, "serve")
+}
+
+func (b *bench) log() string { return filepath.Join(b.data, "server.log") }
+
+func get(p *process, path string) func(int) (*http.Request, error) {
+	return func(int) (*http.Request, error) { return http.NewRequest("GET", p.base+path, nil) }
+}
+
+func fetch(p *process, path string) ([]byte, error) {
+	r, err := http.Get(p.base + path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Body.Close()
+	return io.ReadAll(r.Body)
+}
+
+// measure prints a load's figures under a name.
+func (b *bench) measure(p *process, name string, request func(int) (*http.Request, error)) (result, error) {
+	r, err := load{clients: clients, length: b.length, request: request, expect: http.StatusOK}.run(b.ctx, p)
+	if err != nil {
+		return r, fmt.Errorf("%s: %w", name, err)
+	}
+	fmt.Printf("%-28s %s\n", name, r)
+	return r, nil
+}
+
+// cached compares answers from the cache with a bare handler of the same bytes.
+func (b *bench) cached() error {
+	p, err := b.server()
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	idle, _, err := p.rss()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("idle %d MiB\n", idle)
+	ids, err := postIDs(p, 1)
+	if err != nil {
+		return err
+	}
+	for _, c := range []struct{ name, path string }{{"cached list of 10", "/api/posts"}, {"cached single post", "/api/posts/" + ids[0]}} {
+		if err := b.besideBare(p, c.name, c.path); err != nil {
+			return err
+		}
+	}
+	now, peak, err := p.rss()
+	fmt.Printf("under load %d MiB, at most %d MiB\n", now, peak)
+	return err
+}
+
+func (b *bench) besideBare(p *process, name, path string) error {
+	body, err := fetch(p, path)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	plain, err := startProcess(b.ctx, b.log(), []string{fmt.Sprintf("BARE_BYTES=%d", len(body))}, self, "bare")
+	if err != nil {
+		return err
+	}
+	defer plain.stop()
+	base, err := b.measure(plain, fmt.Sprintf("bare handler, %d bytes", len(body)), get(plain, path))
+	if err != nil {
+		return err
+	}
+	mine, err := b.measure(p, name, get(p, path))
+	fmt.Printf("%-28s %.2f x bare\n", "", float64(mine.cpu)/float64(base.cpu))
+	return err
+}
+
+func postIDs(p *process, pages int) ([]string, error) {
+	var ids []string
+	for page := range pages {
+		body, err := fetch(p, fmt.Sprintf("/api/posts?limit=100&page=%d", page+1))
+		if err != nil {
+			return nil, err
+		}
+		var list struct{ Posts []struct{ ID string } }
+		if err := json.Unmarshal(body, &list); err != nil {
+			return nil, fmt.Errorf("reading the list: %w", err)
+		}
+		for _, post := range list.Posts {
+			ids = append(ids, post.ID)
+		}
+	}
+	return ids, nil
+}
+
+// uncached asks a server without an answer cache, so that every answer comes
+// from the database.
+func (b *bench) uncached() error {
+	p, err := b.server("CACHE_BYTES=0")
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	fmt.Printf("start on an existing database %v\n", p.start.Round(time.Millisecond))
+	ids, err := postIDs(p, 10)
+	if err != nil {
+		return err
+	}
+	if _, err := b.measure(p, "single post", func(n int) (*http.Request, error) {
+		return http.NewRequest("GET", p.base+"/api/posts/"+ids[n*7%len(ids)], nil)
+	}); err != nil {
+		return err
+	}
+	author, err := firstAuthor(p)
+	if err != nil {
+		return err
+	}
+	deep := blog.Cursor{Sort: "-publishedAt", Int: newPost(max(b.posts-10*1000, 1), make([]blog.ID, 1)).PublishedAt.UnixMilli(), ID: blog.ID{1}}.Encode()
+	for _, c := range []struct{ name, path string }{
+		{"list of 10", "/api/posts"},
+		{"  by category", "/api/posts?category=" + url.QueryEscape(categories[0])},
+		{"  by tag", "/api/posts?tags=" + url.QueryEscape(tag(7))},
+		{"  by author", "/api/posts?author=" + author},
+		{"  by title", "/api/posts?sort=title"},
+		{"  page 1000 by cursor", "/api/posts?cursor=" + deep},
+		{"tag list", "/api/posts/tags"},
+		{"search of a rare word", "/api/posts?search=" + url.QueryEscape(rareWord)},
+		{"search of a common word", "/api/posts?search=" + url.QueryEscape(commonWord)},
+		{"  by relevance", "/api/posts?sort=relevance&search=" + url.QueryEscape(commonWord)},
+	} {
+		if _, err := b.measure(p, c.name, get(p, c.path)); err != nil {
+			return err
+		}
+	}
+	now, peak, err := p.rss()
+	fmt.Printf("without cache %d MiB, at most %d MiB\n", now, peak)
+	return err
+}
+
+func firstAuthor(p *process) (string, error) {
+	body, err := fetch(p, "/api/posts?limit=1")
+	if err != nil {
+		return "", err
+	}
+	var list struct {
+		Posts []struct{ Author struct{ ID string } }
+	}
+	if err := json.Unmarshal(body, &list); err != nil || len(list.Posts) == 0 {
+		return "", fmt.Errorf("reading the list: %w", err)
+	}
+	return list.Posts[0].Author.ID, nil
+}
+
+// writes creates posts by 16 writers at once; they are removed with the
+// database, or stay in it where it is kept.
+func (b *bench) writes() error {
+	p, err := b.server("BCRYPT_COST=10")
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	token, err := signIn(p)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	r, err := load{clients: 16, length: b.length, expect: http.StatusCreated, request: func(n int) (*http.Request, error) {
+		title, content := article(n)
+		body, err := json.Marshal(map[string]any{"title": title, "content": content, "category": categories[0], "tags": []string{tag(1), tag(2)}, "status": "draft"})
+		if err != nil {
+			return nil, err
+		}
+		return jsonRequest(p.base+"/api/posts", string(body), token)
+	}}.run(b.ctx, p)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%-28s %s  %.0f posts/s\n", "create, 16 writers", r, float64(r.requests)/time.Since(start).Seconds())
+	return nil
+}
+
+func jsonRequest(target, body, token string) (*http.Request, error) {
+	req, err := http.NewRequest("POST", target, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	return req, nil
+}
+
+func signIn(p *process) (string, error) {
+	r, err := http.Post(p.base+"/api/auth/login", "application/json", strings.NewReader(`{"email":"bench@example.com","password":"bench-password"}`))
+	if err != nil {
+		return "", err
+	}
+	defer r.Body.Close()
+	var answer struct{ Token string }
+	if err := json.NewDecoder(r.Body).Decode(&answer); err != nil || answer.Token == "" {
+		return "", fmt.Errorf("signing in: status %d: %w", r.StatusCode, err)
+	}
+	return answer.Token, nil
+}
+
+// floodPause is between the tries of one of the flood's clients: without it the
+// load itself, which shares the cores, would be what is measured.
+const floodPause = 100 * time.Millisecond
+
+// logins floods the server with wrong passwords at the full cost of bcrypt while
+// a few readers go on.
+func (b *bench) logins() error {
+	p, err := b.server("BCRYPT_COST=12")
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	readers := load{clients: 2, length: b.length, request: get(p, "/api/posts"), expect: http.StatusOK}
+	idle, err := readers.run(b.ctx, p)
+	if err != nil {
+		return err
+	}
+	flood := make(chan result, 1)
+	go func() {
+		r, err := load{clients: 32, length: b.length, pause: floodPause, request: func(n int) (*http.Request, error) {
+			return jsonRequest(p.base+"/api/auth/login", fmt.Sprintf(`{"email":"nobody%d@example.com","password":"wrong-password"}`, n), "")
+		}}.run(b.ctx, p)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench: flood:", err)
+		}
+		flood <- r
+	}()
+	busy, err := readers.run(b.ctx, p)
+	if err != nil {
+		return err
+	}
+	f := <-flood
+	fmt.Printf("reads, idle                  %s\nreads during login flood     %s  p99 %.2f x idle\nlogins of 32 clients         %v\n",
+		idle, busy, float64(busy.p99)/float64(idle.p99), f.statuses)
+	return nil
+}
