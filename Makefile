@@ -1,0 +1,29 @@
+.DEFAULT_GOAL := help
+.PHONY: help run test race check build bench readme clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## start the server on http://127.0.0.1:3000
+	go run ./cmd/inkstone serve
+
+test: ## all tests
+	go test ./...
+
+race: ## all tests with the race detector
+	go test -race ./...
+
+check: ## what the gate checks: formatting, vet, staticcheck, tests, smoke run
+	bash .ci/run
+
+build: ## a static binary in bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/inkstone ./cmd/inkstone
+
+bench: ## load a real server over HTTP (POSTS=10000)
+	go run ./scripts/bench -posts $(or $(POSTS),10000)
+
+readme: ## write the settings tables of the READMEs
+	go test ./internal/config -run Readmes -update
+
+clean: ## remove what was built
+	rm -rf bin
