@@ -239,7 +239,7 @@ func checkEverywhere(path string, a *answer) error {
 		errs = append(errs, errors.New("the answer names its software"))
 	}
 	if a.Status >= 400 {
-		body := bytes.ReplaceAll(a.Body, []byte(path), nil) // ROUTE_NOT_FOUND echoes the path
+		body := bytes.ReplaceAll(a.Body, []byte(path), nil)                      // ROUTE_NOT_FOUND echoes the path
 		body = bytes.ReplaceAll(body, []byte(a.Header.Get("X-Request-Id")), nil) // random letters may spell anything
 		if found := leaks.Find(body); found != nil {
 			errs = append(errs, fmt.Errorf("the error tells too much: %q", found))

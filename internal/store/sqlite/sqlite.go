@@ -140,7 +140,7 @@ func (s *Store) Stats() Stats {
 
 // Close implements blog.Store.
 func (s *Store) Close() error {
-	return errors.Join(s.readers.close(), s.generation.close(), s.writer.close())
+	return errors.Join(s.readers.close(), s.writer.close(), s.generation.close())
 }
 
 // read runs do on a reading connection, for at most limit.
