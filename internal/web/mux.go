@@ -40,7 +40,11 @@ type Mux struct {
 }
 
 // NewMux makes an empty Mux.
-func NewMux() *Mux { return &Mux{mux: http.NewServeMux()} }
+func NewMux() *Mux {
+	m := &Mux{mux: http.NewServeMux()}
+	m.mux.HandleFunc("/", m.refuse)
+	return m
+}
 
 // Handle mounts h on a pattern like "GET /api/posts/{id}". Like http.ServeMux it
 // panics if the pattern has no method or conflicts with another.
@@ -54,7 +58,7 @@ func (m *Mux) Handle(pattern string, access Access, h Handler) {
 	m.routes = append(m.routes, e.route)
 }
 
-// endpoint is a mounted Handler; what else http.ServeMux finds is its own redirect.
+// endpoint is a mounted Handler.
 type endpoint struct {
 	route  Route
 	handle Handler
@@ -83,12 +87,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		WriteError(w, r, blog.Fail(blog.CodeRouteNotFound))
 		return
 	}
-	r = withoutSlash(r)
-	if found, _ := m.mux.Handler(r); isEndpoint(found) {
-		m.mux.ServeHTTP(w, r)
-		return
-	}
-	m.refuse(w, r)
+	m.mux.ServeHTTP(w, withoutSlash(r))
 }
 
 // refuse answers a request that no pattern matches with 404, or with 405 if it
@@ -119,11 +118,6 @@ func (m *Mux) allowed(r *http.Request) []string {
 		}
 	}
 	return found
-}
-
-func isEndpoint(h http.Handler) bool {
-	_, ok := h.(*endpoint)
-	return ok
 }
 
 // cleanPath reports whether a path has one spelling only: nothing to clean, no

@@ -131,23 +131,28 @@ func Write(w http.ResponseWriter, r *http.Request, status int, a *Answer) error 
 		}
 	}
 	h["Content-Length"] = f.length
-	w.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		send(w, r, f.body)
+	if r.Method == http.MethodHead {
+		w.WriteHeader(status)
+		return nil
 	}
+	send(w, r, status, f.body)
 	return nil
 }
 
-// send writes a whole body. The status is out: a client that is gone can't be told.
-func send(w http.ResponseWriter, r *http.Request, body []byte) {
+// send writes status and body, whole if the connection can. A client that is gone
+// can't be told of an error.
+func send(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	c, ok := r.Context().Value(connKey{}).(*countedConn)
-	if !ok || len(body) > maxWhole {
+	rec, recorded := w.(*recorder)
+	if !ok || !recorded || len(body) > maxWhole {
+		w.WriteHeader(status)
 		_, _ = w.Write(body)
 		return
 	}
-	c.whole(func() {
-		_, _ = w.Write(body)
-		_ = http.NewResponseController(w).Flush()
+	c.whole(rec.withoutHelmet(), func() {
+		rec.WriteHeader(status)
+		_, _ = rec.Write(body)
+		_ = http.NewResponseController(rec).Flush()
 	})
 }
 

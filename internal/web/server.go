@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -111,12 +112,14 @@ type countedConn struct {
 	net.Conn
 	done func()
 	held *[]byte // what a whole answer has gathered; nil if it goes out at once
+	head []byte  // header lines that follow its status line
 }
 
 // whole sends what send writes as one: net/http would send the first 4 KiB apart,
 // and a write to a socket costs more than all else an answer from the cache needs.
-func (c *countedConn) whole(send func()) {
-	c.held = heldAnswers.Get().(*[]byte)
+// head are header lines that go with those of send.
+func (c *countedConn) whole(head []byte, send func()) {
+	c.held, c.head = heldAnswers.Get().(*[]byte), head
 	send()
 	out := c.held
 	c.held = nil
@@ -134,7 +137,12 @@ func (c *countedConn) Write(b []byte) (int, error) {
 	if c.held == nil {
 		return c.Conn.Write(b)
 	}
-	*c.held = append(*c.held, b...)
+	rest := b
+	if end := bytes.IndexByte(b, '\n') + 1; c.head != nil && end > 0 { // the end of the status line
+		*c.held = append(append(*c.held, b[:end]...), c.head...)
+		rest, c.head = b[end:], nil
+	}
+	*c.held = append(*c.held, rest...)
 	return len(b), nil
 }
 

@@ -10,11 +10,13 @@ import (
 const writeChunk = 64 << 10
 
 // recorder notes what is answered and bounds how long the client may stall it.
-// It hides io.ReaderFrom, whose one call would take a file of any length.
+// It adds helmet to what the handler set, and hides io.ReaderFrom, whose one call
+// would take a file of any length.
 type recorder struct {
 	http.ResponseWriter
 	stall  time.Duration
 	status int
+	bare   bool // helmet goes out another way
 }
 
 // Unwrap serves http.ResponseController.
@@ -24,6 +26,9 @@ func (w *recorder) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status
 		w.extend()
+		if !w.bare {
+			addHelmet(w.Header())
+		}
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
