@@ -45,14 +45,24 @@ func (s *Service) load(ctx context.Context, who blog.Actor, id blog.ID) (Shown, 
 	if err != nil {
 		return Shown{}, err
 	}
-	newest, err := s.comments.List(ctx, blog.CommentFilter{
-		Post: id, Order: blog.Order{Field: "createdAt", Desc: true}, Page: blog.Page{Number: 1, Limit: newestComments},
-	})
+	newest, err := s.newest(ctx, p)
 	if err != nil {
 		return Shown{}, err
 	}
-	a, err := web.EncodeRevision(postAnswer{Post: web.SinglePost(p, newest.Items, liked)}, p.Revision)
+	a, err := web.EncodeRevision(postAnswer{Post: web.SinglePost(p, newest, liked)}, p.Revision)
 	return Shown{a, p.Status == blog.Published && !who.Is(p.Author.ID)}, err
+}
+
+// newest returns the newest comments of p. A deleted one stays only while it has
+// replies, so there is nothing to look for where no living one is counted.
+func (s *Service) newest(ctx context.Context, p *blog.Post) ([]*blog.Comment, error) {
+	if p.CommentCount == 0 {
+		return nil, nil
+	}
+	list, err := s.comments.List(ctx, blog.CommentFilter{
+		Post: p.ID, Order: blog.Order{Field: "createdAt", Desc: true}, Page: blog.Page{Number: 1, Limit: newestComments},
+	})
+	return list.Items, err
 }
 
 func (s *Service) liked(ctx context.Context, who blog.Actor, id blog.ID) (*bool, error) {

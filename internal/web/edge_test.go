@@ -44,7 +44,7 @@ func ask(h http.Handler, method, path string, header ...string) *http.Response {
 
 func TestEveryAnswerHasSecurityHeadersAndARequestID(t *testing.T) {
 	h := testEdge(0)
-	for path, want := range map[string]int{"/api/posts/1": 200, "/nope": 404, "/api/panic": 500, "/health": 200, "/uploads/a": 200} {
+	for path, want := range map[string]int{"/api/posts/1": 200, "/nope": 404, "/api/panic": 500, "/health": 200, "/uploads/a/b": 200} {
 		res := ask(h, "GET", path, "X-Request-Id", "abc-1")
 		if res.StatusCode != want || res.Header.Get("X-Request-Id") != "abc-1" || !strings.Contains(res.Header.Get("Vary"), "Origin") {
 			t.Errorf("%s: %d %v", path, res.StatusCode, res.Header)

@@ -47,11 +47,15 @@ func NewMux() *Mux {
 }
 
 // Handle mounts h on a pattern like "GET /api/posts/{id}". Like http.ServeMux it
-// panics if the pattern has no method or conflicts with another.
+// panics if the pattern has no method or conflicts with another; it does too if it
+// matches a whole tree, which http.ServeMux would redirect to.
 func (m *Mux) Handle(pattern string, access Access, h Handler) {
 	method, where, ok := strings.Cut(pattern, " ")
 	if !ok {
 		panic("web: pattern without a method: " + pattern)
+	}
+	if strings.HasSuffix(where, "/") || strings.HasSuffix(where, "...}") {
+		panic("web: pattern of a tree: " + pattern)
 	}
 	e := &endpoint{Route{Method: method, Pattern: where, Access: access}, h}
 	m.mux.Handle(pattern, e)
@@ -81,7 +85,8 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (m *Mux) Routes() []Route { return m.routes }
 
 // ServeHTTP implements http.Handler. A path that http.ServeMux would clean by a
-// redirect is an unknown route: a redirect would lose a body and bless the spelling.
+// redirect is an unknown route: a redirect would lose a body and bless the
+// spelling. What no pattern matches goes to refuse.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !cleanPath(r.URL) {
 		WriteError(w, r, blog.Fail(blog.CodeRouteNotFound))

@@ -15,7 +15,7 @@ func testMux() *Mux {
 	}
 	m.Handle("GET /api/posts/{id}", Anyone, ok)
 	m.Handle("PUT /api/posts/{id}", SignedIn, ok)
-	m.Handle("GET /uploads/{file...}", Anyone, ok)
+	m.Handle("GET /uploads/{field}/{file}", Anyone, ok)
 	return m
 }
 
@@ -39,5 +39,18 @@ func TestMuxKnowsOneSpellingOfAPath(t *testing.T) {
 		if w.Code != c.status || w.Header().Get("Allow") != c.allow || w.Header().Get("Location") != "" {
 			t.Errorf("%s %s: %d %v", c.method, c.path, w.Code, w.Header())
 		}
+	}
+}
+
+func TestMuxTakesNoPatternOfATree(t *testing.T) {
+	for _, pattern := range []string{"GET /uploads/", "GET /uploads/{file...}"} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%q was mounted: http.ServeMux would redirect to it", pattern)
+				}
+			}()
+			NewMux().Handle(pattern, Anyone, nil)
+		}()
 	}
 }

@@ -100,7 +100,7 @@ func TestOverloadIsToldSoonAndHealthGoesOn(t *testing.T) {
 	if !strings.Contains(lines.String(), `"level":"WARN"`) {
 		t.Errorf("a refusal is logged as %s", lines.String())
 	}
-	for _, path := range []string{"/health", "/uploads/a"} {
+	for _, path := range []string{"/health", "/uploads/a/b"} {
 		if res := ask(h, "GET", path); res.StatusCode != 200 {
 			t.Errorf("%s: %d", path, res.StatusCode)
 		}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -17,6 +18,7 @@ type conn struct {
 	*sqlite.Conn
 	prepared func(query string) // told of each statement that runs; may be nil
 	texts    []text             // of the writer: what its transaction has yet to tell the full-text table
+	stop     chan struct{}      // closed to interrupt; nil until interruptAfter needs it
 }
 
 // busyPause is how long opening waits between two attempts.
@@ -81,6 +83,34 @@ func drain(stmt *sqlite.Stmt) error {
 			return err
 		}
 	}
+}
+
+// interruptAfter makes what runs on c fail as soon as ctx is done, until disarm.
+// SetInterrupt waits for a goroutine each time, which costs more than a short
+// query; so it is set once, and again only after an interrupt.
+func (c *conn) interruptAfter(ctx context.Context) (disarm func()) {
+	if c.stop == nil {
+		c.stop = make(chan struct{})
+		c.SetInterrupt(c.stop)
+	}
+	stop := c.stop
+	unset := context.AfterFunc(ctx, func() { close(stop) })
+	return func() {
+		if !unset() { // it has fired
+			c.SetInterrupt(nil)
+			c.stop = nil
+		}
+	}
+}
+
+// rollback ends a transaction, which must not be interrupted.
+func (c *conn) rollback() error {
+	err := c.exec("ROLLBACK")
+	if sqlite.ErrCode(err) != sqlite.ResultInterrupt {
+		return err
+	}
+	c.SetInterrupt(nil)
+	return c.exec("ROLLBACK")
 }
 
 // exec runs a statement that answers no rows.

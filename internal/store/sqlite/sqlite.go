@@ -155,10 +155,10 @@ func (s *Store) read(ctx context.Context, operation string, limit time.Duration,
 	}
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	c.SetInterrupt(bounded.Done())
+	disarm := c.interruptAfter(bounded)
 	broken := true // if do panics
 	defer func() {
-		c.SetInterrupt(nil)
+		disarm()
 		s.readers.put(c, broken)
 	}()
 	err = do(c)
@@ -172,10 +172,7 @@ func (s *Store) view(ctx context.Context, operation string, limit time.Duration,
 		if err := c.exec("BEGIN"); err != nil {
 			return err
 		}
-		defer func() {
-			c.SetInterrupt(nil) // ending must not be interrupted
-			err = errors.Join(err, c.exec("ROLLBACK"))
-		}()
+		defer func() { err = errors.Join(err, c.rollback()) }()
 		return do(c)
 	})
 }
