@@ -33,6 +33,26 @@ func (r result) String() string {
 	return fmt.Sprintf("%8d requests  %8.1f µs CPU  p50 %8.2f ms  p99 %8.2f ms", r.requests, micros(r.cpu), millis(r.p50), millis(r.p99))
 }
 
+type results []result
+
+// median takes the median of each figure by itself.
+func (rs results) median() result {
+	of := func(figure func(result) int64) int64 {
+		all := make([]int64, len(rs))
+		for i, r := range rs {
+			all[i] = figure(r)
+		}
+		slices.Sort(all)
+		return all[len(all)/2]
+	}
+	return result{
+		requests: int(of(func(r result) int64 { return int64(r.requests) })),
+		cpu:      time.Duration(of(func(r result) int64 { return int64(r.cpu) })),
+		p50:      time.Duration(of(func(r result) int64 { return int64(r.p50) })),
+		p99:      time.Duration(of(func(r result) int64 { return int64(r.p99) })),
+	}
+}
+
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
