@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test race check build bench readme clean
+.PHONY: help run test race check vuln build bench readme clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ race: ## all tests with the race detector
 
 check: ## what the gate checks: formatting, vet, staticcheck, tests, smoke run
 	bash .ci/run
+
+vuln: ## known vulnerabilities in what the program uses (asks vuln.go.dev)
+	"$$(go -C tools tool -n govulncheck)" ./...
 
 build: ## a static binary in bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/inkstone ./cmd/inkstone
