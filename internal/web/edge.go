@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"path"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 
@@ -71,8 +70,7 @@ func (e *edge) serve(w http.ResponseWriter, r *http.Request, inner http.Handler)
 	start := time.Now()
 	s := &state{id: requestID(r), ip: clientIP(r, e.Trusted)}
 	r = withState(r, s)
-	rec := &recorder{ResponseWriter: w, stall: e.Bounds.WriteStall}
-	w.Header()["X-Request-Id"] = []string{s.id}
+	rec := &recorder{ResponseWriter: w, stall: e.Bounds.WriteStall, state: s}
 	pace(w, r, e.Bounds.BodyGrace)
 	defer e.finish(rec, r, s, start)
 	inner.ServeHTTP(rec, r)
@@ -174,7 +172,7 @@ func (e *edge) admit(w http.ResponseWriter, r *http.Request) {
 	}
 	s := stateOf(r)
 	s.actor, s.authErr = identify(r, e.Verifier)
-	if err := e.limit(w.Header(), s); err != nil {
+	if err := e.limit(s); err != nil {
 		e.Metrics.RateLimited()
 		WriteError(w, r, err)
 		return
@@ -209,7 +207,7 @@ func isAPI(p string) bool {
 	return p == "/api" || strings.HasPrefix(p, "/api/")
 }
 
-func (e *edge) limit(h http.Header, s *state) error {
+func (e *edge) limit(s *state) error {
 	key, most := "ip "+s.ip, e.Max
 	if !s.actor.Anonymous() {
 		key, most = "user "+s.actor.ID.String(), e.UserMax
@@ -219,10 +217,7 @@ func (e *edge) limit(h http.Header, s *state) error {
 	}
 	got := e.Limiter.Take(key, most)
 	seconds := int((got.In + time.Second - 1) / time.Second)
-	values := []string{strconv.Itoa(most), strconv.Itoa(got.Remaining), strconv.Itoa(seconds), strconv.FormatInt(got.Reset.Unix(), 10)}
-	h["Ratelimit-Limit"], h["X-Ratelimit-Limit"] = values[0:1:1], values[0:1:1]
-	h["Ratelimit-Remaining"], h["X-Ratelimit-Remaining"] = values[1:2:2], values[1:2:2]
-	h["Ratelimit-Reset"], h["X-Ratelimit-Reset"] = values[2:3:3], values[3:4:4]
+	s.quota = &quota{most, got.Remaining, seconds, got.Reset.Unix()}
 	if got.OK {
 		return nil
 	}

@@ -144,12 +144,13 @@ func Write(w http.ResponseWriter, r *http.Request, status int, a *Answer) error 
 func send(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	c, ok := r.Context().Value(connKey{}).(*countedConn)
 	rec, recorded := w.(*recorder)
-	if !ok || !recorded || len(body) > maxWhole {
+	if !ok || !recorded || len(body) > maxWhole || ownsHeaders(w.Header()) {
 		w.WriteHeader(status)
 		_, _ = w.Write(body)
 		return
 	}
-	c.whole(rec.withoutHelmet(), func() {
+	rec.bare = true
+	c.whole(rec.state.appendHeaders, func() {
 		rec.WriteHeader(status)
 		_, _ = rec.Write(body)
 		_ = http.NewResponseController(rec).Flush()

@@ -111,14 +111,14 @@ func tellBusy(c net.Conn) {
 type countedConn struct {
 	net.Conn
 	done func()
-	held *[]byte // what a whole answer has gathered; nil if it goes out at once
-	head []byte  // header lines that follow its status line
+	held *[]byte             // what a whole answer has gathered; nil if it goes out at once
+	head func([]byte) []byte // appends the header lines that follow its status line
 }
 
 // whole sends what send writes as one: net/http would send the first 4 KiB apart,
 // and a write to a socket costs more than all else an answer from the cache needs.
-// head are header lines that go with those of send.
-func (c *countedConn) whole(head []byte, send func()) {
+// head appends header lines that go with those of send.
+func (c *countedConn) whole(head func([]byte) []byte, send func()) {
 	c.held, c.head = heldAnswers.Get().(*[]byte), head
 	send()
 	out := c.held
@@ -139,7 +139,7 @@ func (c *countedConn) Write(b []byte) (int, error) {
 	}
 	rest := b
 	if end := bytes.IndexByte(b, '\n') + 1; c.head != nil && end > 0 { // the end of the status line
-		*c.held = append(append(*c.held, b[:end]...), c.head...)
+		*c.held = c.head(append(*c.held, b[:end]...))
 		rest, c.head = b[end:], nil
 	}
 	*c.held = append(*c.held, rest...)

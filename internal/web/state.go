@@ -18,6 +18,7 @@ type state struct {
 	err     error      // the failure behind a 5xx, for the log line
 	gone    bool       // the client left before the answer
 	shed    bool       // refused because of overload
+	quota   *quota     // nil: the request does not count
 }
 
 type stateKey struct{}

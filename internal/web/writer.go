@@ -10,13 +10,14 @@ import (
 const writeChunk = 64 << 10
 
 // recorder notes what is answered and bounds how long the client may stall it.
-// It adds helmet to what the handler set, and hides io.ReaderFrom, whose one call
-// would take a file of any length.
+// It adds what every answer has to what the handler set, and hides io.ReaderFrom,
+// whose one call would take a file of any length.
 type recorder struct {
 	http.ResponseWriter
 	stall  time.Duration
 	status int
-	bare   bool // helmet goes out another way
+	state  *state
+	bare   bool // the connection adds what every answer has
 }
 
 // Unwrap serves http.ResponseController.
@@ -27,7 +28,7 @@ func (w *recorder) WriteHeader(status int) {
 		w.status = status
 		w.extend()
 		if !w.bare {
-			addHelmet(w.Header())
+			w.state.addHeaders(w.Header())
 		}
 	}
 	w.ResponseWriter.WriteHeader(status)
