@@ -1,0 +1,204 @@
+package apitest
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// smallDisk mounts a file system of that size for the time of the test.
+func smallDisk(t *testing.T, size string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
+		t.Skipf("mounting a small disk is not permitted here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// fillUp writes a file until the disk has no room left, and returns its name.
+func fillUp(t *testing.T, dir string) string {
+	t.Helper()
+	f, err := os.Create(filepath.Join(dir, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for block := make([]byte, 4096); err == nil; {
+		_, err = f.Write(block)
+	}
+	return f.Name()
+}
+
+// crowded is a site on a disk that gets full, and what it acknowledged.
+type crowded struct {
+	*site
+	user    *client
+	posts   map[string]string // id → title
+	uploads map[string][]byte
+	refused int
+}
+
+// A full disk refuses writes in the contract's words and nothing else; with room
+// again they are back without a restart, and nothing acknowledged is lost.
+func TestAFullDiskRefusesWritesAndNothingElse(t *testing.T) {
+	dir := smallDisk(t, "16m")
+	p := launch(t, dir, usual())
+	c := &crowded{site: newSite(t, &instance{url: p.url}), posts: map[string]string{}, uploads: map[string][]byte{}}
+	c.user = c.User()
+	if !c.post("留下的") || !c.upload() {
+		t.Fatal("there is room, and it is refused")
+	}
+	filler := fillUp(t, dir)
+	for n := 0; c.refused < 3; n++ {
+		if c.post("没有地方"); n > 200 {
+			t.Fatal("a full disk takes posts without end")
+		}
+	}
+	c.writeEverything()
+	c.readEverything()
+
+	room := time.Now()
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	for !c.post("又有地方") || !c.upload() {
+		if time.Since(room) > 10*time.Second {
+			t.Fatal("writes are still refused 10 s after there is room")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Logf("%d writes refused, %d posts and %d uploads acknowledged; writes back after %v", c.refused, len(c.posts), len(c.uploads), time.Since(room))
+	c.verify()
+	if err := p.Stop(); err != nil {
+		t.Errorf("after SIGTERM: %v", err)
+	}
+	c.move(launch(t, dir, usual()).url)
+	c.verify()
+	auditDatabase(t, filepath.Join(dir, "inkstone.db"))
+	auditUploads(t, dir)
+}
+
+// What a full disk may not let through: the driver's and the system's words.
+var driverWords = regexp.MustCompile(`(?i)sqlite|sql logic|disk|database|no space|enospc|\.go:|/tmp|wal`)
+
+// taken reports whether a write was taken; it fails the test if it was refused
+// in another way than a full disk may.
+func (c *crowded) taken(a *answer, status int) bool {
+	c.t.Helper()
+	switch {
+	case a.Status == status:
+		return true
+	case a.Status != 503 && a.Status != 507:
+		c.t.Errorf("%s: %d %s", a.what, a.Status, short(string(a.Body)))
+	case driverWords.MatchString(a.Str("error") + a.Str("message") + a.Str("details")):
+		c.t.Errorf("%s tells too much: %s", a.what, short(string(a.Body)))
+	}
+	c.refused++
+	return false
+}
+
+func (c *crowded) post(title string) bool {
+	a := c.user.Post("/api/posts", article("published", object{"title": title, "content": repeat("大", 30000)}))
+	if c.taken(a, 201) {
+		c.posts[a.Str("post.id")] = title
+		return true
+	}
+	return false
+}
+
+func (c *crowded) upload() bool {
+	content := sized(100 << 10)
+	form, kind := formOf(c.t, file{"image", "a.png", "image/png", content})
+	a := c.user.With("Content-Type", kind).Post("/api/upload/single", form)
+	if c.taken(a, 200) {
+		c.uploads[a.Str("file.url")] = content
+		return true
+	}
+	return false
+}
+
+// writeEverything tries a write of each kind; small ones may still fit.
+func (c *crowded) writeEverything() {
+	c.t.Helper()
+	c.upload()
+	for id := range c.posts {
+		if a := c.user.Patch("/api/posts/"+id, object{"title": "改过的", "content": repeat("改", 30000)}); c.taken(a, 200) {
+			c.posts[id] = "改过的"
+		}
+		c.taken(c.user.Post("/api/posts/"+id+"/comments", object{"content": repeat("评", 1000)}), 201)
+		c.taken(c.user.Post("/api/posts/"+id+"/like", nil), 200)
+	}
+	c.taken(c.Anyone.Post("/api/auth/register", object{"username": "来迟的人", "email": "late@example.com", "password": password}), 201)
+	c.taken(c.user.Put("/api/users/me", object{"profile": object{"bio": repeat("我", 500)}}), 200)
+	c.taken(c.Anyone.Post("/api/auth/login", object{"email": c.user.Email, "password": password}), 200)
+}
+
+func (c *crowded) readEverything() {
+	c.t.Helper()
+	for _, path := range []string{"/health", "/livez", "/api/posts", "/api/posts?search=留下", "/api/posts/tags", "/api/posts?sort=title&limit=3"} {
+		c.Anyone.Get(path).Expect(200)
+	}
+	if a, err := c.Anyone.Try("GET", "/metrics", nil); err != nil || a.Status != 200 {
+		c.t.Errorf("metrics: %v, %+v", err, a)
+	}
+	c.user.Get("/api/auth/me").Expect(200)
+	c.verify()
+}
+
+func (c *crowded) verify() {
+	c.t.Helper()
+	for id, title := range c.posts {
+		c.Anyone.Get("/api/posts/"+id).Expect(200).Says("post.title", title)
+	}
+	c.Anyone.Get("/api/posts?limit=1").Expect(200).Counts("pagination.total", len(c.posts))
+	for url, content := range c.uploads {
+		if a := c.Anyone.Get(url).Expect(200); len(a.Body) != len(content) {
+			c.t.Errorf("%s has %d bytes, want %d", url, len(a.Body), len(content))
+		}
+	}
+	c.user.Get("/api/upload").Expect(200).Counts("pagination.total", len(c.uploads))
+}
+
+func (c *crowded) move(url string) {
+	for _, user := range []*client{c.user, c.Anyone, c.Admin} {
+		user.url = url
+	}
+}
+
+// A log folder without room loses lines, and says so, and no request fails.
+func TestAFullLogFolderFailsNoRequest(t *testing.T) {
+	logs := smallDisk(t, "1m")
+	fillUp(t, logs)
+	s := usual()
+	s["LOG_DIR"], s["LOG_LEVEL"] = logs, "info"
+	p := launch(t, t.TempDir(), s)
+	at := newSite(t, &instance{url: p.url})
+	u := at.User()
+	for range 100 {
+		id := u.Write("published", nil)
+		at.Anyone.Get("/api/posts/" + id).Expect(200)
+	}
+	at.Anyone.Get("/health").Expect(200)
+	lost := regexp.MustCompile(`(?m)^log_lines_lost_total [1-9]`)
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		a, err := at.Anyone.Try("GET", "/metrics", nil)
+		if err == nil && lost.Match(a.Body) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("no line is counted as lost: %v", err)
+		}
+	}
+	if err := p.Stop(); err != nil {
+		t.Errorf("after SIGTERM: %v", err)
+	}
+}
