@@ -2,8 +2,6 @@ package web
 
 import (
 	"encoding/json"
-	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -24,7 +22,7 @@ const (
 // any type whose kind is string, or a pointer to such a struct for an object. A field that is absent stays
 // nil; null is a wrong type, unless a tag `null:"absent"` says that it is as good as absent.
 //
-// Errors: CodeBodyTooLarge (over most), CodeUnsupportedMediaType, CodeInvalidJSON,
+// Errors: CodeBodyTooLarge (over most), CodeBusy (too many large ones at once), CodeUnsupportedMediaType, CodeInvalidJSON,
 // CodeInvalid naming every unknown, doubled or wrongly typed field.
 func Decode(r *http.Request, most int64, into any) error {
 	if r.ContentLength > most {
@@ -67,29 +65,6 @@ func bodyType(h http.Header) (isForm, known bool) {
 	}
 	isForm = media == "application/x-www-form-urlencoded"
 	return isForm, isForm || media == "application/json"
-}
-
-func readBody(r *http.Request, most int64) ([]byte, error) {
-	if r.Body == nil {
-		return nil, nil
-	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, most+1))
-	if err != nil {
-		return nil, bodyError(err)
-	}
-	if int64(len(body)) > most {
-		return nil, blog.Fail(blog.CodeBodyTooLarge)
-	}
-	return body, nil
-}
-
-// bodyError says why a body could not be read: too large, or cut off or too slow,
-// which is the client's doing.
-func bodyError(err error) error {
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return blog.Wrap(blog.CodeBodyTooLarge, err)
-	}
-	return blog.Wrap(blog.CodeBadRequest, err)
 }
 
 // decodeForm reads a form, which has texts and booleans only.

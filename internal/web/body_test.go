@@ -1,0 +1,58 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"inkstone/internal/blog"
+)
+
+// sent is a POST of a body of that size; a length of -1 leaves it untold.
+func sent(ctx context.Context, t *testing.T, size, length int64) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(strings.Repeat("x", int(size))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.ContentLength = length
+	return r
+}
+
+func TestLargeBodiesShareABoundUntilTheirRequestsEnd(t *testing.T) {
+	first, end := context.WithCancel(t.Context())
+	if b, err := readBody(sent(first, t, MaxBody, MaxBody), MaxBody); err != nil || len(b) != MaxBody {
+		t.Fatalf("%d bytes, %v", len(b), err)
+	}
+	for _, length := range []int64{MaxBody, -1} {
+		if _, err := readBody(sent(t.Context(), t, MaxBody, length), MaxBody); blog.CodeOf(err) != blog.CodeBusy {
+			t.Errorf("length %d, while another is in use: %v", length, err)
+		}
+	}
+	if b, err := readBody(sent(t.Context(), t, freeBody, -1), MaxBody); err != nil || len(b) != freeBody {
+		t.Errorf("a small one meanwhile: %d bytes, %v", len(b), err)
+	}
+	end()
+	second, end := context.WithCancel(t.Context())
+	defer end()
+	if err := largeBodies.Acquire(t.Context(), allBodies); err != nil { // waits for what is released aside
+		t.Fatal(err)
+	}
+	largeBodies.Release(allBodies)
+	if b, err := readBody(sent(second, t, MaxBody, -1), MaxBody); err != nil || len(b) != MaxBody {
+		t.Errorf("after the first has ended: %d bytes, %v", len(b), err)
+	}
+}
+
+func TestABodyOverItsBoundIsRefusedWhateverLengthItClaims(t *testing.T) {
+	for _, most := range []int64{MaxAuthBody, freeBody, freeBody + 1, 2 * freeBody} {
+		for over, want := range map[int64]blog.Code{0: "", 1: blog.CodeBodyTooLarge} {
+			ctx, end := context.WithCancel(t.Context())
+			if _, err := readBody(sent(ctx, t, most+over, -1), most); blog.CodeOf(err) != want {
+				t.Errorf("%d bytes of at most %d: %v", most+over, most, err)
+			}
+			end()
+		}
+	}
+}
