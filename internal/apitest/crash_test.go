@@ -42,7 +42,7 @@ func TestEveryAcknowledgedWriteOutlivesSIGKILL(t *testing.T) {
 		for _, w := range c.writers {
 			wg.Go(w.writeUntilCutOff)
 		}
-		time.Sleep(time.Duration(20+rand.IntN(480)) * time.Millisecond)
+		time.Sleep(time.Duration(20+rand.IntN(880)) * time.Millisecond)
 		p.Kill()
 		wg.Wait()
 

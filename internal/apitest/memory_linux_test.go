@@ -1,0 +1,199 @@
+package apitest
+
+import (
+	"bytes"
+	bytesof "encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// hostile are bodies of the largest size that is read, each dear in another way.
+func hostile() map[string]string {
+	const size = 10 << 20
+	fill := func(before, each, after string) string {
+		return before + strings.Repeat(each, (size-len(before)-len(after))/len(each)) + after
+	}
+	var wide strings.Builder
+	for wide.WriteString(`{"title":"t"`); wide.Len() < size-32; {
+		fmt.Fprintf(&wide, `,"k%d":0`, wide.Len())
+	}
+	return map[string]string{
+		"deep":     fill("", "[", ""),
+		"objects":  fill("", `{"a":`, ""),
+		"wide":     wide.String() + "}",
+		"one key":  fill(`{"a":0`, `,"a":0`, "}"),
+		"array":    fill(`{"tags":["a"`, `,"a"`, "]}"),
+		"empties":  fill(`{"tags":[[]`, `,[]`, "]}"),
+		"title":    fill(`{"title":"`, "墨", `","content":"c","category":"技术"}`),
+		"content":  fill(`{"title":"t","category":"no","content":"`, "墨 ", `"}`),
+		"escapes":  fill(`{"title":"`, `\u58a8`, `","content":"c","category":"技术"}`),
+		"lone":     fill(`{"title":"t","category":"技术","content":"`, `\ud800`, `"}`),
+		"key":      fill(`{"`, `\u58a8`, `":0}`),
+		"number":   fill(`{"title":`, "9", "}"),
+		"blanks":   fill("", " ", `{"title":1}`),
+		"not json": fill(`{"title":"`, "x", ""),
+	}
+}
+
+// most is by how many MB a process may grow over what it has when idle.
+const most = 64
+
+// load is a fresh process and what it has when idle.
+type load struct {
+	t     *testing.T
+	p     *process
+	user  *client
+	idle  int // RSS, KiB
+	files int
+	tasks int
+}
+
+func newLoad(t *testing.T) *load {
+	p := launch(t, t.TempDir(), usual())
+	s := newSite(t, &instance{url: p.url})
+	l := &load{t: t, p: p, user: s.User()}
+	l.user.Write("published", nil) // what every process has once it has worked
+	l.user.Get("/api/posts").Expect(200)
+	transport.CloseIdleConnections()
+	time.Sleep(300 * time.Millisecond)
+	l.idle, l.files, l.tasks = l.status("VmRSS"), l.open(), l.goroutines()
+	return l
+}
+
+// status reads a number of /proc/PID/status.
+func (l *load) status(field string) int {
+	l.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", l.p.cmd.Process.Pid))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^` + field + `:\s+(\d+)`).FindSubmatch(text)
+	n, _ := strconv.Atoi(string(m[1]))
+	return n
+}
+
+var goroutinesPattern = regexp.MustCompile(`(?m)^go_goroutines (\d+)`)
+
+func (l *load) goroutines() int {
+	l.t.Helper()
+	a, err := (&client{t: l.t, url: l.p.url, header: http.Header{}}).Try("GET", "/metrics", nil)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	n, _ := strconv.Atoi(string(goroutinesPattern.FindSubmatch(a.Body)[1]))
+	return n
+}
+
+// together sends as many at once. Each must have one of those statuses, and the
+// process must not grow by more than most.
+func (l *load) together(name string, n int, send func() (*answer, error), want ...int) {
+	l.t.Helper()
+	// The high-water mark starts anew.
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", l.p.cmd.Process.Pid), []byte("5"), 0); err != nil {
+		l.t.Skip(err)
+	}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	var slowest time.Duration
+	statuses := map[int]int{}
+	for range n {
+		wg.Go(func() {
+			start := time.Now()
+			a, err := send()
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil || !slices.Contains(want, a.Status) {
+				l.t.Errorf("%s: %v, %+v", name, err, a)
+				return
+			}
+			slowest = max(slowest, time.Since(start))
+			statuses[a.Status]++
+		})
+	}
+	wg.Wait()
+	grown := (l.status("VmHWM") - l.idle) >> 10
+	l.t.Logf("%-13s × %2d: %3d MB more than idle, slowest %v, %v", name, n, grown, slowest.Round(time.Millisecond), statuses)
+	if grown > most {
+		l.t.Errorf("%s × %d: the process grew by %d MB", name, n, grown)
+	}
+}
+
+// Without INKSTONE_MEMORY only a few of the bodies are tried, and fewer at once.
+var allOfThem = os.Getenv("INKSTONE_MEMORY") != ""
+
+func atOnce() int {
+	if allOfThem {
+		return 50
+	}
+	return 12
+}
+
+func TestHostileBodiesAtOnceCostLittleMemory(t *testing.T) {
+	l := newLoad(t)
+	for name, body := range hostile() {
+		if !allOfThem && !slices.Contains([]string{"objects", "escapes", "key"}, name) {
+			continue
+		}
+		for _, n := range []int{1, atOnce()} {
+			l.together(name, n, func() (*answer, error) { return l.user.Try("POST", "/api/posts", body) }, 400, 503)
+		}
+	}
+	l.settles()
+}
+
+// hugePNG claims a size and holds nothing of it.
+func hugePNG(width, height uint32) []byte {
+	ihdr := []byte("IHDR")
+	ihdr = bytesof.BigEndian.AppendUint32(bytesof.BigEndian.AppendUint32(ihdr, width), height)
+	ihdr = append(ihdr, 8, 6, 0, 0, 0)
+	b := append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0d"), ihdr...)
+	b = bytesof.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(ihdr))
+	return append(b, make([]byte, 5<<20-len(b))...)
+}
+
+func TestUploadsAtOnceCostLittleMemory(t *testing.T) {
+	l := newLoad(t)
+	gif := append([]byte("GIF89a\xff\xff\xff\xff\xf7\x00\x00"), bytes.Repeat([]byte{0xff}, 5<<20-13)...)
+	for name, content := range map[string][]byte{"sound": sized(5 << 20), "huge": hugePNG(1<<31-1, 1<<31-1), "51 megapixels": hugePNG(10200, 5000), "gif": gif} {
+		form, kind := formOf(t, file{"image", "a.png", "image/png", content})
+		user := l.user.With("Content-Type", kind)
+		want := 400
+		if name == "sound" {
+			want = 200
+		}
+		for _, n := range []int{1, atOnce()} {
+			l.together(name, n, func() (*answer, error) { return user.Try("POST", "/api/upload/single", form) }, want)
+		}
+	}
+	l.settles()
+}
+
+// settles waits until the process is as it was: goroutines, files, memory.
+func (l *load) settles() {
+	l.t.Helper()
+	transport.CloseIdleConnections()
+	var files, tasks, memory int
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		files, tasks, memory = l.open(), l.goroutines(), l.status("VmRSS")
+		if files <= l.files+4 && tasks <= l.tasks+4 && memory < l.idle*13/10+slack {
+			l.t.Logf("after: %d files (%d), %d goroutines (%d), RSS %d MB (%d)", files, l.files, tasks, l.tasks, memory>>10, l.idle>>10)
+			return
+		}
+	}
+	l.t.Errorf("does not settle: %d files, %d before; %d goroutines, %d before; RSS %d KiB, %d before", files, l.files, tasks, l.tasks, memory, l.idle)
+}
+
+// slack is for what the database's pages take, in KiB: there are more than before.
+const slack = 8 << 10
+
+// open counts the open files.
+func (l *load) open() int { return count(l.t, fmt.Sprintf("/proc/%d/fd", l.p.cmd.Process.Pid)) }
