@@ -18,7 +18,7 @@ import (
 // Small ones are bounded by the number of requests in flight; those beyond
 // freeBody share allBodies, and wait for their share no longer than bodyWait.
 const (
-	freeBody  = 256 << 10
+	freeBody  = 64 << 10
 	allBodies = 12 << 20
 	bodyWait  = 500 * time.Millisecond
 )
