@@ -53,6 +53,9 @@ func readLarge(r *http.Request, head []byte, most int64) ([]byte, error) {
 	if err := takeShare(r.Context(), size); err != nil {
 		return nil, err
 	}
+	if paced, ok := r.Body.(*pacedBody); ok {
+		paced.rate = largeRate
+	}
 	body := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
 	body.Write(head)
 	if _, err := body.ReadFrom(io.LimitReader(r.Body, most+1-int64(len(head)))); err != nil {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"inkstone/internal/blog"
 )
@@ -54,5 +55,24 @@ func TestABodyOverItsBoundIsRefusedWhateverLengthItClaims(t *testing.T) {
 			}
 			end()
 		}
+	}
+}
+
+func TestTimeForABodyIsForWhatCame(t *testing.T) {
+	now := time.Now()
+	b := &pacedBody{grace: 30 * time.Second, rate: time.Second, until: now.Add(30 * time.Second)}
+	b.extend(5<<20, now) // much at once is no credit
+	if got := b.until.Sub(now); got != 30*time.Second {
+		t.Errorf("%v after 5 MB at once", got)
+	}
+	now = now.Add(20 * time.Second)
+	b.extend(4<<10, now)
+	if got := b.until.Sub(now); got != 14*time.Second {
+		t.Errorf("%v after 4 KiB in 20 s", got)
+	}
+	b.rate = largeRate
+	b.extend(64<<10, now)
+	if got := b.until.Sub(now); got != 15*time.Second {
+		t.Errorf("%v after 64 KiB of a large body", got)
 	}
 }

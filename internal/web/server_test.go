@@ -108,15 +108,16 @@ func TestAClientThatOnlyHoldsOnIsEnded(t *testing.T) {
 	l := listenLocal(t)
 	metrics := serve(t, m, l, 10)
 	for name, send := range map[string]string{
-		"slow header": "GET /api/posts/1 HTTP/1.1\r\nHost: a\r\nX-Slow: ",
-		"slow body":   "POST /api/posts HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
-		"idle":        "GET /api/posts/1 HTTP/1.1\r\nHost: a\r\n\r\n",
+		"slow header":  "GET /api/posts/1 HTTP/1.1\r\nHost: a\r\nX-Slow: ",
+		"slow body":    "POST /api/posts HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+		"stalled body": "POST /api/posts HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat(" ", 60000),
+		"idle":         "GET /api/posts/1 HTTP/1.1\r\nHost: a\r\n\r\n",
 	} {
 		answer, err := io.ReadAll(dial(t, l, send))
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%s: still open", name)
 		}
-		if name == "slow body" && !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") {
+		if strings.HasSuffix(name, "body") && !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") {
 			t.Errorf("%s: %q", name, answer)
 		}
 	}

@@ -55,14 +55,19 @@ func (w *recorder) extend() {
 	}
 }
 
-// pacedBody is a request body that must keep coming.
+// pacedBody is a request body that must keep coming: the client has grace, and
+// gets time for what came. Time that was not used does not add up beyond grace,
+// so one who sent much at once can't hold on for as long as that would have taken.
 type pacedBody struct {
 	io.ReadCloser
 	conn  interface{ SetReadDeadline(time.Time) error }
 	grace time.Duration
-	start time.Time
-	read  int64
+	rate  time.Duration // what a KiB may take
+	until time.Time
 }
+
+// largeRate is 64 KiB a second, for a body that others wait for.
+const largeRate = time.Second / 64
 
 // pace bounds the time r's body may take.
 func pace(w http.ResponseWriter, r *http.Request, grace time.Duration) {
@@ -70,19 +75,27 @@ func pace(w http.ResponseWriter, r *http.Request, grace time.Duration) {
 	if !ok || r.Body == nil || r.Body == http.NoBody {
 		return
 	}
-	b := &pacedBody{ReadCloser: r.Body, conn: conn, grace: grace, start: time.Now()}
-	_ = conn.SetReadDeadline(b.start.Add(grace))
+	b := &pacedBody{ReadCloser: r.Body, conn: conn, grace: grace, rate: time.Second, until: time.Now().Add(grace)}
+	_ = conn.SetReadDeadline(b.until)
 	r.Body = b
 }
 
 func (b *pacedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	b.read += int64(n)
 	switch {
 	case err == io.EOF:
 		_ = b.conn.SetReadDeadline(time.Time{}) // else it would end the handler's context later
 	case err == nil:
-		_ = b.conn.SetReadDeadline(b.start.Add(b.grace + time.Duration(b.read/1024)*time.Second))
+		b.extend(n, time.Now())
+		_ = b.conn.SetReadDeadline(b.until)
 	}
 	return n, err
+}
+
+// extend moves the deadline for n bytes that came.
+func (b *pacedBody) extend(n int, now time.Time) {
+	b.until = b.until.Add(time.Duration(n) * b.rate / 1024)
+	if latest := now.Add(b.grace); b.until.After(latest) {
+		b.until = latest
+	}
 }
