@@ -97,12 +97,28 @@ func (l *loader) readDotenv(path string) {
 		return
 	}
 	if err == nil {
-		l.dotenv, err = godotenv.UnmarshalBytes([]byte(strings.TrimPrefix(string(b), "\ufeff")))
+		l.dotenv, err = parseDotenv(string(b))
 	}
 	if err != nil {
 		// The parser's words quote the file, secrets and all.
 		l.mistakes = append(l.mistakes, ".env：无法读取或格式有误，每行应为 名称=值，请检查引号是否成对")
 	}
+}
+
+// parseDotenv reads the text of a .env file. A dollar sign is one, as it was to
+// the original: godotenv would put another variable's value, or nothing, in the
+// place of "$NAME" and so make another secret of one that holds it.
+func parseDotenv(text string) (map[string]string, error) {
+	const dollar = "\x00" // no text file holds it
+	if strings.Contains(text, dollar) {
+		return nil, errors.New("not a text in UTF-8")
+	}
+	text = strings.ReplaceAll(strings.TrimPrefix(text, "\ufeff"), "$", dollar)
+	values, err := godotenv.Unmarshal(text)
+	for name, value := range values {
+		values[name] = strings.ReplaceAll(value, dollar, "$")
+	}
+	return values, err
 }
 
 func (l *loader) load(s setting) {

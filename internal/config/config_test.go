@@ -76,6 +76,30 @@ func TestTheEnvironmentWinsOverDotenvAndDotenvOverTheDefault(t *testing.T) {
 	}
 }
 
+func TestADollarSignInDotenvIsOne(t *testing.T) {
+	for written, want := range map[string]string{
+		`pa$$WORD$1`:    `pa$$WORD$1`,
+		`"pa${HOME}wd"`: `pa${HOME}wd`,
+		`'pa$PORT'`:     `pa$PORT`,
+		`"pa\$PORT"`:    `pa$PORT`,
+	} {
+		dir := t.TempDir()
+		write(t, dir, ".env", "PORT=4000\nADMIN_EMAIL=a@example.com\nADMIN_USERNAME=ada\nADMIN_PASSWORD="+written+"\n")
+		c, _, err := Load(func(string) (string, bool) { return "", false }, dir)
+		if err != nil || c.Admin.Password != want {
+			t.Errorf("%s: %q, %v", written, c.Admin.Password, err)
+		}
+	}
+}
+
+func TestADotenvThatIsNoTextIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, ".env", "\xff\xfeP\x00O\x00R\x00T\x00=\x004\x00") // as an editor writes it that takes UTF-16
+	if _, _, err := Load(func(string) (string, bool) { return "", false }, dir); err == nil {
+		t.Error("read")
+	}
+}
+
 func TestASecretCanStandInAFile(t *testing.T) {
 	dir := t.TempDir()
 	path := write(t, dir, "secret", strong+"\n")
