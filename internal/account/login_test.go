@@ -28,7 +28,10 @@ func (c *counts) Take(_ context.Context, key string, most int) (time.Duration, e
 	return 0, nil
 }
 
-func (c *counts) Refund(_ context.Context, key string) error {
+func (c *counts) Refund(ctx context.Context, key string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.n[key]--
@@ -121,5 +124,124 @@ func TestADisabledUserIsOutAtOnceAndLooksUnknown(t *testing.T) {
 	}
 	if _, _, err := s.Login(t.Context(), "ada@example.com", "secret1", "::1"); blog.CodeOf(err) != blog.CodeBadCredentials {
 		t.Error("login:", err)
+	}
+}
+
+func TestATokenThatEndedIsNotRefreshed(t *testing.T) {
+	s, _ := newService(t)
+	u, token := register(t, s)
+	if _, err := s.Refresh(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := s.ChangePassword(t.Context(), u.ID, "secret1", "secret2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Both were let in before the change, and come here after it.
+	if _, err := s.Refresh(t.Context(), token); blog.CodeOf(err) != blog.CodeTokenInvalid {
+		t.Error("after a password change:", err)
+	}
+	if _, err := s.SetActive(t.Context(), "ada@example.com", false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Refresh(t.Context(), fresh); blog.CodeOf(err) != blog.CodeUserDisabled {
+		t.Error("of a disabled user:", err)
+	}
+	if err := s.Delete(t.Context(), blog.Actor{ID: u.ID}, u.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Refresh(t.Context(), fresh); blog.CodeOf(err) != blog.CodeUserDisabled {
+		t.Error("of a deleted user:", err)
+	}
+}
+
+func TestTokensOfADisabledUserStayEndedWhenHeIsEnabled(t *testing.T) {
+	s, v := newService(t)
+	_, token := register(t, s)
+	for _, active := range []bool{false, true} {
+		if _, err := s.SetActive(t.Context(), "ada@example.com", active); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := v.Verify(t.Context(), token); blog.CodeOf(err) != blog.CodeTokenInvalid {
+		t.Error("old token:", err)
+	}
+	if _, _, err := s.Login(t.Context(), "ada@example.com", "secret1", "::1"); err != nil {
+		t.Error("login:", err)
+	}
+}
+
+// What was read before another change of the password counts no more.
+func TestAPasswordThatChangedMeanwhileLetsNobodyIn(t *testing.T) {
+	s, _ := newService(t)
+	stale, _ := register(t, s)
+	if _, err := s.ChangePassword(t.Context(), stale.ID, "secret1", "secret2"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.replacePassword(t.Context(), stale, "secret3"); blog.CodeOf(err) != blog.CodeWrongPassword {
+		t.Error("a second change:", err)
+	}
+	if _, err := s.signedIn(t.Context(), stale, "secret1"); blog.CodeOf(err) != blog.CodeBadCredentials {
+		t.Error("a login with the old password:", err)
+	}
+	current, err := s.Get(t.Context(), stale.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.SetActive(t.Context(), stale.Email, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.signedIn(t.Context(), current, "secret2"); blog.CodeOf(err) != blog.CodeBadCredentials {
+		t.Error("a login of a user disabled meanwhile:", err)
+	}
+}
+
+func TestALoginRefusedForItsAccountDoesNotCountForTheAddress(t *testing.T) {
+	s, _ := newService(t)
+	s.limits = LoginLimits{PerAccount: 1, PerIP: 2}
+	register(t, s)
+	for i, want := range []blog.Code{blog.CodeBadCredentials, blog.CodeRateLimited, blog.CodeRateLimited, blog.CodeRateLimited} {
+		if _, _, err := s.Login(t.Context(), "nobody@example.com", "wrong", "::1"); blog.CodeOf(err) != want {
+			t.Fatalf("attempt %d: %v", i, err)
+		}
+	}
+	if _, _, err := s.Login(t.Context(), "ada@example.com", "secret1", "::1"); err != nil {
+		t.Error("another account from there:", err)
+	}
+}
+
+func TestAClientThatHangsUpIsNotCountedAsAFailure(t *testing.T) {
+	s, _ := newService(t)
+	ctx, hangUp := context.WithCancel(t.Context())
+	refund, err := s.reserve(ctx, "ada@example.com", "::1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hangUp()
+	if err := refund(); err != nil {
+		t.Fatal(err)
+	}
+	for key, n := range s.limiter.(*counts).n {
+		if n != 0 {
+			t.Errorf("%s: %d counted", key, n)
+		}
+	}
+}
+
+func TestALoginRenewsAHashThatHasBecomeCheap(t *testing.T) {
+	s, _ := newService(t)
+	u, _ := register(t, s)
+	dearer, err := auth.NewPasswords(5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.passwords = dearer
+	for range 2 { // by the old hash, then by the new one
+		if u, _, err = s.Login(t.Context(), "ada@example.com", "secret1", "::1"); err != nil {
+			t.Fatal(err)
+		}
+		if dearer.Outdated(u.PasswordHash) {
+			t.Error("still the cheap hash")
+		}
 	}
 }

@@ -95,11 +95,11 @@ func (s *Service) me(w http.ResponseWriter, r *http.Request, who blog.Actor) err
 	return web.JSON(w, r, http.StatusOK, userAnswer{User: web.Me(u)})
 }
 
-func (s *Service) refresh(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+func (s *Service) refresh(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
 	if err := web.Decode(r, web.MaxAuthBody, &struct{}{}); err != nil {
 		return err
 	}
-	token, err := s.Refresh(r.Context(), who.ID)
+	token, err := s.Refresh(r.Context(), sentToken(r))
 	if err != nil {
 		return err
 	}
@@ -110,12 +110,17 @@ func (s *Service) logout(w http.ResponseWriter, r *http.Request, _ blog.Actor) e
 	if err := web.Decode(r, web.MaxAuthBody, &struct{}{}); err != nil {
 		return err
 	}
-	// Access has found it to be a good Bearer token.
-	_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if err := s.Logout(r.Context(), strings.TrimSpace(token)); err != nil {
+	if err := s.Logout(r.Context(), sentToken(r)); err != nil {
 		return err
 	}
 	return web.JSON(w, r, http.StatusOK, web.Message{Message: "登出成功"})
+}
+
+// sentToken returns the token of a request that came through web.SignedIn, which
+// has found it to be a good Bearer token.
+func sentToken(r *http.Request) string {
+	_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.TrimSpace(token)
 }
 
 func (s *Service) list(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {

@@ -87,11 +87,25 @@ func (s *Service) List(ctx context.Context, f blog.UserFilter) (blog.Listed[*blo
 	return s.users.List(ctx, f)
 }
 
-// Refresh makes another token for the user; the old one stays good.
-func (s *Service) Refresh(ctx context.Context, id blog.ID) (string, error) {
-	u, err := s.users.Get(ctx, id)
+// Refresh makes another token for the token's user; the old one stays good. The
+// user is read again, so it is looked at again whether the token still counts: a
+// password change in between must not be survived by a new token. CodeUserDisabled;
+// else codes as auth.Tokens.Parse.
+func (s *Service) Refresh(ctx context.Context, raw string) (string, error) {
+	t, err := s.tokens.Parse(raw)
 	if err != nil {
 		return "", err
+	}
+	u, err := s.users.Get(ctx, t.User)
+	switch {
+	case blog.CodeOf(err) == blog.CodeUserNotFound:
+		return "", blog.Fail(blog.CodeUserDisabled)
+	case err != nil:
+		return "", err
+	case !u.Active:
+		return "", blog.Fail(blog.CodeUserDisabled)
+	case !t.Current(u.TokenVersion, u.TokensFrom):
+		return "", blog.Fail(blog.CodeTokenInvalid)
 	}
 	return s.tokens.Issue(u)
 }

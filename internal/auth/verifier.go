@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"time"
 
 	"inkstone/internal/blog"
 )
@@ -32,17 +33,18 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (blog.Actor, error) {
 		return blog.Actor{}, err
 	case !s.Active:
 		return blog.Actor{}, blog.Fail(blog.CodeUserDisabled)
-	case s.Revoked || !current(t, s):
+	case s.Revoked || !t.Current(s.TokenVersion, s.TokensFrom):
 		return blog.Actor{}, blog.Fail(blog.CodeTokenInvalid)
 	}
 	return blog.Actor{ID: t.User, Role: s.Role}, nil
 }
 
-// current reports whether the token was made after the user's tokens last ended.
-// Without a version only whole seconds tell, so one of that very second is refused.
-func current(t Token, s blog.Session) bool {
+// Current reports whether the token was made after its user's tokens last ended:
+// at from, which made version the one that counts. Without a version only whole
+// seconds tell, so one of that very second is refused.
+func (t Token) Current(version int64, from time.Time) bool {
 	if t.Version != nil {
-		return *t.Version == s.TokenVersion
+		return *t.Version == version
 	}
-	return s.TokensFrom.IsZero() || t.Issued.Unix() > s.TokensFrom.Unix()
+	return from.IsZero() || t.Issued.Unix() > from.Unix()
 }
