@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,9 @@ import (
 type oneUser struct{}
 
 func (oneUser) Verify(_ context.Context, token string) (blog.Actor, error) {
+	if token == "unreadable" {
+		return blog.Actor{}, errors.New("the store is gone")
+	}
 	if token != "good" {
 		return blog.Actor{}, blog.Fail(blog.CodeTokenInvalid)
 	}
@@ -94,9 +98,35 @@ func TestEverySpellingOfTheAPICounts(t *testing.T) {
 func TestABadTokenIsRefusedEvenWhereNoneIsNeeded(t *testing.T) {
 	h := testEdge(0)
 	for token, want := range map[string]int{"Bearer good": 200, "BEARER good": 200, "Bearer": 401, "Basic eA==": 401, "good": 401, "Bearer bad": 401} {
-		if res := ask(h, "GET", "/api/posts/1", "Authorization", token); res.StatusCode != want {
-			t.Errorf("%q: %d", token, res.StatusCode)
+		res := ask(h, "GET", "/api/posts/1", "Authorization", token)
+		if res.StatusCode != want || (res.Header.Get("WWW-Authenticate") == "Bearer") != (want == 401) {
+			t.Errorf("%q: %d %v", token, res.StatusCode, res.Header)
 		}
+	}
+	r := httptest.NewRequest("GET", "/api/posts/1", nil)
+	r.Header["Authorization"] = []string{"Bearer good", "Bearer bad"}
+	w := httptest.NewRecorder()
+	if h.ServeHTTP(w, r); w.Code != 401 {
+		t.Errorf("two tokens: %d", w.Code)
+	}
+}
+
+func TestATokenThatCannotBeCheckedMakesNobodyAnonymous(t *testing.T) {
+	res := ask(testEdge(0), "GET", "/api/posts/1", "Authorization", "Bearer unreadable")
+	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" {
+		t.Errorf("%d %v", res.StatusCode, res.Header)
+	}
+}
+
+func TestPreflightsDoNotCountTowardsTheLimit(t *testing.T) {
+	h := testEdge(1)
+	for range 3 {
+		if res := ask(h, "OPTIONS", "/api/posts/1"); res.StatusCode != 204 || res.Header.Get("RateLimit-Limit") != "" {
+			t.Errorf("%d %v", res.StatusCode, res.Header)
+		}
+	}
+	if res := ask(h, "GET", "/api/posts/1"); res.StatusCode != 200 {
+		t.Errorf("after them: %d", res.StatusCode)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +35,9 @@ func TestErrorsSpeakTheClientsLanguage(t *testing.T) {
 		WriteError(w, r, blog.Fail(blog.CodePostNotFound))
 		if !strings.Contains(w.Body.String(), want) || w.Code != 404 {
 			t.Errorf("%q: %d %s", header, w.Code, w.Body)
+		}
+		if vary := w.Header().Values("Vary"); !slices.Contains(vary, "Accept-Language") {
+			t.Errorf("a cache would not know that the language counts: %v", vary)
 		}
 	}
 }
