@@ -3,6 +3,7 @@ package app
 import (
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/swaggest/swgui"
 	"github.com/swaggest/swgui/v5emb"
@@ -30,11 +31,11 @@ func (a *App) mountOps(m *web.Mux) {
 	m.Handle("GET /docs/{asset}", web.Anyone, page)
 }
 
+// document serves a body that is made when it is first asked for.
 func document(mediaType string, body func() []byte) web.Handler {
-	return func(w http.ResponseWriter, _ *http.Request, _ blog.Actor) error {
-		w.Header().Set("Content-Type", mediaType)
-		_, _ = w.Write(body()) // a client that has gone is no failure
-		return nil
+	answer := sync.OnceValue(func() *web.Answer { return web.Ready(mediaType, body()) })
+	return func(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+		return web.Write(w, r, http.StatusOK, answer())
 	}
 }
 

@@ -27,9 +27,10 @@ var (
 	gzipCoding   = []string{"gzip"}
 )
 
-// Answer is an encoded JSON body with its ETag and, once asked for, its
+// Answer is an encoded body, JSON but for Ready, with its ETag and, once asked for, its
 // compressed form. It is immutable and safe to share.
 type Answer struct {
+	kind   []string // the Content-Type
 	body   []byte
 	tag    string // without quotes
 	plain  form
@@ -65,11 +66,17 @@ func encode(v any, prefix string) (*Answer, error) {
 	if err := enc.Encode(v); err != nil {
 		return nil, fmt.Errorf("encode answer: %w", err)
 	}
-	body := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return newAnswer(jsonType, bytes.TrimSuffix(b.Bytes(), []byte("\n")), prefix), nil
+}
+
+// Ready makes an Answer of a body that is encoded already.
+func Ready(mediaType string, body []byte) *Answer { return newAnswer([]string{mediaType}, body, "") }
+
+func newAnswer(kind []string, body []byte, prefix string) *Answer {
 	sum := sha256.Sum256(body)
-	a := &Answer{body: body, tag: prefix + hex.EncodeToString(sum[:16])}
+	a := &Answer{kind: kind, body: body, tag: prefix + hex.EncodeToString(sum[:16])}
 	a.plain = newForm(body, a.tag)
-	return a, nil
+	return a
 }
 
 // Size returns the bytes a cache has to count for a: its text, what the compressed
@@ -108,7 +115,7 @@ func opaque(tag string) string {
 func Write(w http.ResponseWriter, r *http.Request, status int, a *Answer) error {
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 	h := w.Header()
-	h["Content-Type"] = jsonType
+	h["Content-Type"] = a.kind
 	h["Cache-Control"] = privateCache
 	if reads && stateOf(r).actor.Anonymous() {
 		h["Cache-Control"] = publicCache
