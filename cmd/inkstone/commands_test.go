@@ -77,7 +77,7 @@ func TestWrongUseIsToldInOneLineAndEndsWithOne(t *testing.T) {
 	i.fails("没有选项 --bogus", "", "serve", "--bogus")
 	i.fails("没有选项 -x", "", "serve", "-x")
 	i.fails("选项 --author 缺少值", "", "import", "--author")
-	i.fails("选项有误", "", "import", "--dry-run=maybe")
+	i.fails(`选项 --dry-run 的值 "maybe" 无效`, "", "import", "--dry-run=maybe")
 	i.fails("缺少参数", "", "user", "promote")
 	i.fails("多余的参数", "", "export", "a", "b")
 	i.fails("--author", "", "import", ".")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/pflag"
 
@@ -50,6 +51,9 @@ func wrongFlag(err error) string {
 	}
 	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		return "选项 --" + e.GetFlag().Name + " 缺少值"
+	}
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return fmt.Sprintf("选项 --%s 的值 %q 无效", e.GetFlag().Name, e.GetValue())
 	}
 	return "选项有误（" + err.Error() + "）"
 }
