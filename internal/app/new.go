@@ -23,9 +23,8 @@ import (
 )
 
 const (
-	answerLife  = 10 * time.Minute // of a kept answer; a change ends it sooner
-	maxInFlight = 1024             // requests of the API at work at once
-	flushLimit  = 5 * time.Second  // for the views that are written at the end
+	answerLife = 10 * time.Minute // of a kept answer; a change ends it sooner
+	flushLimit = 5 * time.Second  // for the views that are written at the end
 )
 
 // parts are what the services are made of.
@@ -158,11 +157,16 @@ func (a *App) openRoutes(context.Context) error {
 	for _, s := range services() {
 		s.mount(a.parts, a.mux)
 	}
+	probe, err := web.OpenPipe()
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, probe.Close)
 	a.handler = web.Edge(a.mux, web.EdgeOptions{
 		Verifier: auth.NewVerifier(a.parts.tokens, a.store.Users()), Log: a.log, Metrics: a.metrics,
 		Origins: a.cfg.Origins, Trusted: a.cfg.TrustedProxies,
 		Limiter: a.parts.limits, Max: a.cfg.RateMax, UserMax: a.cfg.RateUserMax,
-		Shedder: web.NewShedder(maxInFlight),
+		Shedder: web.NewShedder(probe.Probe, time.Now),
 	})
 	return nil
 }

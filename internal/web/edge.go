@@ -39,7 +39,7 @@ type edge struct {
 }
 
 // Edge is the chain facing clients around next: request id, recovery, log and
-// metrics, security headers, CORS, deadlines, who asks, rate limit, shedding.
+// metrics, security headers, CORS, deadlines, shedding, who asks, rate limit.
 func Edge(next http.Handler, o EdgeOptions) http.Handler {
 	if o.Bounds == (Bounds{}) {
 		o.Bounds = DefaultBounds
@@ -87,6 +87,7 @@ func (e *edge) finish(w *recorder, r *http.Request, s *state, start time.Time) {
 			cause = nil
 		}
 	}
+	w.leave()
 	e.record(w.status, r, s, time.Since(start))
 	if cause != nil {
 		panic(http.ErrAbortHandler)
@@ -126,11 +127,12 @@ func (e *edge) record(status int, r *http.Request, s *state, took time.Duration)
 // bounded keeps what a client sends from filling the log.
 func bounded(text string, most int) string { return text[:min(len(text), most)] }
 
-// level is how much a request matters in the log. What was shed is no failure of
-// its own, and there are many when it happens.
+// level is how much a request matters in the log. What was shed is told in sum.
 func (s *state) level(status int, took time.Duration, route string) slog.Level {
 	switch {
-	case status >= 500 && !s.shed:
+	case s.shed:
+		return slog.LevelDebug
+	case status >= 500:
 		return slog.LevelError
 	case status >= 400 || took >= time.Second:
 		return slog.LevelWarn
@@ -163,12 +165,18 @@ func requestID(r *http.Request) string {
 	return rand.Text()
 }
 
-// admit lets a request of the API through to the routes once it is known who
-// asks, within his limit and if there is room for it. Other paths go straight on.
+// admit lets a request of the API through to the routes if there is room for it,
+// it is known who asks, and he is within his limit. Other paths go straight on.
 func (e *edge) admit(w http.ResponseWriter, r *http.Request) {
 	if !isAPI(r.URL.Path) || r.Method == http.MethodOptions {
 		e.next.ServeHTTP(w, r)
 		return
+	}
+	if e.Shedder != nil && !waits(r.URL.Path) {
+		if !e.enter(w.(*recorder), r) {
+			e.shed(w, r)
+			return
+		}
 	}
 	s := stateOf(r)
 	s.actor, s.authErr = identify(r, e.Verifier)
@@ -177,25 +185,41 @@ func (e *edge) admit(w http.ResponseWriter, r *http.Request) {
 		WriteError(w, r, err)
 		return
 	}
-	if e.Shedder == nil {
-		e.next.ServeHTTP(w, r)
-		return
-	}
-	if !e.Shedder.Enter(s.actor.Anonymous()) {
-		e.Metrics.Shed()
-		s.shed = true
-		WriteError(w, r, blog.Fail(blog.CodeBusy))
-		return
-	}
-	start := time.Now()
-	defer func() {
-		now, took := time.Now(), time.Duration(0)
-		if r.Method == http.MethodGet {
-			took = now.Sub(start)
-		}
-		e.Shedder.Leave(took, now)
-	}()
 	e.next.ServeHTTP(w, r)
+}
+
+func (e *edge) enter(w *recorder, r *http.Request) bool {
+	w.read = r.Method == http.MethodGet || r.Method == http.MethodHead
+	if !e.Shedder.Enter(visitor(r), w.read) {
+		return false
+	}
+	w.at = e.Shedder
+	return true
+}
+
+// waits reports whether a request's time is spent waiting, for a hash or for a
+// client who sends a picture. These have bounds of their own.
+func waits(p string) bool {
+	return strings.HasPrefix(p, "/api/auth/") || strings.HasPrefix(p, "/api/upload/")
+}
+
+// visitor goes by what a request claims: to verify it is what overload has no time for.
+func visitor(r *http.Request) Visitor {
+	if len(r.Header["Authorization"]) > 0 {
+		return Member
+	}
+	return Stranger
+}
+
+// shed refuses a request. The log tells how many there were: a line for each
+// would cost more than the refusal.
+func (e *edge) shed(w http.ResponseWriter, r *http.Request) {
+	e.Metrics.Shed()
+	stateOf(r).shed = true
+	if n := e.Shedder.Told(); n > 0 {
+		e.Log.Warn("overloaded", "refused", n)
+	}
+	WriteError(w, r, blog.Fail(blog.CodeBusy))
 }
 
 // isAPI reports whether a path is below /api, in whatever spelling.

@@ -33,7 +33,7 @@ func testEdge(most int) http.Handler {
 	m.Handle("GET /api/panic", Anyone, func(http.ResponseWriter, *http.Request, blog.Actor) error { panic("boom") })
 	NewHealth(func(context.Context) error { return nil }).Mount(m)
 	return Edge(m, EdgeOptions{Verifier: oneUser{}, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics(),
-		Origins: []string{"http://a.example"}, Limiter: limit.NewMemory(time.Minute, time.Now), Max: most, UserMax: most, Shedder: NewShedder(100)})
+		Origins: []string{"http://a.example"}, Limiter: limit.NewMemory(time.Minute, time.Now), Max: most, UserMax: most, Shedder: newShedClock().Shedder})
 }
 
 func ask(h http.Handler, method, path string, header ...string) *http.Response {

@@ -1,68 +1,228 @@
 package web
 
 import (
+	"runtime"
 	"sync"
 	"time"
 )
 
-// Shedder bounds the requests in flight and refuses more before any work is done.
-// The bound follows the latency of reads: it falls by a tenth while they take
-// much longer than they did at their best, and rises by one while they do not.
+// Shedder refuses requests before any work is done for them, once more come than
+// can be served. They queue in two places, and each has its signal: before they are
+// looked at, which a Probe tells, and at work, where reads are counted: writes wait for
+// their bodies and for each other's commits, and have a queue with an end of their own. A queue that
+// stands, and does not come and go, is overload: then no more may be at work than
+// ends soon, and no more are let in than have been served at best, or fewer.
 type Shedder struct {
-	mu       sync.Mutex
-	inFlight int
-	bound    float64
-	most     int
-	best     time.Duration // slowly forgets, so a slower machine is a new normal
-	recent   time.Duration // moving average
-	lowered  time.Time
+	now   func() time.Time
+	probe Probe
+
+	mu      sync.Mutex
+	atWork  int     // reads
+	late    int     // intervals in a row in which requests waited to be looked at
+	crowded bool    // in the last interval too many were at work throughout
+	rate    float64 // requests let in per second; 0 is no bound
+	best    float64 // requests served per second at best; slowly forgets
+	tokens  float64 // requests that may be let in now, if there is a rate
+	filled  time.Time
+	sent    time.Time // when the probe that is under way was sent, or the last one
+	probing bool
+	refused int // since it was last told
+	told    time.Time
+	interval
 }
 
-// leastInFlight is how far the bound may fall.
-const leastInFlight = 16
-
-// NewShedder makes a Shedder that lets at most so many requests in at once.
-func NewShedder(most int) *Shedder {
-	most = max(most, leastInFlight)
-	return &Shedder{bound: float64(most), most: most}
+// interval is what has been seen since start.
+type interval struct {
+	start          time.Time
+	arrived, ended int
+	delay          time.Duration // the least of the probes'; -1: none came back
+	leastAtWork    int
 }
 
-// Enter reports whether a request may go on; then Leave must follow. Anonymous
-// requests get at most nine tenths of the bound.
-func (s *Shedder) Enter(anonymous bool) bool {
+// Probe calls back when a request that arrived now would be looked at.
+type Probe func(back func())
+
+const (
+	shedInterval  = 100 * time.Millisecond
+	probePause    = 5 * time.Millisecond
+	standingDelay = 5 * time.Millisecond  // throughout an interval
+	standingQueue = 8                     // fewer who wait are no overload, however slow the machine is
+	workTime      = 25 * time.Millisecond // in which what is at work in overload should end
+)
+
+// In overload as many reads may be at work as workTime allows, but at least
+// fewAtWork. More than mostAtWork never are.
+var (
+	fewAtWork  = 4 * runtime.GOMAXPROCS(0)
+	mostAtWork = 32 * runtime.GOMAXPROCS(0)
+)
+
+// NewShedder makes a Shedder.
+func NewShedder(probe Probe, now func() time.Time) *Shedder {
+	start := now()
+	return &Shedder{now: now, probe: probe, filled: start, interval: interval{start: start, delay: -1}}
+}
+
+// Visitor is who sends a request.
+type Visitor int
+
+// Visitors in the order in which they are refused.
+const (
+	Stranger Visitor = iota // has no token
+	Member                  // has one, which is not verified yet
+)
+
+// Enter reports whether a request may go on; then Leave must follow.
+func (s *Shedder) Enter(who Visitor, read bool) bool {
+	ok, probe := s.enter(s.now(), who, read)
+	if probe {
+		s.probe(s.back)
+	}
+	return ok
+}
+
+func (s *Shedder) enter(now time.Time, who Visitor, read bool) (ok, probe bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	bound := s.bound
-	if anonymous {
-		bound *= 0.9
+	if now.Sub(s.start) >= shedInterval {
+		s.conclude(now)
 	}
-	if float64(s.inFlight) >= bound {
+	s.arrived++
+	if !s.probing && now.Sub(s.sent) >= probePause {
+		s.probing, s.sent, probe = true, now, true
+	}
+	if read && !s.room(who) || !s.token(now, who) {
+		s.refused++
+		return false, probe
+	}
+	if read {
+		s.atWork++
+	}
+	return true, probe
+}
+
+// Leave ends a request.
+func (s *Shedder) Leave(read bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended++
+	if read {
+		s.atWork--
+		s.leastAtWork = min(s.leastAtWork, s.atWork)
+	}
+}
+
+// Told returns how many requests have been refused since it last did, at most
+// once a second; 0 is none, or too soon.
+func (s *Shedder) Told() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, n := s.now(), s.refused
+	if n == 0 || now.Sub(s.told) < time.Second {
+		return 0
+	}
+	s.refused, s.told = 0, now
+	return n
+}
+
+// back notes that the probe has come back.
+func (s *Shedder) back() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.probing = false
+	s.note(s.now().Sub(s.sent))
+}
+
+func (s *Shedder) note(delay time.Duration) {
+	if s.delay < 0 || delay < s.delay {
+		s.delay = delay
+	}
+}
+
+// room reports whether one more read may be at work; the last fifth is for members.
+func (s *Shedder) room(who Visitor) bool {
+	most := float64(mostAtWork)
+	if s.crowded || s.late > 1 {
+		most = min(most, s.few())
+	}
+	if who == Stranger {
+		most *= 0.8
+	}
+	return float64(s.atWork) < most
+}
+
+func (s *Shedder) few() float64 { return max(s.best*workTime.Seconds(), float64(fewAtWork)) }
+
+// token takes one of those that come in at the rate. The lower half of the bucket
+// is for members.
+func (s *Shedder) token(now time.Time, who Visitor) bool {
+	if s.rate == 0 {
+		return true
+	}
+	size := max(s.rate*workTime.Seconds(), float64(fewAtWork))
+	s.tokens = min(s.tokens+s.rate*now.Sub(s.filled).Seconds(), size)
+	s.filled = now
+	if s.tokens < 1 || who == Stranger && s.tokens < 1+size/2 {
 		return false
 	}
-	s.inFlight++
+	s.tokens--
 	return true
 }
 
-// Leave ends a request. took is the latency of a read; 0 is left out of account,
-// as for uploads and logins, which wait for other things.
-func (s *Shedder) Leave(took time.Duration, now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.inFlight--
-	if took <= 0 {
-		return
+// crowd is how many reads at work throughout an interval are too many. The bound
+// that then holds lowers their number and must not end itself by that.
+func (s *Shedder) crowd() float64 {
+	if s.crowded {
+		return 0.2 * s.few()
 	}
-	s.recent += (took - s.recent) / 32
-	if s.best == 0 || took < s.best {
-		s.best = took
+	return 0.7 * s.few()
+}
+
+// memory is what an interval leaves of best. While requests are kept out, less is
+// served because of that: were best to follow, the rate would chase it to nothing.
+func (s *Shedder) memory() float64 {
+	if s.late > 1 || s.rate > 0 {
+		return 0.998
 	}
-	s.best += s.best/4096 + 1
-	slow := s.recent > 5*s.best+50*time.Millisecond
+	return 0.97
+}
+
+// conclude judges the interval that has ended and begins another.
+func (s *Shedder) conclude(now time.Time) {
+	took := now.Sub(s.start)
+	if s.probing && s.delay < 0 {
+		s.note(now.Sub(s.sent))
+	}
+	s.best = max(s.best*s.memory(), float64(s.ended)/took.Seconds())
+	s.crowded = float64(s.leastAtWork) > s.crowd()
+	waiting := float64(s.arrived) / took.Seconds() * s.delay.Seconds() // Little's law
+	if s.delay > standingDelay && waiting > standingQueue {
+		s.late++
+	} else {
+		s.late = 0
+	}
 	switch {
-	case slow && now.Sub(s.lowered) > 100*time.Millisecond:
-		s.bound = max(s.bound*0.9, leastInFlight)
-		s.lowered = now
-	case !slow:
-		s.bound = min(s.bound+1, float64(s.most))
+	case s.late > 1:
+		s.slow()
+	case s.rate > 0:
+		s.hasten(float64(took) / float64(shedInterval))
+	}
+	s.interval = interval{start: now, delay: -1, leastAtWork: s.atWork}
+}
+
+// slow lowers the rate by a tenth, but not far below what has been served: to
+// refuse more would help nobody.
+func (s *Shedder) slow() {
+	if s.rate == 0 {
+		s.rate = s.best
+	}
+	s.rate = max(s.rate*0.9, s.best*0.7, float64(fewAtWork))
+}
+
+// hasten raises the rate by a twentieth for each interval, until it is no bound.
+func (s *Shedder) hasten(intervals float64) {
+	s.rate *= 1 + 0.05*min(intervals, 20)
+	if s.rate > 2*s.best {
+		s.rate = 0
 	}
 }

@@ -29,10 +29,14 @@ func main() {
 	posts := flag.Int("posts", 10000, "how many posts of 3 KB the database holds")
 	dir := flag.String("dir", "", "folder to keep databases in between runs (default: a temporary one)")
 	length := flag.Duration("length", 5*time.Second, "how long each load lasts")
+	only := flag.String("only", "", "run only this: cached, uncached, writes, logins or overload")
+	crowd := flag.Int("crowd", 400, "clients of an overload")
+	hasty := flag.Float64("hasty", 0.2, "share of them who take no notice of Retry-After")
+	mix := flag.String("mix", "", "what they ask for, only this: cached, mixed or searches")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	exit(run(ctx, *posts, *dir, *length))
+	exit(run(&bench{ctx: ctx, posts: *posts, length: *length, only: *only, crowd: *crowd, hasty: *hasty, mix: *mix}, *dir))
 }
 
 func exit(err error) {
@@ -43,7 +47,7 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-func run(ctx context.Context, posts int, dir string, length time.Duration) error {
+func run(b *bench, dir string) error {
 	temp, err := os.MkdirTemp("", "inkstone-bench-")
 	if err != nil {
 		return err
@@ -52,18 +56,17 @@ func run(ctx context.Context, posts int, dir string, length time.Duration) error
 	if dir == "" {
 		dir = temp
 	}
-	binary := filepath.Join(temp, "inkstone")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, "./cmd/inkstone").CombinedOutput(); err != nil {
+	b.binary = filepath.Join(temp, "inkstone")
+	if out, err := exec.CommandContext(b.ctx, "go", "build", "-trimpath", "-o", b.binary, "./cmd/inkstone").CombinedOutput(); err != nil {
 		return fmt.Errorf("building: %w\n%s", err, out)
 	}
-	data := filepath.Join(dir, strconv.Itoa(posts))
-	if err := os.MkdirAll(data, 0o755); err != nil {
+	b.data = filepath.Join(dir, strconv.Itoa(b.posts))
+	if err := os.MkdirAll(b.data, 0o755); err != nil {
 		return err
 	}
-	if err := fill(ctx, "sqlite:"+filepath.Join(data, "inkstone.db"), posts); err != nil {
+	if err := fill(b.ctx, "sqlite:"+filepath.Join(b.data, "inkstone.db"), b.posts); err != nil {
 		return fmt.Errorf("filling: %w", err)
 	}
-	fmt.Printf("%s/%s, %d cores, %s, %d posts of 3 KB\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), posts)
-	b := &bench{ctx: ctx, binary: binary, data: data, posts: posts, length: length}
+	fmt.Printf("%s/%s, %d cores, %s, %d posts of 3 KB\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), b.posts)
 	return b.all()
 }

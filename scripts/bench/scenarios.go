@@ -24,13 +24,23 @@ type bench struct {
 	data   string
 	posts  int
 	length time.Duration
+	only   string  // the one scenario to run; "": all
+	crowd  int     // clients of an overload
+	hasty  float64 // share of them who take no notice of Retry-After
+	mix    string  // the one thing they ask for; "": each in turn
 }
 
 const clients = 8
 
 func (b *bench) all() error {
-	for _, step := range []func() error{b.cached, b.uncached, b.writes, b.logins} {
-		if err := step(); err != nil {
+	for _, s := range []struct {
+		name string
+		run  func() error
+	}{{"cached", b.cached}, {"uncached", b.uncached}, {"writes", b.writes}, {"logins", b.logins}, {"overload", b.overload}} {
+		if b.only != "" && b.only != s.name {
+			continue
+		}
+		if err := s.run(); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// crowd is clients who send requests of a mix until the time is up.
+type crowd struct {
+	clients int
+	length  time.Duration
+	pause   time.Duration // after an answer
+	hasty   float64       // share of the clients who take no notice of Retry-After
+	mix     []dish
+}
+
+// dish is one kind of request of a mix.
+type dish struct {
+	name     string
+	weight   int
+	requests [][]byte
+}
+
+// hastyPause is how soon a client who takes no notice of Retry-After comes back.
+const hastyPause = 10 * time.Millisecond
+
+// seen is what a crowd saw.
+type seen struct {
+	served, refused []time.Duration // sorted
+	failed          int
+	byDish          map[string][2]int // served, refused
+	last            time.Duration     // of the last refusal, since the start
+	length          time.Duration
+	cpu, own        time.Duration // of the server and of the crowd itself, who share the cores
+	failure         error         // the first
+}
+
+func (s *seen) rate() float64 { return float64(len(s.served)) / s.length.Seconds() }
+
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+}
+
+func (s *seen) String() string {
+	return fmt.Sprintf("%7.0f served/s  p50 %8.2f ms  p99 %8.2f ms   %7.0f refused/s  p50 %6.2f ms  p99 %6.2f ms  %d failed  %3.0f%%+%.0f%% CPU",
+		s.rate(), millis(quantile(s.served, 0.5)), millis(quantile(s.served, 0.99)),
+		float64(len(s.refused))/s.length.Seconds(), millis(quantile(s.refused, 0.5)), millis(quantile(s.refused, 0.99)), s.failed, 100*s.cpu.Seconds()/s.length.Seconds(), 100*s.own.Seconds()/s.length.Seconds())
+}
+
+func (c crowd) run(ctx context.Context, p *process) *seen {
+	ctx, cancel := context.WithTimeout(ctx, c.length)
+	defer cancel()
+	all := &seen{byDish: map[string][2]int{}, length: c.length}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	start := time.Now()
+	cpu, _ := p.cpu()
+	own := ownCPU()
+	for i := range c.clients {
+		hasty := float64(i) < c.hasty*float64(c.clients)
+		wg.Go(func() {
+			one := c.client(ctx, strings.TrimPrefix(p.base, "http://"), hasty, start)
+			mu.Lock()
+			defer mu.Unlock()
+			all.add(one)
+		})
+	}
+	wg.Wait()
+	after, _ := p.cpu()
+	all.cpu, all.own = after-cpu, ownCPU()-own
+	slices.Sort(all.served)
+	slices.Sort(all.refused)
+	return all
+}
+
+func (s *seen) add(o *seen) {
+	s.served, s.refused = append(s.served, o.served...), append(s.refused, o.refused...)
+	s.failed += o.failed
+	if s.failure == nil {
+		s.failure = o.failure
+	}
+	s.last = max(s.last, o.last)
+	for name, n := range o.byDish {
+		m := s.byDish[name]
+		s.byDish[name] = [2]int{m[0] + n[0], m[1] + n[1]}
+	}
+}
+
+func (c crowd) client(ctx context.Context, address string, hasty bool, start time.Time) *seen {
+	s := &seen{byDish: map[string][2]int{}}
+	conn := rawClient{address: address}
+	defer conn.close()
+	sleep(ctx, time.Duration(rand.Int64N(int64(c.pause+10*time.Millisecond)))) // not all in one instant
+	for ctx.Err() == nil {
+		d := c.choose()
+		a, err := conn.do(d.requests[rand.IntN(len(d.requests))])
+		n := s.byDish[d.name]
+		switch {
+		case err != nil || a.status >= 400 && a.status != 503:
+			s.failed++
+			s.failure = errors.Join(err, fmt.Errorf("%s answered %d", d.name, a.status))
+			sleep(ctx, hastyPause)
+		case a.status == 503:
+			s.refused = append(s.refused, a.took)
+			s.last = time.Since(start)
+			n[1]++
+			if again := a.again; hasty {
+				sleep(ctx, hastyPause)
+			} else {
+				sleep(ctx, again+time.Duration(rand.Int64N(int64(again)+1)/4))
+			}
+		default:
+			s.served = append(s.served, a.took)
+			n[0]++
+			sleep(ctx, c.pause)
+		}
+		s.byDish[d.name] = n
+	}
+	return s
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+func (c crowd) choose() *dish {
+	total := 0
+	for i := range c.mix {
+		total += c.mix[i].weight
+	}
+	n := rand.IntN(total)
+	for i := range c.mix {
+		if n -= c.mix[i].weight; n < 0 {
+			return &c.mix[i]
+		}
+	}
+	return nil
+}
+
+// overload loads a server with several times what it can do and prints what the
+// clients get: idle, at its peak, in overload, and just after it.
+func (b *bench) overload() error {
+	p, err := b.server("BCRYPT_COST=10", "LOG_LEVEL=error")
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	mixes, err := b.mixes(p)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"cached", "mixed", "searches"} {
+		if b.mix == "" || b.mix == name {
+			b.overloadBy(p, name, mixes[name])
+		}
+	}
+	return nil
+}
+
+func (b *bench) overloadBy(p *process, name string, mix []dish) {
+	idle := crowd{clients: 2, length: b.length, pause: 5 * time.Millisecond, mix: mix}.run(b.ctx, p)
+	peak := crowd{clients: 8, length: b.length, mix: mix}.run(b.ctx, p)
+	over := crowd{clients: b.crowd, length: 3 * b.length, hasty: b.hasty, mix: mix}.run(b.ctx, p)
+	after := crowd{clients: 2, length: b.length, pause: 5 * time.Millisecond, mix: mix}.run(b.ctx, p)
+	fmt.Printf("%s, %d clients, %.0f%% hasty\n  idle  %s\n  peak  %s\n  over  %s\n  after %s\n", name, b.crowd, 100*b.hasty, idle, peak, over, after)
+	fmt.Printf("  goodput %.2f of peak, served p99 %.1f x idle, normal again after %.1f s\n", over.rate()/peak.rate(),
+		float64(quantile(over.served, 0.99))/float64(quantile(idle.served, 0.99)), after.last.Seconds())
+	if err := errors.Join(peak.failure, over.failure); err != nil {
+		fmt.Println("  " + err.Error())
+	}
+	for i := range mix {
+		n := over.byDish[mix[i].name]
+		fmt.Printf("  %-10s served %.2f\n", mix[i].name, float64(n[0])/float64(max(n[0]+n[1], 1)))
+	}
+}
+
+// mixes are what the crowds ask for.
+func (b *bench) mixes(p *process) (map[string][]dish, error) {
+	ids, err := postIDs(p, 1)
+	if err != nil {
+		return nil, err
+	}
+	token, err := signIn(p)
+	if err != nil {
+		return nil, err
+	}
+	lists := dish{name: "lists", weight: 40}
+	for _, c := range categories {
+		lists.requests = append(lists.requests, rawRequest("GET", "/api/posts?category="+url.QueryEscape(c), "", ""))
+	}
+	posts, own := dish{name: "posts", weight: 40}, dish{name: "signed in", weight: 5}
+	for _, id := range ids {
+		posts.requests = append(posts.requests, rawRequest("GET", "/api/posts/"+id, "", ""))
+		own.requests = append(own.requests, rawRequest("GET", "/api/posts/"+id, token, ""))
+	}
+	searches := dish{name: "searches", weight: 14} // each another, so that few are cached
+	for i := range 5000 {
+		searches.requests = append(searches.requests, rawRequest("GET", "/api/posts?search="+url.QueryEscape(commonWord)+
+			time.UnixMilli(int64(i)).UTC().Format("&from=2006-01-02T15:04:05.000Z"), "", ""))
+	}
+	comments := dish{name: "comments", weight: 1, requests: [][]byte{rawRequest("POST", "/api/posts/"+ids[0]+"/comments", token, `{"content":"写得好"}`)}}
+	return map[string][]dish{
+		"cached":   {lists, posts},
+		"mixed":    {lists, posts, own, searches, comments},
+		"searches": {searches},
+	}, nil
+}
+
+// ownCPU is what this process has used so far.
+func ownCPU() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // fails for no valid argument
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
