@@ -19,6 +19,7 @@ type crowd struct {
 	length  time.Duration
 	pause   time.Duration // after an answer
 	hasty   float64       // share of the clients who take no notice of Retry-After
+	also    int           // a status from 400 on that is as good as 200
 	mix     []dish
 }
 
@@ -107,7 +108,7 @@ func (c crowd) client(ctx context.Context, address string, hasty bool, start tim
 		a, err := conn.do(d.requests[rand.IntN(len(d.requests))])
 		n := s.byDish[d.name]
 		switch {
-		case err != nil || a.status >= 400 && a.status != 503:
+		case err != nil || a.status >= 400 && a.status != 503 && a.status != c.also:
 			s.failed++
 			s.failure = errors.Join(err, fmt.Errorf("%s answered %d", d.name, a.status))
 			sleep(ctx, hastyPause)
@@ -116,7 +117,7 @@ func (c crowd) client(ctx context.Context, address string, hasty bool, start tim
 			s.last = time.Since(start)
 			n[1]++
 			if again := a.again; hasty {
-				sleep(ctx, hastyPause)
+				sleep(ctx, max(hastyPause, c.pause))
 			} else {
 				sleep(ctx, again+time.Duration(rand.Int64N(int64(again)+1)/4))
 			}

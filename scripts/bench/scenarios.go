@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"inkstone/internal/blog"
@@ -285,34 +286,44 @@ func signIn(p *process) (string, error) {
 const floodPause = 100 * time.Millisecond
 
 // logins floods the server with wrong passwords at the full cost of bcrypt while
-// a few readers go on.
+// a few readers go on and the right one is tried each second.
 func (b *bench) logins() error {
 	p, err := b.server("BCRYPT_COST=12")
 	if err != nil {
 		return err
 	}
 	defer p.stop()
-	readers := load{clients: 2, length: b.length, request: get(p, "/api/posts"), expect: http.StatusOK}
-	idle, err := readers.run(b.ctx, p)
-	if err != nil {
+	if _, err := signIn(p); err != nil {
 		return err
 	}
-	flood := make(chan result, 1)
-	go func() {
-		r, err := load{clients: 32, length: b.length, pause: floodPause, request: func(n int) (*http.Request, error) {
-			return jsonRequest(p.base+"/api/auth/login", fmt.Sprintf(`{"email":"nobody%d@example.com","password":"wrong-password"}`, n), "")
-		}}.run(b.ctx, p)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "bench: flood:", err)
-		}
-		flood <- r
-	}()
-	busy, err := readers.run(b.ctx, p)
-	if err != nil {
-		return err
+	wrong := dish{name: "login", weight: 1}
+	for i := range 10000 {
+		wrong.requests = append(wrong.requests, rawRequest("POST", "/api/auth/login", "", fmt.Sprintf(`{"email":"nobody%d@example.com","password":"wrong-password"}`, i)))
 	}
-	f := <-flood
-	fmt.Printf("reads, idle                  %s\nreads during login flood     %s  p99 %.2f x idle\nlogins of 32 clients         %v\n",
-		idle, busy, float64(busy.p99)/float64(idle.p99), f.statuses)
+	readers := crowd{clients: 2, length: b.length, mix: []dish{{name: "list", weight: 1, requests: [][]byte{rawRequest("GET", "/api/posts", "", "")}}}}
+	flood := crowd{clients: 32, length: b.length, pause: floodPause, hasty: 1, also: http.StatusUnauthorized, mix: []dish{wrong}}
+	idle := readers.run(b.ctx, p)
+	var busy, refusals *seen
+	var right []time.Duration
+	var wg sync.WaitGroup
+	wg.Go(func() { busy = readers.run(b.ctx, p) })
+	wg.Go(func() { refusals = flood.run(b.ctx, p) })
+	wg.Go(func() { right = b.signIns(p) })
+	wg.Wait()
+	fmt.Printf("reads, idle     %s\nreads in flood  %s\nwrong logins    %s\n", idle, busy, refusals)
+	fmt.Printf("reads' p99 %.2f x idle, right logins %v\n", float64(quantile(busy.served, 0.99))/float64(quantile(idle.served, 0.99)), right)
 	return nil
+}
+
+// signIns tells how long it takes to get in with the right password for one who
+// tries again a second after each refusal, as often as there is time.
+func (b *bench) signIns(p *process) (took []time.Duration) {
+	start := time.Now()
+	for first := start; time.Since(start) < b.length; time.Sleep(time.Second) {
+		if _, err := signIn(p); err == nil {
+			took = append(took, time.Since(first).Round(time.Millisecond))
+			first = time.Now().Add(time.Second)
+		}
+	}
+	return took
 }
