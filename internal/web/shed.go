@@ -8,10 +8,10 @@ import (
 
 // Shedder refuses requests before any work is done for them, once more come than
 // can be served. They queue in two places, and each has its signal: before they are
-// looked at, which a Probe tells, and at work, where reads are counted: writes wait for
-// their bodies and for each other's commits, and have a queue with an end of their own. A queue that
-// stands, and does not come and go, is overload: then no more may be at work than
-// ends soon, and no more are let in than have been served at best, or fewer.
+// looked at, which a Probe tells, and at work, where reads are counted. (Writes wait
+// for their bodies and for each other's commits, in a queue with an end of its own.)
+// A queue that stands is overload: then no more reads may be at work than end soon,
+// and no more requests are let in than have been served at best, or fewer.
 type Shedder struct {
 	now   func() time.Time
 	probe Probe
@@ -21,7 +21,8 @@ type Shedder struct {
 	late    int     // intervals in a row in which requests waited to be looked at
 	crowded bool    // in the last interval too many were at work throughout
 	rate    float64 // requests let in per second; 0 is no bound
-	best    float64 // requests served per second at best; slowly forgets
+	served  float64 // requests ended per second; moving average
+	best    float64 // the highest of it; slowly forgets
 	tokens  float64 // requests that may be let in now, if there is a rate
 	filled  time.Time
 	sent    time.Time // when the probe that is under way was sent, or the last one
@@ -35,7 +36,8 @@ type Shedder struct {
 type interval struct {
 	start          time.Time
 	arrived, ended int
-	delay          time.Duration // the least of the probes'; -1: none came back
+	waited         time.Duration // of all probes
+	probes         int           // that came back
 	leastAtWork    int
 }
 
@@ -45,22 +47,22 @@ type Probe func(back func())
 const (
 	shedInterval  = 100 * time.Millisecond
 	probePause    = 5 * time.Millisecond
-	standingDelay = 5 * time.Millisecond  // throughout an interval
+	standingDelay = 5 * time.Millisecond  // on average of an interval
 	standingQueue = 8                     // fewer who wait are no overload, however slow the machine is
-	workTime      = 25 * time.Millisecond // in which what is at work in overload should end
+	workTime      = 15 * time.Millisecond // in which what is at work in overload should end
 )
 
 // In overload as many reads may be at work as workTime allows, but at least
-// fewAtWork. More than mostAtWork never are.
+// fewAtWork. More than mostAtWork never are: a burst of as many passes.
 var (
 	fewAtWork  = 4 * runtime.GOMAXPROCS(0)
-	mostAtWork = 32 * runtime.GOMAXPROCS(0)
+	mostAtWork = 64 * runtime.GOMAXPROCS(0)
 )
 
 // NewShedder makes a Shedder.
 func NewShedder(probe Probe, now func() time.Time) *Shedder {
 	start := now()
-	return &Shedder{now: now, probe: probe, filled: start, interval: interval{start: start, delay: -1}}
+	return &Shedder{now: now, probe: probe, filled: start, interval: interval{start: start}}
 }
 
 // Visitor is who sends a request.
@@ -130,13 +132,20 @@ func (s *Shedder) back() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.probing = false
-	s.note(s.now().Sub(s.sent))
+	s.waited += s.now().Sub(s.sent)
+	s.probes++
 }
 
-func (s *Shedder) note(delay time.Duration) {
-	if s.delay < 0 || delay < s.delay {
-		s.delay = delay
+// delay is how long probes waited on average. Their least would be the measure of a
+// queue that is served in turn, but Go's poller wakes first what was ready last.
+func (s *Shedder) delay(now time.Time) time.Duration {
+	if s.probes > 0 {
+		return s.waited / time.Duration(s.probes)
 	}
+	if s.probing {
+		return now.Sub(s.sent)
+	}
+	return 0
 }
 
 // room reports whether one more read may be at work; the last fifth is for members.
@@ -190,13 +199,12 @@ func (s *Shedder) memory() float64 {
 // conclude judges the interval that has ended and begins another.
 func (s *Shedder) conclude(now time.Time) {
 	took := now.Sub(s.start)
-	if s.probing && s.delay < 0 {
-		s.note(now.Sub(s.sent))
-	}
-	s.best = max(s.best*s.memory(), float64(s.ended)/took.Seconds())
+	delay := s.delay(now)
+	s.served += (float64(s.ended)/took.Seconds() - s.served) / 3
+	s.best = max(s.best*s.memory(), s.served)
 	s.crowded = float64(s.leastAtWork) > s.crowd()
-	waiting := float64(s.arrived) / took.Seconds() * s.delay.Seconds() // Little's law
-	if s.delay > standingDelay && waiting > standingQueue {
+	waiting := float64(s.arrived) / took.Seconds() * delay.Seconds() // Little's law
+	if delay > standingDelay && waiting > standingQueue {
 		s.late++
 	} else {
 		s.late = 0
@@ -207,7 +215,7 @@ func (s *Shedder) conclude(now time.Time) {
 	case s.rate > 0:
 		s.hasten(float64(took) / float64(shedInterval))
 	}
-	s.interval = interval{start: now, delay: -1, leastAtWork: s.atWork}
+	s.interval = interval{start: now, leastAtWork: s.atWork}
 }
 
 // slow lowers the rate by a tenth, but not far below what has been served: to
