@@ -55,7 +55,7 @@ const (
 // In overload as many reads may be at work as workTime allows, but at least
 // fewAtWork. More than mostAtWork never are: a burst of as many passes.
 var (
-	fewAtWork  = 4 * runtime.GOMAXPROCS(0)
+	fewAtWork  = 8 * runtime.GOMAXPROCS(0)
 	mostAtWork = 64 * runtime.GOMAXPROCS(0)
 )
 
