@@ -48,16 +48,13 @@ const (
 	shedInterval  = 100 * time.Millisecond
 	probePause    = 5 * time.Millisecond
 	standingDelay = 5 * time.Millisecond  // on average of an interval
-	standingQueue = 8                     // fewer who wait are no overload, however slow the machine is
+	standingQueue = 64                    // fewer who wait are no overload, however slow the machine is
 	workTime      = 15 * time.Millisecond // in which what is at work in overload should end
+	mostAtWork    = 1024                  // reads, ever: a burst of as many passes
 )
 
-// In overload as many reads may be at work as workTime allows, but at least
-// fewAtWork. More than mostAtWork never are: a burst of as many passes.
-var (
-	fewAtWork  = 8 * runtime.GOMAXPROCS(0)
-	mostAtWork = 64 * runtime.GOMAXPROCS(0)
-)
+// fewAtWork reads may be at work in overload, even if workTime allows fewer.
+var fewAtWork = 8 * runtime.GOMAXPROCS(0)
 
 // NewShedder makes a Shedder.
 func NewShedder(probe Probe, now func() time.Time) *Shedder {
@@ -184,7 +181,7 @@ func (s *Shedder) crowd() float64 {
 	if s.crowded {
 		return 0.2 * s.few()
 	}
-	return 0.7 * s.few()
+	return max(0.7*s.few(), standingQueue)
 }
 
 // memory is what an interval leaves of best. While requests are kept out, less is

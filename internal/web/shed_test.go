@@ -77,7 +77,7 @@ func TestNobodyIsRefusedWhileNothingWaits(t *testing.T) {
 func TestAStandingQueueLowersTheRateAndMembersGoFirst(t *testing.T) {
 	c := newShedClock()
 	c.second()
-	c.delay = 50 * time.Millisecond
+	c.delay = 100 * time.Millisecond
 	c.second()
 	strangers, members := c.second()
 	if members != 500 || strangers > 300 {
@@ -91,7 +91,7 @@ func TestAStandingQueueLowersTheRateAndMembersGoFirst(t *testing.T) {
 func TestShedderIsAsBeforeWithinFiveSecondsOfOverload(t *testing.T) {
 	c := newShedClock()
 	c.second()
-	c.delay = 50 * time.Millisecond
+	c.delay = 100 * time.Millisecond
 	for range 15 {
 		c.second()
 	}
@@ -141,16 +141,25 @@ func TestFewClientsOfASlowMachineAreNoOverload(t *testing.T) {
 	}
 }
 
+// pileUp lets reads arrive each millisecond, each of which ends when so many others have come.
+func (c *shedClock) pileUp(standing int) {
+	for range 1000 {
+		c.Enter(Member, true)
+		if c.atWork > standing {
+			c.Leave(true)
+		}
+		for _, back := range c.backs {
+			back()
+		}
+		c.backs = nil
+		c.now = c.now.Add(time.Millisecond)
+	}
+}
+
 // What waits for the database waits behind nothing a probe could see.
 func TestReadsThatPileUpAtWorkAreRefused(t *testing.T) {
 	c := newShedClock()
-	for range 1000 { // each ends when 30 others have come
-		c.Enter(Member, true)
-		if c.atWork > 30 {
-			c.Leave(true)
-		}
-		c.now = c.now.Add(4 * time.Millisecond)
-	}
+	c.pileUp(standingQueue + 10)
 	for c.atWork > fewAtWork {
 		c.Leave(true)
 	}
@@ -159,6 +168,15 @@ func TestReadsThatPileUpAtWorkAreRefused(t *testing.T) {
 	}
 	if !c.Enter(Member, false) {
 		t.Error("a write is refused because of reads")
+	}
+}
+
+// Fifty clients who wait for each other's answers are a busy hour, not overload.
+func TestFiftyAtWorkAreNoOverload(t *testing.T) {
+	c := newShedClock()
+	c.pileUp(50)
+	if c.refused != 0 || !c.Enter(Stranger, true) {
+		t.Errorf("%d refused", c.refused)
 	}
 }
 
