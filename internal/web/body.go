@@ -21,10 +21,23 @@ const (
 	freeBody  = 64 << 10
 	allBodies = 12 << 20
 	bodyWait  = 500 * time.Millisecond
+
+	muchGarbage = 1 << 20
 )
 
-// The memory is the process's, and so is its bound.
-var largeBodies = semaphore.NewWeighted(allBodies)
+// An answer for one client alone stays in memory until he has taken it. Those that
+// do not leave at once share allAnswers, and must be taken at largeStall for each
+// piece.
+const (
+	allAnswers = 24 << 20
+	largeStall = 5 * time.Second
+)
+
+// The memory is the process's, and so are its bounds.
+var (
+	largeBodies  = semaphore.NewWeighted(allBodies)
+	largeAnswers = semaphore.NewWeighted(allAnswers)
+)
 
 // readBody reads a body of at most that size. Errors: CodeBodyTooLarge,
 // CodeBadRequest, CodeBusy.
@@ -50,7 +63,7 @@ func readLarge(r *http.Request, head []byte, most int64) ([]byte, error) {
 	if size < 0 {
 		size = most
 	}
-	if err := takeShare(r.Context(), size); err != nil {
+	if err := takeShare(r.Context(), largeBodies, size); err != nil {
 		return nil, err
 	}
 	if paced, ok := r.Body.(*pacedBody); ok {
@@ -67,20 +80,22 @@ func readLarge(r *http.Request, head []byte, most int64) ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-// takeShare takes so much of largeBodies until the request has ended, as long as
-// what was read is in use.
-func takeShare(ctx context.Context, size int64) error {
+// takeShare takes so much of what large bodies or answers share until the request
+// has ended, as long as the memory is in use.
+func takeShare(ctx context.Context, of *semaphore.Weighted, size int64) error {
 	wait, cancel := context.WithTimeout(ctx, bodyWait)
 	defer cancel()
-	if err := largeBodies.Acquire(wait, size); err != nil {
+	if err := of.Acquire(wait, size); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		return blog.Wrap(blog.CodeBusy, errors.New("too many large bodies at once"))
 	}
 	context.AfterFunc(ctx, func() {
-		debug.FreeOSMemory() // else the garbage of several adds up before it is collected
-		largeBodies.Release(size)
+		if size >= muchGarbage {
+			debug.FreeOSMemory() // else that of several adds up before it is collected
+		}
+		of.Release(size)
 	})
 	return nil
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -75,4 +76,36 @@ func TestTimeForABodyIsForWhatCame(t *testing.T) {
 	if got := b.until.Sub(now); got != 15*time.Second {
 		t.Errorf("%v after 64 KiB of a large body", got)
 	}
+}
+
+func TestLargeAnswersOfTheSignedInShareABound(t *testing.T) {
+	read := func(ctx context.Context, size int, who blog.Actor) int {
+		r := withState(httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil), &state{actor: who})
+		w := httptest.NewRecorder()
+		if err := Write(w, r, http.StatusOK, &Answer{body: make([]byte, size)}); err != nil {
+			WriteError(w, r, err)
+		}
+		return w.Code
+	}
+	member := blog.Actor{ID: blog.NewID(time.Now())}
+	slow, end := context.WithCancel(t.Context())
+	for range 3 { // who do not take it
+		if status := read(slow, 8<<20, member); status != 200 {
+			t.Fatalf("within the bound: %d", status)
+		}
+	}
+	if status := read(t.Context(), 8<<20, member); status != 503 {
+		t.Errorf("beyond it: %d", status)
+	}
+	if status := read(t.Context(), 8<<20, blog.Actor{}); status != 200 {
+		t.Errorf("an answer that all share: %d", status)
+	}
+	if status := read(t.Context(), maxWhole, member); status != 200 {
+		t.Errorf("a small one: %d", status)
+	}
+	end()
+	if err := largeAnswers.Acquire(t.Context(), allAnswers); err != nil { // waits for what is released aside
+		t.Fatal(err)
+	}
+	largeAnswers.Release(allAnswers)
 }

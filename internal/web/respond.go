@@ -111,9 +111,15 @@ func opaque(tag string) string {
 
 // Write answers with a: 304 if it is Fresh and the method is GET or HEAD, else
 // status with the body, compressed if the client takes it. An anonymous GET is
-// "public, max-age=0, must-revalidate"; all else is "private, no-store".
+// "public, max-age=0, must-revalidate"; all else is "private, no-store". CodeBusy if
+// too many large answers are on their way.
 func Write(w http.ResponseWriter, r *http.Request, status int, a *Answer) error {
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if reads { // what a write has done can't be refused any more
+		if err := boundAnswer(w, r, a); err != nil {
+			return err
+		}
+	}
 	h := w.Header()
 	h["Content-Type"] = a.kind
 	h["Cache-Control"] = privateCache
@@ -144,6 +150,17 @@ func Write(w http.ResponseWriter, r *http.Request, status int, a *Answer) error 
 	}
 	send(w, r, status, f.body)
 	return nil
+}
+
+// boundAnswer has an answer that is the client's alone share what all such may take.
+func boundAnswer(w http.ResponseWriter, r *http.Request, a *Answer) error {
+	if len(a.body) <= maxWhole || stateOf(r).actor.Anonymous() {
+		return nil
+	}
+	if rec, ok := w.(*recorder); ok {
+		rec.stall = min(rec.stall, largeStall)
+	}
+	return takeShare(r.Context(), largeAnswers, min(int64(len(a.body)), allAnswers))
 }
 
 // send writes status and body, whole if the connection can. A client that is gone

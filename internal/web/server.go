@@ -17,7 +17,7 @@ import (
 type Bounds struct {
 	Header     time.Duration // for the whole header of a request
 	Idle       time.Duration // between two requests
-	BodyGrace  time.Duration // for a body, plus a second for each KiB that came
+	BodyGrace  time.Duration // for a body, and again a second for each KiB that came, up to as much
 	WriteStall time.Duration // for a piece of an answer to be taken
 }
 
