@@ -90,7 +90,10 @@ func TestAnImageIsStoredByItsContentAndServed(t *testing.T) {
 			if !bytes.Equal(part.Body, content[2:6]) {
 				t.Errorf("range: %x", part.Body)
 			}
-			s.Anyone.With("Range", "bytes=999999-").Get(url).Expect(416)
+			for _, beyond := range []string{"bytes=999999-", "bytes=abc"} {
+				s.Anyone.With("Range", beyond).Get(url).Refused(416, "FILE_RANGE_INVALID")
+			}
+			s.Anyone.With("Range", "bytes=999999-").Head(url).Expect(416)
 			s.Anyone.With("If-None-Match", got.Header.Get("ETag")).Get(url).Expect(304)
 			s.Anyone.Head(url).Expect(200)
 			u.Post("/api/posts", article("draft", object{"coverImage": url})).Expect(201)

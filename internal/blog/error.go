@@ -36,6 +36,7 @@ const (
 	CodeCommentNotFound  Code = "COMMENT_NOT_FOUND"
 
 	CodeFileNotFound   Code = "FILE_NOT_FOUND"
+	CodeFileRange      Code = "FILE_RANGE_INVALID"
 	CodeUploadType     Code = "UPLOAD_TYPE"
 	CodeUploadTooLarge Code = "UPLOAD_TOO_LARGE"
 	CodeUploadTooMany  Code = "UPLOAD_TOO_MANY"
@@ -60,7 +61,7 @@ func Codes() []Code {
 		CodeTokenMissing, CodeTokenInvalid, CodeTokenExpired, CodeUserDisabled, CodeBadCredentials, CodeForbidden, CodeNotOwner,
 		CodeEmailTaken, CodeUsernameTaken, CodeWrongPassword, CodeLastAdmin, CodeUserNotFound,
 		CodePostNotFound, CodePostForbidden, CodePostChanged, CodePostNotPublished, CodeCommentNotFound,
-		CodeFileNotFound, CodeUploadType, CodeUploadTooLarge, CodeUploadTooMany, CodeUploadMissing, CodeUploadInvalid, CodeUploadQuota,
+		CodeFileNotFound, CodeFileRange, CodeUploadType, CodeUploadTooLarge, CodeUploadTooMany, CodeUploadMissing, CodeUploadInvalid, CodeUploadQuota,
 		CodeRateLimited, CodeRouteNotFound, CodeMethodNotAllowed,
 		CodeInternal, CodeBusy, CodeUnavailable, CodeStorageFull,
 	}

@@ -116,6 +116,31 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, _ blog.Actor) er
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("ETag", `"`+name+`"`)
-	http.ServeContent(w, r, "", f.ModTime().Truncate(time.Second), f)
+	out := &imageWriter{ResponseWriter: w}
+	http.ServeContent(out, r, "", f.ModTime().Truncate(time.Second), f)
+	if out.refused {
+		return blog.Fail(blog.CodeFileRange)
+	}
 	return nil
+}
+
+// imageWriter holds back the plain text by which http.ServeContent refuses a range.
+type imageWriter struct {
+	http.ResponseWriter
+	refused bool
+}
+
+func (w *imageWriter) WriteHeader(status int) {
+	if status == http.StatusRequestedRangeNotSatisfiable {
+		w.refused = true
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *imageWriter) Write(b []byte) (int, error) {
+	if w.refused {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
 }

@@ -42,6 +42,7 @@ var codes = map[blog.Code]row{
 	blog.CodeCommentNotFound:  {http.StatusNotFound, "评论不存在", "Comment not found"},
 
 	blog.CodeFileNotFound:   {http.StatusNotFound, "文件不存在", "File not found"},
+	blog.CodeFileRange:      {http.StatusRequestedRangeNotSatisfiable, "请求的范围无效", "The range cannot be served"},
 	blog.CodeUploadType:     {http.StatusBadRequest, "只支持 JPEG、PNG、GIF、WebP 格式的图片", "Only JPEG, PNG, GIF and WebP images are supported"},
 	blog.CodeUploadTooLarge: {http.StatusBadRequest, "文件大小超过限制（5MB）", "The file exceeds the limit of 5 MB"},
 	blog.CodeUploadTooMany:  {http.StatusBadRequest, "文件数量超过限制（5个）", "More than 5 files"},
