@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"inkstone/internal/auth"
 	"inkstone/internal/blog"
 	"inkstone/internal/web"
 )
@@ -28,7 +29,7 @@ func (s *Service) Login(ctx context.Context, email, password, ip string) (*blog.
 	if err != nil {
 		return nil, "", err
 	}
-	u, err := s.authenticate(ctx, email, password)
+	u, err := s.authenticate(ctx, email, password, ip)
 	if err == nil {
 		u, err = s.signedIn(ctx, u, password)
 	}
@@ -50,7 +51,7 @@ func checkCredentials(email, password string) error {
 }
 
 // authenticate compares once, whatever is found: without a user, with no hash.
-func (s *Service) authenticate(ctx context.Context, email, password string) (*blog.User, error) {
+func (s *Service) authenticate(ctx context.Context, email, password, ip string) (*blog.User, error) {
 	u, err := s.users.GetByEmail(ctx, email)
 	if blog.CodeOf(err) == blog.CodeUserNotFound {
 		u, err = &blog.User{}, nil
@@ -58,7 +59,7 @@ func (s *Service) authenticate(ctx context.Context, email, password string) (*bl
 	if err != nil {
 		return nil, err
 	}
-	ok, err := s.passwords.Verify(ctx, u.PasswordHash, password)
+	ok, err := s.passwords.Verify(ctx, auth.Asker{Account: email, Address: ip}, u.PasswordHash, password)
 	if err != nil {
 		return nil, err
 	}

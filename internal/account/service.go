@@ -144,7 +144,7 @@ func (s *Service) ChangePassword(ctx context.Context, id blog.ID, current, next 
 }
 
 func (s *Service) checkPassword(ctx context.Context, u *blog.User, password string) error {
-	ok, err := s.passwords.Verify(ctx, u.PasswordHash, password)
+	ok, err := s.passwords.Verify(ctx, auth.Asker{Account: u.Email}, u.PasswordHash, password)
 	if err == nil && !ok {
 		err = blog.Fail(blog.CodeWrongPassword)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"sync"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -20,13 +19,8 @@ const (
 // Passwords hashes and compares with bcrypt, at most half the cores at once, so
 // that a flood of logins leaves the other half to everybody else.
 type Passwords struct {
-	cost    int
-	workers int
-	slots   chan struct{}
-
-	mu      sync.Mutex
-	pending int           // running and waiting
-	average time.Duration // of recent hashes
+	cost  int
+	queue queue
 }
 
 // NewPasswords makes a Passwords of a bcrypt cost (4..31). Nothing is hashed yet:
@@ -36,10 +30,7 @@ func NewPasswords(cost int) (*Passwords, error) {
 		return nil, bcrypt.InvalidCostError(cost)
 	}
 	workers := max(1, runtime.GOMAXPROCS(0)/2)
-	return &Passwords{
-		cost: cost, workers: workers,
-		slots: make(chan struct{}, workers), average: 70 * time.Microsecond << cost,
-	}, nil
+	return &Passwords{cost: cost, queue: queue{workers: workers, average: 70 * time.Microsecond << cost}}, nil
 }
 
 // nobody is a well-formed hash of that cost which no password is known to have,
@@ -51,7 +42,7 @@ func nobody(cost int) []byte {
 // Hash returns the bcrypt hash of a password of at most blog.MaxPasswordBytes.
 // CodeBusy if too many wait already; the context's error.
 func (p *Passwords) Hash(ctx context.Context, password string) (hash string, err error) {
-	err = p.run(ctx, func() error {
+	err = p.run(ctx, Asker{}, func() error {
 		b, err := bcrypt.GenerateFromPassword([]byte(password), p.cost)
 		hash = string(b)
 		return err
@@ -64,14 +55,14 @@ func (p *Passwords) Hash(ctx context.Context, password string) (hash string, err
 // All take the work of a hash of the current cost, so that the time does not tell
 // who has an account, nor who has an old one; only a dearer hash takes longer.
 // Errors as Hash.
-func (p *Passwords) Verify(ctx context.Context, hash, password string) (ok bool, err error) {
+func (p *Passwords) Verify(ctx context.Context, who Asker, hash, password string) (ok bool, err error) {
 	stored := []byte(hash)
 	cost, bad := bcrypt.Cost(stored)
 	if bad != nil {
 		cost, stored = p.cost, nobody(p.cost)
 	}
 	cut := password[:min(len(password), blog.MaxPasswordBytes)]
-	err = p.run(ctx, func() error {
+	err = p.run(ctx, who, func() error {
 		same := bcrypt.CompareHashAndPassword(stored, []byte(cut)) == nil
 		for ; cost < p.cost; cost++ { // each doubles what was done, up to the current cost
 			_ = bcrypt.CompareHashAndPassword(nobody(cost), []byte(cut))
@@ -88,27 +79,8 @@ func (p *Passwords) Outdated(hash string) bool {
 	return err == nil && cost < p.cost
 }
 
-func (p *Passwords) run(ctx context.Context, work func() error) error {
-	if !p.enter() {
-		return blog.Fail(blog.CodeBusy)
-	}
-	defer p.leave()
-	wait := time.NewTimer(maxWait)
-	defer wait.Stop()
-	select {
-	case p.slots <- struct{}{}:
-	case <-wait.C:
-		return blog.Fail(blog.CodeBusy)
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-p.slots }()
-	if err := ctx.Err(); err != nil {
-		return err // the slot and the end came together
-	}
-	start := time.Now()
-	defer func() { p.learn(time.Since(start)) }()
-	return inBackground(work)
+func (p *Passwords) run(ctx context.Context, who Asker, work func() error) error {
+	return p.queue.do(ctx, who, func() error { return inBackground(work) })
 }
 
 // inBackground does work on a thread of its own and of low priority, and waits for
@@ -121,29 +93,4 @@ func inBackground(work func() error) error {
 		done <- work()
 	}()
 	return <-done
-}
-
-// enter joins the queue unless it is full or the wait would be too long: who
-// cannot be served is told so at once.
-func (p *Passwords) enter() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	ahead := p.pending - p.workers + 1 // that must end before a slot is free
-	if ahead > maxQueue || time.Duration(ahead)*p.average/time.Duration(p.workers) > maxWait {
-		return false
-	}
-	p.pending++
-	return true
-}
-
-func (p *Passwords) leave() {
-	p.mu.Lock()
-	p.pending--
-	p.mu.Unlock()
-}
-
-func (p *Passwords) learn(took time.Duration) {
-	p.mu.Lock()
-	p.average += (took - p.average) / 8
-	p.mu.Unlock()
 }

@@ -1,15 +1,12 @@
 package auth
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
-
-	"inkstone/internal/blog"
 )
 
 func testPasswords(t *testing.T, cost int) *Passwords {
@@ -28,11 +25,11 @@ func TestHashesOfTheOriginalVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, kind := range []string{"$2a$", "$2b$", "$2y$"} {
-		if ok, err := p.Verify(t.Context(), kind+hash[4:], "secret1"); !ok || err != nil {
+		if ok, err := p.Verify(t.Context(), Asker{}, kind+hash[4:], "secret1"); !ok || err != nil {
 			t.Errorf("%s: %v, %v", kind, ok, err)
 		}
 	}
-	if ok, _ := p.Verify(t.Context(), hash, "secret2"); ok {
+	if ok, _ := p.Verify(t.Context(), Asker{}, hash, "secret2"); ok {
 		t.Error("another password verifies")
 	}
 }
@@ -44,10 +41,10 @@ func TestNothingBeyond72BytesVerifies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, _ := p.Verify(t.Context(), hash, long); !ok {
+	if ok, _ := p.Verify(t.Context(), Asker{}, hash, long); !ok {
 		t.Error("72 bytes do not verify")
 	}
-	if ok, _ := p.Verify(t.Context(), hash, long+"y"); ok {
+	if ok, _ := p.Verify(t.Context(), Asker{}, hash, long+"y"); ok {
 		t.Error("73 bytes verify")
 	}
 }
@@ -64,7 +61,7 @@ func TestNeitherAnAbsentNorACheapHashIsAnsweredFaster(t *testing.T) {
 		}
 		hashes[name] = string(hash)
 	}
-	medians := mediansInTurn(hashes, func(hash string) { _, _ = p.Verify(t.Context(), hash, "wrong1") })
+	medians := mediansInTurn(hashes, func(hash string) { _, _ = p.Verify(t.Context(), Asker{}, hash, "wrong1") })
 	for name, took := range medians {
 		if took < medians["current"]/2 || took > medians["current"]*2 {
 			t.Errorf("%s takes %v, a wrong password %v", name, took, medians["current"])
@@ -75,7 +72,7 @@ func TestNeitherAnAbsentNorACheapHashIsAnsweredFaster(t *testing.T) {
 // Cost 10 is 64 times the work of cost 4: what returned early would take the same for both.
 func TestNobodysHashIsWorkedThrough(t *testing.T) {
 	cheap, dear := testPasswords(t, 4), testPasswords(t, 10)
-	medians := mediansInTurn(map[string]*Passwords{"cheap": cheap, "dear": dear}, func(p *Passwords) { _, _ = p.Verify(t.Context(), "", "wrong1") })
+	medians := mediansInTurn(map[string]*Passwords{"cheap": cheap, "dear": dear}, func(p *Passwords) { _, _ = p.Verify(t.Context(), Asker{}, "", "wrong1") })
 	if medians["dear"] < 8*medians["cheap"] {
 		t.Errorf("cost 10 takes %v, cost 4 %v", medians["dear"], medians["cheap"])
 	}
@@ -87,7 +84,7 @@ func TestACheapHashVerifies(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := testPasswords(t, 6)
-	if ok, err := p.Verify(t.Context(), string(hash), "secret1"); !ok || err != nil {
+	if ok, err := p.Verify(t.Context(), Asker{}, string(hash), "secret1"); !ok || err != nil {
 		t.Errorf("%v, %v", ok, err)
 	}
 	if !p.Outdated(string(hash)) {
@@ -121,34 +118,4 @@ func mediansInTurn[T any](things map[string]T, work func(T)) map[string]time.Dur
 		medians[name] = all[rounds/2]
 	}
 	return medians
-}
-
-func TestAFullQueueRefusesAtOnce(t *testing.T) {
-	p := testPasswords(t, bcrypt.MinCost)
-	p.pending, p.average = p.workers+maxQueue, time.Millisecond
-	start := time.Now()
-	_, err := p.Hash(t.Context(), "secret1")
-	if blog.CodeOf(err) != blog.CodeBusy || time.Since(start) > 100*time.Millisecond {
-		t.Errorf("%v after %v", err, time.Since(start))
-	}
-}
-
-func TestALongWaitIsRefusedBeforeItBegins(t *testing.T) {
-	p := testPasswords(t, bcrypt.MinCost)
-	p.pending, p.average = p.workers+2, time.Duration(p.workers)*time.Second
-	if _, err := p.Hash(t.Context(), "secret1"); blog.CodeOf(err) != blog.CodeBusy {
-		t.Error(err)
-	}
-}
-
-func TestWhoLeavesTheQueueFreesHisPlace(t *testing.T) {
-	p := testPasswords(t, bcrypt.MinCost)
-	for range p.workers {
-		p.slots <- struct{}{}
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := p.Hash(ctx, "secret1"); err != context.Canceled || p.pending != 0 {
-		t.Errorf("%v, %d pending", err, p.pending)
-	}
 }

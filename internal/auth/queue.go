@@ -1,0 +1,160 @@
+package auth
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"inkstone/internal/blog"
+)
+
+// Asker is on whose behalf is hashed: what a flood has in common. Its zero value
+// is somebody of his own.
+type Asker struct {
+	Account string // the name or address of the account that is tried
+	Address string // of the client
+}
+
+// queue lets so many work at once and bounds those who wait, in the order in which
+// they came. When it is full, one of the many who share an account or an address
+// makes room for one of the few: a flood crowds itself out.
+type queue struct {
+	workers int
+
+	mu      sync.Mutex
+	working int
+	waiting []*waiter
+	average time.Duration // of recent work
+}
+
+type waiter struct {
+	Asker
+	turn chan bool // true: it is his turn; false: he made room
+}
+
+// do works when it is its turn. CodeBusy if too many wait, or if it takes too
+// long; the context's error.
+func (q *queue) do(ctx context.Context, who Asker, work func() error) error {
+	w, err := q.enter(who)
+	if err != nil {
+		return err
+	}
+	if err := q.wait(ctx, w); err != nil {
+		return err
+	}
+	start := time.Now()
+	defer func() { q.leave(time.Since(start)) }()
+	return work()
+}
+
+// enter begins to wait unless that would be in vain: who cannot be served is told
+// so at once.
+func (q *queue) enter(who Asker) (*waiter, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	w := &waiter{who, make(chan bool, 1)}
+	ahead := q.working + len(q.waiting) - q.workers + 1 // that must end before a worker is free
+	switch {
+	case q.working < q.workers:
+		q.working++
+		w.turn <- true
+	case ahead <= maxQueue && time.Duration(ahead)*q.average/time.Duration(q.workers) <= maxWait:
+		q.waiting = append(q.waiting, w)
+	case !q.makeRoom(w):
+		return nil, blog.Fail(blog.CodeBusy)
+	}
+	return w, nil
+}
+
+// makeRoom gives w the place of the last of those who are most, if they are more
+// than his own would then be.
+func (q *queue) makeRoom(w *waiter) bool {
+	most, place := q.share(w.Asker)+sharesOfOne, -1
+	for i, o := range q.waiting {
+		if n := q.share(o.Asker); n > most || n == most && place >= 0 {
+			most, place = n, i
+		}
+	}
+	if place < 0 {
+		return false
+	}
+	q.waiting[place].turn <- false
+	q.waiting[place] = w
+	return true
+}
+
+// sharesOfOne is what one more waiter adds to the share of an account and an address.
+const sharesOfOne = 2
+
+// share is how much of the queue waits on behalf of the same.
+func (q *queue) share(who Asker) (n int) {
+	for _, w := range q.waiting {
+		if who.Account != "" && w.Account == who.Account {
+			n++
+		}
+		if who.Address != "" && w.Address == who.Address {
+			n++
+		}
+	}
+	return n
+}
+
+// wait returns when it is w's turn, at most maxWait.
+func (q *queue) wait(ctx context.Context, w *waiter) error {
+	late := time.NewTimer(maxWait)
+	defer late.Stop()
+	var err error
+	select {
+	case turn := <-w.turn:
+		if !turn {
+			return blog.Fail(blog.CodeBusy)
+		}
+		if err = ctx.Err(); err == nil {
+			return nil
+		}
+		q.next() // the turn and the end came together
+		return err
+	case <-late.C:
+		err = blog.Fail(blog.CodeBusy)
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	q.quit(w)
+	return err
+}
+
+// quit takes w out of the queue; a turn that came meanwhile is the next one's.
+func (q *queue) quit(w *waiter) {
+	q.mu.Lock()
+	for i, o := range q.waiting {
+		if o == w {
+			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
+			q.mu.Unlock()
+			return
+		}
+	}
+	q.mu.Unlock()
+	if <-w.turn {
+		q.next()
+	}
+}
+
+// leave ends work that took so long.
+func (q *queue) leave(took time.Duration) {
+	q.mu.Lock()
+	q.average += (took - q.average) / 8
+	q.mu.Unlock()
+	q.next()
+}
+
+// next gives a worker to who has waited longest.
+func (q *queue) next() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		q.working--
+		return
+	}
+	q.waiting[0].turn <- true
+	q.waiting = q.waiting[1:]
+}
