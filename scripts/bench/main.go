@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -34,7 +35,7 @@ func main() {
 	hasty := flag.Float64("hasty", 0.2, "share of them who take no notice of Retry-After")
 	mix := flag.String("mix", "", "what they ask for, only this: cached, mixed or searches")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // else the server would go on
 	defer stop()
 	exit(run(&bench{ctx: ctx, posts: *posts, length: *length, only: *only, crowd: *crowd, hasty: *hasty, mix: *mix}, *dir))
 }
