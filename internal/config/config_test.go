@@ -233,12 +233,12 @@ func TestSizesAreReadInUnitsOf1024(t *testing.T) {
 
 func TestOriginsAndProxiesAreLists(t *testing.T) {
 	c, _, err := load(t, t.TempDir(), map[string]string{
-		"ALLOWED_ORIGINS": " https://a.example , http://localhost:5173,", "TRUSTED_PROXIES": "10.1.2.3/8, ::1 ,192.0.2.7"})
+		"ALLOWED_ORIGINS": " https://a.example , http://localhost:5173,", "TRUSTED_PROXIES": "10.1.2.3/8, ::1 ,192.0.2.7, ::ffff:172.16.1.1/108"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := fmt.Sprint(c.Origins, c.TrustedProxies)
-	if want := "[https://a.example http://localhost:5173] [10.0.0.0/8 ::1/128 192.0.2.7/32]"; got != want {
+	if want := "[https://a.example http://localhost:5173] [10.0.0.0/8 ::1/128 192.0.2.7/32 172.16.0.0/12]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	for _, o := range []string{"a.example", "https://a.example/", "https://a.example/path", "ftp://a.example", "https://*.example", "https://u@a.example", "null"} {

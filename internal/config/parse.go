@@ -127,6 +127,9 @@ func proxies(c *Config, v string) error {
 		if err != nil {
 			return fmt.Errorf("%q 无效，每项应为 IP 或 CIDR，例如 10.0.0.0/8", p)
 		}
+		if a := prefix.Addr(); a.Is4In6() && prefix.Bits() >= 96 { // clients' addresses are never written so
+			prefix = netip.PrefixFrom(a.Unmap(), prefix.Bits()-96)
+		}
 		c.TrustedProxies = append(c.TrustedProxies, prefix.Masked())
 	}
 	return nil
