@@ -24,6 +24,7 @@ type selection struct {
 	high     int64
 	ranged   bool
 	search   blog.Query
+	found    map[string]string // what few has found
 }
 
 // List implements blog.Posts.
@@ -76,6 +77,7 @@ func resolve(c *conn, f blog.PostFilter) (sel selection, ok bool, err error) {
 	sel = selection{
 		status: statusNumber(f.Status), category: f.Category, tags: unique(f.Tags), search: f.Search,
 		low: math.MinInt64, high: math.MaxInt64, ranged: !f.From.IsZero() || !f.To.IsZero(),
+		found: map[string]string{},
 	}
 	if f.Search.Nothing() || f.Status != "" && sel.status == 0 || len(f.Tags) > 0 && len(sel.tags) == 0 {
 		return sel, false, nil
@@ -124,7 +126,7 @@ func unique(tags []string) []string {
 func (sel selection) count(c *conn) (int64, error) {
 	switch {
 	case !sel.search.IsZero():
-		return countHits(c, sel)
+		return sel.countMatches(c, sel.words(), sel.low, sel.high)
 	case !sel.ranged && len(sel.tags) == 0:
 		return countPosts(c, sel.status, sel.author, sel.category, "")
 	case !sel.ranged && len(sel.tags) == 1:
