@@ -30,6 +30,8 @@ func BenchmarkCachedPost(b *testing.B) { benchmarkPost(b, cacheBytes) }
 
 func BenchmarkUncachedPost(b *testing.B) { benchmarkPost(b, "0") }
 
+func BenchmarkUncachedList(b *testing.B) { benchmarkAnswer(b, runApp(b, "0"), "/api/posts") }
+
 const cacheBytes = "67108864"
 
 func benchmarkPost(b *testing.B, cacheBytes string) {
