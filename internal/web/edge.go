@@ -211,6 +211,9 @@ func visitor(r *http.Request) Visitor {
 	return Stranger
 }
 
+// refusalPause is how long a refusal is held back.
+const refusalPause = 10 * time.Millisecond
+
 // shed refuses a request. The log tells how many there were: a line for each
 // would cost more than the refusal.
 func (e *edge) shed(w http.ResponseWriter, r *http.Request) {
@@ -218,6 +221,10 @@ func (e *edge) shed(w http.ResponseWriter, r *http.Request) {
 	stateOf(r).shed = true
 	if n := e.Shedder.Told(); n > 0 {
 		e.Log.Warn("overloaded", "refused", n)
+	}
+	select { // who takes no notice of Retry-After must not eat what the others could have
+	case <-time.After(refusalPause):
+	case <-r.Context().Done():
 	}
 	WriteError(w, r, blog.Fail(blog.CodeBusy))
 }

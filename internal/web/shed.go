@@ -50,11 +50,11 @@ const (
 	standingDelay = 5 * time.Millisecond  // on average of an interval
 	standingQueue = 64                    // fewer who wait are no overload, however slow the machine is
 	workTime      = 15 * time.Millisecond // in which what is at work in overload should end
-	mostAtWork    = 1024                  // reads, ever: a burst of as many passes
+	mostAtWork    = 256                   // reads, ever: a burst of as many passes
 )
 
 // fewAtWork reads may be at work in overload, even if workTime allows fewer.
-var fewAtWork = 8 * runtime.GOMAXPROCS(0)
+var fewAtWork = 4 * runtime.GOMAXPROCS(0)
 
 // NewShedder makes a Shedder.
 func NewShedder(probe Probe, now func() time.Time) *Shedder {
