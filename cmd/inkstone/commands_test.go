@@ -168,6 +168,13 @@ func TestAnImportIsRepeatableAndItsExportChangesNothing(t *testing.T) {
 	expect("试运行，未写入。新增 2，更新 0，未变 0，拒绝 1", "import", "posts", "--dry-run")
 	expect("新增 2，更新 0，未变 0，拒绝 1", "import", "posts")
 	expect("拒绝  bad.md", "import", "posts")
+	if err := os.WriteFile("posts/\x1b[2J\n.md", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect(`拒绝  "\x1b[2J\n.md"：没有正文`, "import", "posts")
+	if err := os.Remove("posts/\x1b[2J\n.md"); err != nil {
+		t.Fatal(err)
+	}
 	expect("新增 0，更新 0，未变 2，拒绝 1", "import", "posts")
 	expect("导出 2 篇", "export", "out")
 	expect("新增 0，更新 0，未变 2，拒绝 0", "import", "out")

@@ -6,6 +6,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -39,10 +43,10 @@ func (p *program) imports() *cobra.Command {
 			if errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("没有这个文件或文件夹：%s", o.Path)
 			}
-			if err != nil {
+			if err != nil && r.Imported+r.Updated+r.Unchanged == 0 {
 				return err
 			}
-			return summary(c.OutOrStdout(), r, o.DryRun)
+			return errors.Join(err, summary(c.OutOrStdout(), r, o.DryRun))
 		}),
 	}
 	c.Flags().StringVar(&o.Author, "author", "", "文章作者的`邮箱`（必填）")
@@ -96,10 +100,10 @@ func progress(w io.Writer, what string) func(done, total int) {
 
 func summary(w io.Writer, r importer.Report, dryRun bool) error {
 	for _, n := range r.Notes {
-		fmt.Fprintf(w, "提示  %s：%s\n", n.File, n.Text)
+		fmt.Fprintf(w, "提示  %s：%s\n", shown(n.File), n.Text)
 	}
 	for _, n := range r.Refused {
-		fmt.Fprintf(w, "拒绝  %s：%s\n", n.File, n.Text)
+		fmt.Fprintf(w, "拒绝  %s：%s\n", shown(n.File), n.Text)
 	}
 	if dryRun {
 		fmt.Fprint(w, "试运行，未写入。")
@@ -109,4 +113,12 @@ func summary(w io.Writer, r importer.Report, dryRun bool) error {
 		return errors.New("没有可导入的文章")
 	}
 	return nil
+}
+
+// shown quotes a file's name that could change the terminal or break the line.
+func shown(name string) string {
+	if utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return name
+	}
+	return strconv.Quote(name)
 }

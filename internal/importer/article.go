@@ -2,6 +2,7 @@ package importer
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
 
 	"inkstone/internal/blog"
 )
@@ -51,7 +54,7 @@ func parse(name, text string, zone *time.Location) (*article, error) {
 	}
 	a := &article{file: name, content: content}
 	a.id, _ = blog.ParseID(f.text("id"))
-	a.status = statusOf(name, f)
+	a.setStatus(f)
 	a.setTitle(f.text("title"))
 	a.setExcerpt(f)
 	a.cover = coverOf(f)
@@ -64,16 +67,6 @@ func parse(name, text string, zone *time.Location) (*article, error) {
 func (f fields) text(key string) string {
 	s, _ := f[key].(string)
 	return strings.TrimSpace(s)
-}
-
-// first returns the first of the fields that the front matter has.
-func (f fields) first(keys []string) (any, bool) {
-	for _, k := range keys {
-		if v, ok := f[k]; ok {
-			return v, true
-		}
-	}
-	return nil, false
 }
 
 // firstText returns the first of the fields that is a text; ok is true even if that is empty.
@@ -109,8 +102,38 @@ func appendTexts(out []string, v any, signs string) []string {
 		for _, e := range v {
 			out = appendTexts(out, e, ",")
 		}
+	case map[string]any:
+		return appendNames(out, v)
 	}
 	return out
+}
+
+// appendNames takes an object's name, or what a list's "- Go: 入门" is to YAML back as it was written.
+func appendNames(out []string, m map[string]any) []string {
+	if name, ok := fields(m).firstText([]string{"name", "title"}); ok {
+		return appendTexts(out, name, ",")
+	}
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		if s, ok := m[k].(string); ok {
+			k += ": " + s
+		}
+		out = appendTexts(out, k, ",")
+	}
+	return out
+}
+
+// setStatus never publishes what the file keeps from the public in a way that a post does not know.
+func (a *article) setStatus(f fields) {
+	a.status = statusOf(a.file, f)
+	said := strings.ToLower(f.text("status"))
+	switch {
+	case said != "" && said != "publish" && said != "public" && !blog.Status(said).Valid():
+		a.note("状态 %q 不是 published、draft 或 archived，存为草稿", cut(said, 20))
+		a.status = blog.Draft
+	case a.status == blog.Published && f.text("password") != "":
+		a.note("文章设有密码，存为草稿")
+		a.status = blog.Draft
+	}
 }
 
 func statusOf(name string, f fields) blog.Status {
@@ -154,16 +177,28 @@ func (a *article) fit(what, s string, most int) string {
 	if n <= most {
 		return s
 	}
-	a.note("%s有 %d 个字符，截为 %d 个", what, n, most)
-	return cut(s, most)
+	s = cut(s, most)
+	a.note("%s有 %d 个字符，截为 %d 个", what, n, utf8.RuneCountInString(s))
+	return s
 }
 
-// cut returns the first n characters of s.
+// cut returns the first n code points of s, or as many fewer as it takes to
+// leave what a reader sees as one character (a family of emoji, é) whole.
 func cut(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {
 		return s
 	}
-	return strings.TrimSpace(string([]rune(s)[:n]))
+	end, runes := 0, 0
+	for g := uniseg.NewGraphemes(s); g.Next(); {
+		if runes += len(g.Runes()); runes > n {
+			break
+		}
+		_, end = g.Positions()
+	}
+	if end == 0 {
+		return string([]rune(s)[:n]) // one character of more marks than fit
+	}
+	return strings.TrimSpace(s[:end])
 }
 
 var heading = regexp.MustCompile(`^ {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$`)
@@ -221,15 +256,31 @@ func (a *article) setExcerpt(f fields) {
 
 var link = regexp.MustCompile(`^!?\[.*\]\((\S+)\)$`)
 
-// coverOf takes a text, the address of a Markdown link, or as some themes have
-// it, the address in an object.
 func coverOf(f fields) string {
-	v, _ := f.first(coverKeys)
-	if m, ok := v.(map[string]any); ok {
-		v, _ = fields(m).firstText([]string{"image", "src", "url", "path", "feature"})
+	for _, k := range coverKeys {
+		if s := coverText(f[k]); s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// coverText takes a text, the address of a Markdown link, or as some themes have
+// it, the address in an object or the first of a list. "cover: false" is none.
+func coverText(v any) string {
+	switch of := v.(type) {
+	case map[string]any:
+		v, _ = fields(of).firstText([]string{"image", "src", "url", "path", "feature"})
+	case []any:
+		if len(of) > 0 {
+			v = of[0]
+		}
 	}
 	s, _ := v.(string)
 	s = strings.TrimSpace(s)
+	if _, switched := truth(s); switched {
+		return ""
+	}
 	if m := link.FindStringSubmatch(s); m != nil {
 		s = m[1]
 	}

@@ -17,7 +17,7 @@ var chinese = strings.NewReplacer("年", "-", "月", "-", "日", " ", "号", " "
 
 var dateForm = regexp.MustCompile(`^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})` +
 	`(?:[Tt\s]\s*(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d+))?)?)?` +
-	`\s*(Z|z|UTC|GMT|[+-]\d{1,2}(?::?\d{2})?)?(?:\s+[A-Z]{2,5})?$`)
+	`\s*(Z|z|UTC|GMT|[+-]\d{1,2}(?::?\d{2})?)?(?:\s+([A-Z]{2,5}))?$`)
 
 // other forms that JavaScript, mail and English authors write
 var otherForms = []string{
@@ -54,6 +54,8 @@ func numericDate(s string, zone *time.Location) (time.Time, bool) {
 		if zone, ok = parseZone(m[8]); !ok {
 			return time.Time{}, false
 		}
+	} else if m[9] != "" && m[9] != zone.String() {
+		return time.Time{}, false // whose clock is that?
 	}
 	n := func(i int) int { v, _ := strconv.Atoi(m[i]); return v } // digits or nothing
 	nanos, _ := strconv.Atoi((m[7] + "000000000")[:9])
@@ -84,7 +86,12 @@ func parseZone(s string) (*time.Location, bool) {
 func otherDate(s string, zone *time.Location) (time.Time, bool) {
 	s, _, _ = strings.Cut(s, " (")
 	for _, form := range otherForms {
-		if t, err := time.ParseInLocation(form, s, zone); err == nil {
+		t, err := time.ParseInLocation(form, s, zone)
+		if err != nil {
+			continue
+		}
+		// Go puts a name that it does not know at no offset.
+		if name, offset := t.Zone(); offset != 0 || name == "" || name == "UTC" || name == "GMT" {
 			return t, true
 		}
 	}

@@ -35,7 +35,7 @@ func find(path string) (files []file, lost []Remark, err error) {
 		return nil, nil, unreadable(path, err)
 	}
 	if !info.IsDir() {
-		return single(path)
+		return single(path, info)
 	}
 	err = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		name := relative(root, p)
@@ -47,8 +47,12 @@ func find(path string) (files []file, lost []Remark, err error) {
 			return nil
 		case d.IsDir() && p != root && skipped(d.Name()):
 			return fs.SkipDir
-		case isArticle(p, d):
-			files = append(files, file{p, name})
+		case isMarkdown(d.Name()):
+			if regular, err := isRegular(p, d); err != nil {
+				lost = append(lost, Remark{name, "链接所指的文件不存在或无法读取"})
+			} else if regular {
+				files = append(files, file{p, name})
+			}
 		}
 		return nil
 	})
@@ -57,7 +61,10 @@ func find(path string) (files []file, lost []Remark, err error) {
 
 // single names one file relative to its folder, or as a bundle's index.md
 // relative to the folder above, as an import of that folder names it.
-func single(path string) ([]file, []Remark, error) {
+func single(path string, info fs.FileInfo) ([]file, []Remark, error) {
+	if !info.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("%s 不是文件，也不是文件夹", path) // a pipe may never end
+	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, nil, unreadable(path, err)
@@ -79,19 +86,20 @@ func relative(root, path string) string {
 
 func skipped(name string) bool { return strings.HasPrefix(name, ".") || name == "node_modules" }
 
-// isArticle leaves out hidden files (among them the "._x.md" of macOS), Hugo's
-// list pages, and links that lead to no file.
-func isArticle(path string, d fs.DirEntry) bool {
-	name := strings.ToLower(d.Name())
+// isMarkdown leaves out hidden files (among them the "._x.md" of macOS) and Hugo's list pages.
+func isMarkdown(name string) bool {
+	name = strings.ToLower(name)
 	ext := filepath.Ext(name)
-	if ext != ".md" && ext != ".markdown" || skipped(name) || strings.TrimSuffix(name, ext) == "_index" {
-		return false
-	}
+	return (ext == ".md" || ext == ".markdown") && !skipped(name) && strings.TrimSuffix(name, ext) != "_index"
+}
+
+// isRegular tells whether it is a file, or a link to one.
+func isRegular(path string, d fs.DirEntry) (bool, error) {
 	if d.Type()&fs.ModeSymlink == 0 {
-		return d.Type().IsRegular()
+		return d.Type().IsRegular(), nil
 	}
 	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
+	return err == nil && info.Mode().IsRegular(), err
 }
 
 func isIndex(path string) bool {
@@ -133,7 +141,8 @@ func reasonOf(err error) string {
 	return "无法读取：" + err.Error()
 }
 
-// decode accepts UTF-8 only: guessing an encoding makes garbage of some file some day.
+// decode accepts UTF-8 only: guessing an encoding makes garbage of some file some
+// day. The lines of old Macs, which end in CR alone, become lines that all can read.
 func decode(b []byte) (string, error) {
 	switch {
 	case len(b) > maxFile:
@@ -145,5 +154,9 @@ func decode(b []byte) (string, error) {
 	case !utf8.Valid(b):
 		return "", errRefused("不是 UTF-8 编码（可能是 GBK），请另存为 UTF-8")
 	}
-	return strings.TrimPrefix(string(b), "\ufeff"), nil
+	text := strings.TrimPrefix(string(b), "\ufeff")
+	if !strings.Contains(text, "\n") {
+		text = strings.ReplaceAll(text, "\r", "\n")
+	}
+	return text, nil
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,12 +31,25 @@ type fields map[string]any
 
 var (
 	fence   = regexp.MustCompile(`^(-{3,}|\+{3}|;{3,})[ \t]*\r?\n`)
+	blank   = regexp.MustCompile(`^(?:[ \t]*\r?\n)+`)
 	bareKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*[ \t]*:([ \t]|\r?\n)`)
+	// usualKey is how front matter begins, and prose below a ruler does not.
+	usualKey = regexp.MustCompile(`^\s*(?i:title|date|layout|tags|categories|author|draft|slug)[ \t]*[:=]`)
 )
 
 // split parts a text in its front matter and its content. A text without front
-// matter is all content. One empty line between the two belongs to neither.
+// matter is all content. Empty lines may precede the front matter, as in Hugo;
+// one between it and the content belongs to neither.
 func split(text string) (fields, string, error) {
+	f, content, err := splitTop(text[len(blank.FindString(text)):])
+	if f == nil && err == nil {
+		return nil, text, nil
+	}
+	return f, content, err
+}
+
+// splitTop returns no fields if there is no front matter.
+func splitTop(text string) (fields, string, error) {
 	if m := fence.FindStringSubmatch(text); m != nil {
 		return splitFenced(text, m[1], text[len(m[0]):])
 	}
@@ -49,6 +64,9 @@ func split(text string) (fields, string, error) {
 
 func splitFenced(text, mark, rest string) (fields, string, error) {
 	block, content, ok := cutLine(rest, mark)
+	if !ok && len(mark) == 3 && usualKey.MatchString(rest) {
+		return nil, "", errRefused("front matter 没有结尾的 " + mark)
+	}
 	if !ok {
 		return nil, text, nil // it opens with a ruler
 	}
@@ -185,13 +203,35 @@ func yamlValue(n *yaml.Node, depth int, budget *int) any {
 		}
 		return list
 	case yaml.MappingNode:
-		m := map[string]any{}
+		m, merged := map[string]any{}, []any{}
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			m[n.Content[i].Value] = yamlValue(n.Content[i+1], depth+1, budget)
+			v := yamlValue(n.Content[i+1], depth+1, budget)
+			if n.Content[i].Tag == "!!merge" {
+				merged = append(merged, v)
+				continue
+			}
+			m[n.Content[i].Value] = v
 		}
+		inherit(m, merged)
 		return m
 	}
 	return nil
+}
+
+// inherit adds what "<<: *defaults" or "<<: [*a, *b]" brings; what m has itself stays, and the first one wins.
+func inherit(m map[string]any, from []any) {
+	for _, v := range from {
+		switch v := v.(type) {
+		case []any:
+			inherit(m, v)
+		case map[string]any:
+			for k, e := range v {
+				if _, own := m[k]; !own {
+					m[k] = e
+				}
+			}
+		}
+	}
 }
 
 func parseTOML(block string) (fields, error) {
@@ -240,10 +280,11 @@ func plainMap(m map[string]any) map[string]any {
 	return m
 }
 
+// lowered goes by order: of "Title" and "title" the latter must win each time.
 func lowered(m map[string]any) fields {
 	f := make(fields, len(m))
-	for k, v := range m {
-		if v != nil {
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		if v := m[k]; v != nil {
 			f[strings.ToLower(k)] = v
 		}
 	}

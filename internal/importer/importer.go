@@ -18,8 +18,8 @@ import (
 const DefaultCategory = "教程"
 
 // DefaultZone is what a date without a zone is read in: the authors of Chinese
-// blogs mean the clock on their wall.
-var DefaultZone = time.FixedZone("+08:00", 8*60*60)
+// blogs mean the clock on their wall, and CST is the name it goes by.
+var DefaultZone = time.FixedZone("CST", 8*60*60)
 
 // workers is how many posts are written at once, so that the store can write
 // them in groups.

@@ -123,6 +123,9 @@ func (r *run) update(ctx context.Context, a *article, old *blog.Post) (outcome, 
 		a.notes = nil
 		return outcome{count: unchanged}, r.remember(ctx, a, old.ID)
 	}
+	if old.Title != next.Title {
+		a.note("将更新原标题为 %q 的文章", old.Title) // else another file of the same name would replace it unseen
+	}
 	if r.DryRun {
 		return outcome{count: updated}, nil
 	}
@@ -207,8 +210,8 @@ func (a *article) fitTags(more []string) []string {
 	tags := []string{}
 	for _, t := range slices.Concat(a.tags, more) {
 		if n := utf8.RuneCountInString(t); n > blog.MaxTag {
-			a.note("标签 %q 有 %d 个字符，截为 %d 个", cut(t, 20), n, blog.MaxTag)
 			t = cut(t, blog.MaxTag)
+			a.note("标签 %q 有 %d 个字符，截为 %d 个", cut(t, 20), n, utf8.RuneCountInString(t))
 		}
 		if !slices.Contains(tags, t) {
 			tags = append(tags, t)
