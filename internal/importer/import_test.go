@@ -206,6 +206,8 @@ func TestAChangedFileUpdatesItsPost(t *testing.T) {
 	dir := folder(t, "a.md", "---\ntitle: A\ndate: 2020-01-01\n---\n正文")
 	mustImport(t, m.options(dir))
 	before := m.all()[0]
+	before.UpdatedAt = before.UpdatedAt.Add(-time.Hour)
+	m.byID[before.ID] = before
 	writeTo(t, filepath.Join(dir, "a.md"), "---\ntitle: B\ndate: 2020-01-01\n---\n正文")
 	dry := m.options(dir)
 	dry.DryRun = true
@@ -215,7 +217,8 @@ func TestAChangedFileUpdatesItsPost(t *testing.T) {
 		}
 	}
 	after := m.all()
-	if len(after) != 1 || after[0].ID != before.ID || after[0].Title != "B" || after[0].Revision != 2 {
+	if len(after) != 1 || after[0].ID != before.ID || after[0].Title != "B" || after[0].Revision != 2 ||
+		!after[0].UpdatedAt.After(before.UpdatedAt) || !after[0].CreatedAt.Equal(before.CreatedAt) {
 		t.Errorf("%+v", after)
 	}
 	writeTo(t, filepath.Join(dir, "a.md"), "---\ntitle: 'B'\ndate: 2020-01-01\n---\n正文")
