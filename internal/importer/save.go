@@ -208,7 +208,8 @@ func (r *run) category(a *article, known []string) (category string, rest []stri
 // fitTags returns the file's tags and more of them, each once, as a post can bear them.
 func (a *article) fitTags(more []string) []string {
 	tags := []string{}
-	for _, t := range slices.Concat(a.tags, more) {
+	own := 0 // of those that are kept, the file's
+	for i, t := range slices.Concat(a.tags, more) {
 		if n := utf8.RuneCountInString(t); n > blog.MaxTag {
 			t = cut(t, blog.MaxTag)
 			a.note("标签 %q 有 %d 个字符，截为 %d 个", cut(t, 20), n, utf8.RuneCountInString(t))
@@ -216,10 +217,14 @@ func (a *article) fitTags(more []string) []string {
 		if !slices.Contains(tags, t) {
 			tags = append(tags, t)
 		}
+		if i < len(a.tags) {
+			own = len(tags)
+		}
 	}
-	if len(tags) > blog.MaxTags {
-		a.note("标签有 %d 个，只留前 %d 个", len(tags), blog.MaxTags)
-		tags = tags[:blog.MaxTags]
+	if over := len(tags) - blog.MaxTags; over > 0 { // a category that is lost otherwise goes before a tag
+		a.note("标签有 %d 个，只留 %d 个", len(tags), blog.MaxTags)
+		tags = slices.Delete(tags, max(0, own-over), own)
+		tags = tags[:min(len(tags), blog.MaxTags)]
 	}
 	return tags
 }

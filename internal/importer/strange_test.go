@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -199,5 +200,16 @@ func TestOnlyAFileOrAFolderCanBeImported(t *testing.T) {
 	}
 	if rep := mustImport(t, newMemory().options(dir)); rep.Imported != 1 || len(rep.Refused) != 0 {
 		t.Errorf("a folder with a socket in it: %+v", rep)
+	}
+}
+
+func TestACategoryGoesBeforeATagTooMany(t *testing.T) {
+	a := &article{}
+	for i := range blog.MaxTags + 5 {
+		a.tags = append(a.tags, fmt.Sprint("t", i))
+	}
+	tags := a.fitTags([]string{"架构"})
+	if len(tags) != blog.MaxTags || tags[blog.MaxTags-1] != "架构" || tags[blog.MaxTags-2] != fmt.Sprint("t", blog.MaxTags-2) {
+		t.Errorf("%d tags: %q", len(tags), tags)
 	}
 }
