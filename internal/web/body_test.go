@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"inkstone/internal/blog"
 )
 
@@ -22,7 +24,17 @@ func sent(ctx context.Context, t *testing.T, size, length int64) *http.Request {
 	return r
 }
 
+// released waits until all has been given back: a request's share is, aside, after its end.
+func released(t *testing.T, of *semaphore.Weighted, all int64) {
+	t.Helper()
+	if err := of.Acquire(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	of.Release(all)
+}
+
 func TestLargeBodiesShareABoundUntilTheirRequestsEnd(t *testing.T) {
+	released(t, largeBodies, allBodies)
 	first, end := context.WithCancel(t.Context())
 	if b, err := readBody(sent(first, t, MaxBody, MaxBody), MaxBody); err != nil || len(b) != MaxBody {
 		t.Fatalf("%d bytes, %v", len(b), err)
@@ -38,10 +50,7 @@ func TestLargeBodiesShareABoundUntilTheirRequestsEnd(t *testing.T) {
 	end()
 	second, end := context.WithCancel(t.Context())
 	defer end()
-	if err := largeBodies.Acquire(t.Context(), allBodies); err != nil { // waits for what is released aside
-		t.Fatal(err)
-	}
-	largeBodies.Release(allBodies)
+	released(t, largeBodies, allBodies)
 	if b, err := readBody(sent(second, t, MaxBody, -1), MaxBody); err != nil || len(b) != MaxBody {
 		t.Errorf("after the first has ended: %d bytes, %v", len(b), err)
 	}
@@ -104,8 +113,5 @@ func TestLargeAnswersOfTheSignedInShareABound(t *testing.T) {
 		t.Errorf("a small one: %d", status)
 	}
 	end()
-	if err := largeAnswers.Acquire(t.Context(), allAnswers); err != nil { // waits for what is released aside
-		t.Fatal(err)
-	}
-	largeAnswers.Release(allAnswers)
+	released(t, largeAnswers, allAnswers)
 }
