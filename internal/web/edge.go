@@ -87,6 +87,9 @@ func (e *edge) finish(w *recorder, r *http.Request, s *state, start time.Time) {
 			cause = nil
 		}
 	}
+	if w.status == 0 { // nothing was written: net/http answers with what is set
+		s.addHeaders(w.Header())
+	}
 	w.leave()
 	e.record(w.status, r, s, time.Since(start))
 	if cause != nil {

@@ -158,3 +158,12 @@ func BenchmarkEdge(b *testing.B) {
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
 }
+
+func TestAHandlerThatWritesNothingStillAnswersWithTheHeadersOfAll(t *testing.T) {
+	h := Edge(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
+		EdgeOptions{Verifier: oneUser{}, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics()})
+	res := ask(h, "GET", "/health")
+	if res.StatusCode != 200 || res.Header.Get("X-Frame-Options") != "SAMEORIGIN" || res.Header.Get("X-Request-Id") == "" {
+		t.Errorf("%d %v", res.StatusCode, res.Header)
+	}
+}

@@ -31,15 +31,13 @@ func newGeneration(open func() (*conn, error)) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{open: open, conn: c}
 	path, err := c.path()
-	g.index = openWALIndex(path)
-	if err == nil {
-		_, err = g.read()
-	}
 	if err != nil {
-		_ = g.close()
-		return nil, err
+		return nil, errors.Join(err, c.Close())
+	}
+	g := &generation{open: open, conn: c, index: openWALIndex(path)}
+	if _, err := g.read(); err != nil {
+		return nil, errors.Join(err, g.close())
 	}
 	return g, nil
 }
