@@ -11,11 +11,6 @@ import (
 	"inkstone/internal/blog"
 )
 
-const (
-	maxQueue = 16              // hashes that may wait for a worker
-	maxWait  = 2 * time.Second // and for how long
-)
-
 // Passwords hashes and compares with bcrypt, at most half the cores at once, so
 // that a flood of logins leaves the other half to everybody else.
 type Passwords struct {

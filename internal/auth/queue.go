@@ -8,6 +8,11 @@ import (
 	"inkstone/internal/blog"
 )
 
+const (
+	maxQueue = 16              // who may wait for a worker
+	maxWait  = 2 * time.Second // and for how long
+)
+
 // Asker is on whose behalf is hashed: what a flood has in common. Its zero value
 // is somebody of his own.
 type Asker struct {

@@ -1,0 +1,57 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"inkstone/internal/blog"
+)
+
+// Bodies are read into memory, and what is made of one is several times its size.
+// Small ones are bounded by the number of requests in flight; those beyond
+// freeBody share allBodies, and wait for their share no longer than shareWait.
+const (
+	freeBody  = 64 << 10
+	allBodies = 12 << 20
+	shareWait = 500 * time.Millisecond
+
+	muchGarbage = 1 << 20
+)
+
+// An answer for one client alone stays in memory until he has taken it. Those that
+// do not leave at once share allAnswers, and must be taken at largeStall for each
+// piece.
+const (
+	allAnswers = 24 << 20
+	largeStall = 5 * time.Second
+)
+
+// The memory is the process's, and so are its bounds.
+var (
+	largeBodies  = semaphore.NewWeighted(allBodies)
+	largeAnswers = semaphore.NewWeighted(allAnswers)
+)
+
+// takeShare takes so much of what large bodies or answers share until the request
+// has ended, as long as the memory is in use.
+func takeShare(ctx context.Context, of *semaphore.Weighted, size int64) error {
+	wait, cancel := context.WithTimeout(ctx, shareWait)
+	defer cancel()
+	if err := of.Acquire(wait, size); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return blog.Wrap(blog.CodeBusy, errors.New("too many large bodies at once"))
+	}
+	context.AfterFunc(ctx, func() {
+		if size >= muchGarbage {
+			debug.FreeOSMemory() // else that of several adds up before it is collected
+		}
+		of.Release(size)
+	})
+	return nil
+}
