@@ -8,11 +8,6 @@ import (
 	"inkstone/internal/web"
 )
 
-type postAnswer struct {
-	Message string   `json:"message,omitempty"`
-	Post    web.Post `json:"post"`
-}
-
 // Shown is an answer with one post, and whether reading it counts as a view.
 type Shown struct {
 	Answer *web.Answer
@@ -49,7 +44,7 @@ func (s *Service) load(ctx context.Context, who blog.Actor, id blog.ID) (Shown, 
 	if err != nil {
 		return Shown{}, err
 	}
-	a, err := web.EncodeRevision(postAnswer{Post: web.SinglePost(p, newest, liked)}, p.Revision)
+	a, err := web.EncodeRevision(web.PostAnswer{Post: web.SinglePost(p, newest, liked)}, p.Revision)
 	return Shown{a, p.Status == blog.Published && !who.Is(p.Author.ID)}, err
 }
 
@@ -89,10 +84,7 @@ func (s *Service) list(ctx context.Context, f blog.PostFilter) (*web.Answer, err
 	if err != nil {
 		return nil, err
 	}
-	return web.Encode(struct {
-		Posts      []web.Post     `json:"posts"`
-		Pagination web.Pagination `json:"pagination"`
-	}{web.Each(l.Items, web.NewPost), web.NewPagination(f.Page, l.Total, l.Next)})
+	return web.Encode(web.PostList{web.Each(l.Items, web.NewPost), web.NewPagination(f.Page, l.Total, l.Next)})
 }
 
 // key spells a filter so that equal filters, and only those, have equal keys.

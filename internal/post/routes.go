@@ -153,7 +153,7 @@ func decode(r *http.Request) (blog.PostInput, error) {
 }
 
 func writePost(w http.ResponseWriter, r *http.Request, status int, message string, p *blog.Post) error {
-	a, err := web.EncodeRevision(postAnswer{message, web.NewPost(p)}, p.Revision)
+	a, err := web.EncodeRevision(web.PostAnswer{Message: message, Post: web.NewPost(p)}, p.Revision)
 	if err != nil {
 		return err
 	}

@@ -135,6 +135,18 @@ func SinglePost(p *blog.Post, comments []*blog.Comment, liked *bool) Post {
 	return w
 }
 
+// PostAnswer is an answer with one post.
+type PostAnswer struct {
+	Message string `json:"message,omitempty"`
+	Post    Post   `json:"post"`
+}
+
+// PostList is an answer with a part of a list of posts.
+type PostList struct {
+	Posts      []Post     `json:"posts"`
+	Pagination Pagination `json:"pagination"`
+}
+
 // Comment is a remark. A shell has no author.
 type Comment struct {
 	ID0       blog.ID  `json:"_id"`

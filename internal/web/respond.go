@@ -60,6 +60,9 @@ func EncodeRevision(v any, revision int64) (*Answer, error) {
 }
 
 func encode(v any, prefix string) (*Answer, error) {
+	if a, ok := v.(appender); ok {
+		return newAnswer(jsonType, a.appendJSON(nil), prefix), nil
+	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

@@ -103,7 +103,7 @@ func (b *bench) cached() error {
 		return err
 	}
 	for _, c := range []struct{ name, path string }{{"cached list of 10", "/api/posts"}, {"cached single post", "/api/posts/" + ids[0]}} {
-		if err := b.besideBare(p, c.name, c.path, get(p, c.path)); err != nil {
+		if err := b.besideBare(p, c.name, c.path); err != nil {
 			return err
 		}
 	}
@@ -118,38 +118,98 @@ const rounds = 5
 
 // besideBare measures one request in turns with a bare handler of the same bytes,
 // and prints the medians and the median of the ratios.
-func (b *bench) besideBare(p *process, name, sample string, request func(int) (*http.Request, error)) error {
-	body, err := fetch(p, sample)
-	if err != nil {
-		return err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	plain, err := startProcess(b.ctx, b.log(), []string{fmt.Sprintf("BARE_BYTES=%d", len(body))}, self, "bare")
+func (b *bench) besideBare(p *process, name, path string) error {
+	plain, size, err := b.bare(p, path)
 	if err != nil {
 		return err
 	}
 	defer plain.stop()
-	var bare, mine results
-	var ratios []float64
-	for range rounds {
-		base, err := b.load(get(plain, "/"), rounds).run(b.ctx, plain)
-		if err != nil {
-			return err
-		}
-		own, err := b.load(request, rounds).run(b.ctx, p)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		bare, mine = append(bare, base), append(mine, own)
-		ratios = append(ratios, float64(own.cpu)/float64(base.cpu))
+	bare, mine := rival{name: fmt.Sprintf("bare handler, %d bytes", size), p: plain, request: get(plain, "/")}, rival{name: name, p: p, request: get(p, path)}
+	if err := b.inTurns(&bare, &mine); err != nil {
+		return err
 	}
-	slices.Sort(ratios)
-	fmt.Printf("%-28s %v\n", fmt.Sprintf("bare handler, %d bytes", len(body)), bare.median())
-	fmt.Printf("%-28s %v\n%-28s %.2f x bare (%.2f to %.2f)\n", name, mine.median(), "", ratios[rounds/2], ratios[0], ratios[rounds-1])
+	printRatios("x bare", ratios(func(i int) float64 { return mine.cpu(i) / bare.cpu(i) }))
 	return nil
+}
+
+// besideSQL is besideBare for posts from the database, with a second rival that
+// does their SQL and nothing else. The bar is twice bare and half more than the SQL.
+func (b *bench) besideSQL(p *process, name string, ids []string) error {
+	path := func(n int) string { return "/api/posts/" + ids[n*7%len(ids)] }
+	plain, size, err := b.bare(p, path(0))
+	if err != nil {
+		return err
+	}
+	defer plain.stop()
+	reading, _, err := b.bare(p, path(0), "BARE_DB="+filepath.Join(b.data, "inkstone.db"))
+	if err != nil {
+		return err
+	}
+	defer reading.stop()
+	each := func(p *process) func(int) (*http.Request, error) {
+		return func(n int) (*http.Request, error) { return http.NewRequest("GET", p.base+path(n), nil) }
+	}
+	bare := rival{name: fmt.Sprintf("bare handler, %d bytes", size), p: plain, request: each(plain)}
+	sql, mine := rival{name: "  and the SQL alone", p: reading, request: each(reading)}, rival{name: name, p: p, request: each(p)}
+	if err := b.inTurns(&bare, &sql, &mine); err != nil {
+		return err
+	}
+	printRatios("x bare", ratios(func(i int) float64 { return mine.cpu(i) / bare.cpu(i) }))
+	printRatios("x (2 bare + 1.5 SQL)", ratios(func(i int) float64 { return mine.cpu(i) / (2*bare.cpu(i) + 1.5*(sql.cpu(i)-bare.cpu(i))) }))
+	return nil
+}
+
+// bare starts a handler that writes as many bytes as p answers on path.
+func (b *bench) bare(p *process, path string, env ...string) (*process, int, error) {
+	body, err := fetch(p, path)
+	if err != nil {
+		return nil, 0, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, 0, err
+	}
+	plain, err := startProcess(b.ctx, b.log(), append(env, fmt.Sprintf("BARE_BYTES=%d", len(body))), self, "bare")
+	return plain, len(body), err
+}
+
+// rival is one of those that are measured in turns.
+type rival struct {
+	name    string
+	p       *process
+	request func(int) (*http.Request, error)
+	seen    results
+}
+
+func (r *rival) cpu(round int) float64 { return float64(r.seen[round].cpu) }
+
+func (b *bench) inTurns(rivals ...*rival) error {
+	for range rounds {
+		for _, r := range rivals {
+			one, err := b.load(r.request, rounds).run(b.ctx, r.p)
+			if err != nil {
+				return fmt.Errorf("%s: %w", r.name, err)
+			}
+			r.seen = append(r.seen, one)
+		}
+	}
+	for _, r := range rivals {
+		fmt.Printf("%-28s %v\n", r.name, slices.Clone(r.seen).median())
+	}
+	return nil
+}
+
+func ratios(of func(round int) float64) []float64 {
+	all := make([]float64, rounds)
+	for i := range all {
+		all[i] = of(i)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func printRatios(of string, sorted []float64) {
+	fmt.Printf("%-28s %.2f %s (%.2f to %.2f)\n", "", sorted[rounds/2], of, sorted[0], sorted[rounds-1])
 }
 
 func postIDs(p *process, pages int) ([]string, error) {
@@ -183,9 +243,7 @@ func (b *bench) uncached() error {
 	if err != nil {
 		return err
 	}
-	if err := b.besideBare(p, "single post", "/api/posts/"+ids[0], func(n int) (*http.Request, error) {
-		return http.NewRequest("GET", p.base+"/api/posts/"+ids[n*7%len(ids)], nil)
-	}); err != nil {
+	if err := b.besideSQL(p, "single post", ids); err != nil {
 		return err
 	}
 	author, err := firstAuthor(p)
