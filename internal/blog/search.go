@@ -40,6 +40,9 @@ const (
 // maxTerm bounds one indexed word, in runes; a longer word is cut on both sides alike.
 const maxTerm = 64
 
+// maxRun bounds the memory that a run takes while it is cut, in runes. Queries are shorter.
+const maxRun = 1024
+
 // Phrase is a sequence of terms that must occur one after the other.
 type Phrase []string
 
@@ -137,30 +140,57 @@ func Terms(text string) string {
 			alone = append(alone, s)
 		}
 	}
-	singles := map[rune]bool{}
+	var singles runeSet
+	var term []byte
 	scan(text, func(p piece) {
+		term = term[:0]
 		if !p.run {
-			b.WriteString(p.term())
-			b.WriteByte(' ')
+			for _, r := range p.text {
+				term = utf8.AppendRune(term, r)
+			}
+			b.Write(append(term, ' '))
 			if p.sign != "" {
 				later(p.queryTerm())
 			}
 			return
 		}
 		for i, r := range p.text {
-			b.WriteRune(r)
+			term = utf8.AppendRune(term[:0], r)
 			if i+1 < len(p.text) {
-				b.WriteRune(p.text[i+1])
+				term = utf8.AppendRune(term, p.text[i+1])
+			} else if p.next != 0 {
+				term = utf8.AppendRune(term, p.next)
 			}
-			b.WriteByte(' ')
-			if !singles[r] {
-				singles[r] = true
+			b.Write(append(term, ' '))
+			if singles.add(r) {
 				later(string(r))
 			}
 		}
 	})
 	b.WriteString(strings.Join(alone, " "))
 	return strings.TrimSuffix(b.String(), " ")
+}
+
+// runeSet is a set of characters.
+type runeSet struct {
+	plane [1 << 16 / 64]uint64 // a bit for each of the basic plane
+	rest  map[rune]bool
+}
+
+// add reports whether r is new.
+func (s *runeSet) add(r rune) bool {
+	if r < 1<<16 {
+		word, bit := &s.plane[r/64], uint64(1)<<(r%64)
+		was := *word&bit != 0
+		*word |= bit
+		return !was
+	}
+	if s.rest == nil {
+		s.rest = map[rune]bool{}
+	}
+	was := s.rest[r]
+	s.rest[r] = true
+	return !was
 }
 
 // Grams cuts a short text (a name, an address) so that any part of it can be
@@ -208,15 +238,17 @@ func gram(rs []rune) string {
 	return string(b)
 }
 
-// piece is a word or a run found in a text.
+// piece is a word or a run found in a text, of which no more than maxTerm
+// characters are told of a word, and a run longer than maxRun comes in parts.
 type piece struct {
 	text   []rune // folded; valid during the call only
 	run    bool
+	next   rune   // what the next part of the same run begins with
 	sign   string // "+", "++" or "#" right behind a word
 	joined bool   // only a joiner stands between this word and the one before
 }
 
-func (p piece) term() string { return string(p.text[:min(len(p.text), maxTerm)]) }
+func (p piece) term() string { return string(p.text) }
 
 func (p piece) queryTerm() string { return p.term() + p.sign }
 
@@ -245,14 +277,20 @@ func scan(s string, f func(piece)) {
 			continue
 		}
 		buf = append(buf[:0], r)
+		next := rune(0)
 		for i += n; i < len(s); i += n {
 			r, n = foldedRune(s[i:])
-			if kindOf(r) != k && !unicode.IsMark(r) {
+			if same := kindOf(r) == k; same && k == runRune && len(buf) >= maxRun {
+				next = r
+				break
+			} else if !same && !unicode.IsMark(r) {
 				break
 			}
-			buf = append(buf, r)
+			if k == runRune || len(buf) < maxTerm {
+				buf = append(buf, r)
+			}
 		}
-		p := piece{text: buf, run: k == runRune}
+		p := piece{text: buf, run: k == runRune, next: next}
 		if !p.run {
 			p.sign = signAt(s[i:])
 			p.joined = afterWord && joiner
@@ -293,6 +331,9 @@ func foldedRune(s string) (rune, int) {
 		return foldCase(rune(c)), 1
 	}
 	r, n := utf8.DecodeRuneInString(s)
+	if isIdeograph(r) {
+		return r, n
+	}
 	if '\uff01' <= r && r <= '\uff5e' {
 		r -= '\uff01' - '!'
 	}
@@ -303,6 +344,16 @@ func foldedRune(s string) (rune, int) {
 // long-vowel signs, the half-width voicing marks and the closing mark.
 const commonKana = "ーｰﾞﾟ〆"
 
+// Most of a Chinese text is these two, so they are told without a look at the
+// tables of Unicode.
+
+func isIdeograph(r rune) bool { return '\u4e00' <= r && r <= '\u9fff' }
+
+// isPunctuation tells of general and of CJK punctuation, not of all there is.
+func isPunctuation(r rune) bool {
+	return '\u2010' <= r && r <= '\u2027' || '\u3000' <= r && r <= '\u3004' || '\u3008' <= r && r <= '\u3020'
+}
+
 func kindOf(r rune) kind {
 	switch {
 	case r < utf8.RuneSelf:
@@ -310,7 +361,11 @@ func kindOf(r rune) kind {
 			return wordRune
 		}
 		return separator
-	case '\u4e00' <= r && r <= '\u9fff', strings.ContainsRune(commonKana, r),
+	case isIdeograph(r):
+		return runRune
+	case isPunctuation(r):
+		return separator
+	case strings.ContainsRune(commonKana, r),
 		unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo):
 		return runRune
 	case unicode.IsLetter(r) || unicode.IsNumber(r):

@@ -1,6 +1,7 @@
 package blog
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -227,5 +228,34 @@ func BenchmarkTerms(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		Terms(text)
+	}
+}
+
+func TestWhatIsToldWithoutTheTablesOfUnicodeAgreesWithThem(t *testing.T) {
+	for r := range rune(unicode.MaxRune) {
+		isRun := unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo) || strings.ContainsRune(commonKana, r)
+		if isPunctuation(r) && (isRun || unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r)) {
+			t.Errorf("%U is no punctuation", r)
+		}
+		if isIdeograph(r) && (!isRun && unicode.IsPrint(r) || foldCase(r) != r) {
+			t.Errorf("%U is no ideograph without case", r)
+		}
+	}
+}
+
+func TestALongRunIsIndexedLikeAShortOne(t *testing.T) {
+	for _, n := range []int{maxRun - 1, maxRun, maxRun + 1, 2*maxRun + 1, 3 * maxRun} {
+		run := make([]rune, n)
+		for i := range run {
+			run[i] = '\u4e00' + rune(i%3000)
+		}
+		var want []string
+		for i := range run {
+			want = append(want, string(run[i:min(i+2, n)]))
+		}
+		got := strings.Fields(Terms(string(run)))
+		if len(got) < n || !slices.Equal(got[:n], want) {
+			t.Errorf("a run of %d is cut differently", n)
+		}
 	}
 }

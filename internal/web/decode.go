@@ -5,6 +5,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"strings"
 	"unicode/utf8"
 
@@ -43,7 +44,11 @@ func Decode(r *http.Request, most int64, into any) error {
 		return nil
 	case !known:
 		return blog.Fail(blog.CodeUnsupportedMediaType)
-	case isForm:
+	}
+	if len(body) >= muchGarbage {
+		defer debug.FreeOSMemory() // before anything is made of the values
+	}
+	if isForm {
 		return decodeForm(body, into)
 	}
 	return decodeJSON(body, into)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -114,7 +116,24 @@ func (c *conn) rollback() error {
 }
 
 // exec runs a statement that answers no rows.
-func (c *conn) exec(query string, args ...any) error { return c.each(query, nil, args...) }
+func (c *conn) exec(query string, args ...any) error {
+	if !slices.ContainsFunc(args, isLarge) {
+		return c.each(query, nil, args...)
+	}
+	stmt, err := c.bound(query, args)
+	if err != nil {
+		return err
+	}
+	debug.FreeOSMemory() // SQLite has its own copy: what was made for it alone goes before the work begins
+	return errors.Join(drain(stmt), stmt.ClearBindings())
+}
+
+// isLarge tells of a value of more than a megabyte. Bound to a statement it would
+// stay in memory until the next run.
+func isLarge(arg any) bool {
+	s, ok := arg.(string)
+	return ok && len(s) > 1<<20
+}
 
 // one calls row for the first row; found is false if there is none.
 func (c *conn) one(query string, row func(*sqlite.Stmt) error, args ...any) (found bool, err error) {
