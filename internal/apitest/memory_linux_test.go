@@ -3,6 +3,7 @@ package apitest
 import (
 	"bytes"
 	bytesof "encoding/binary"
+	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"net/http"
@@ -175,6 +176,46 @@ func TestAPostOfTheLargestSizeCostsBoundedMemory(t *testing.T) {
 	for name, text := range map[string]string{"run": "墨", "sentences": "砚台，读写相宜。\\n", "words": "ink stone "} {
 		body := `{"title":"t","category":"技术","content":"` + strings.Repeat(text, (10<<20-200)/len(text)) + `"}`
 		l.within(mostSound, name, 1, func() (*answer, error) { return l.user.Try("POST", "/api/posts", body) }, 201)
+	}
+}
+
+// Ten posts on a page could be a hundred megabytes.
+func TestAListOfLargePostsIsNeverInMemoryWhole(t *testing.T) {
+	l := newLoad(t)
+	const posts, size = 8, 4 << 20
+	for i := range posts {
+		l.user.Write("published", object{"title": fmt.Sprint(i), "tags": []string{"large"}, "content": strings.Repeat("墨，", size/6)})
+	}
+	anybody := &client{t: t, url: l.p.url, header: http.Header{}}
+	for name, reader := range map[string]*client{"anybody": anybody, "the author": l.user} {
+		path := "/api/posts?tags=large&sort=createdAt&limit=100"
+		var last *answer
+		l.within(mostSound, name, 2, func() (*answer, error) {
+			a, err := reader.Try("GET", path, nil)
+			if err == nil {
+				last = a
+			}
+			return a, err
+		}, 200)
+		var list struct {
+			Posts      []struct{ Title, Content string }
+			Pagination struct{ Total int }
+		}
+		if err := json.Unmarshal(last.Body, &list); err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range list.Posts {
+			if p.Title != fmt.Sprint(i) || len(p.Content) != size/6*6 {
+				t.Errorf("%s: post %d is %q of %d bytes", name, i, p.Title, len(p.Content))
+			}
+		}
+		if len(list.Posts) != posts || list.Pagination.Total != posts || last.Header.Get("ETag") != "" || last.Header.Get("Cache-Control") != "private, no-store" {
+			t.Errorf("%s: %d posts, %+v, %v", name, len(list.Posts), list.Pagination, last.Header)
+		}
+		head, err := reader.Try("HEAD", path, nil)
+		if err != nil || head.Status != 200 || len(head.Body) != 0 {
+			t.Errorf("%s: HEAD %+v, %v", name, head, err)
+		}
 	}
 }
 

@@ -113,4 +113,5 @@ type Listed[T any] struct {
 	Items []T
 	Total int64
 	Next  *Cursor // place of the last item if more follow, else nil
+	Bare  bool    // posts come without their contents, see PostFilter.MaxText
 }

@@ -208,6 +208,7 @@ type PostFilter struct {
 	From, To time.Time // publishedAt, both included; a post without a date is in no range
 	Order    Order     // field: one of PostSorts
 	Page     Page
+	MaxText  int64 // bytes that the contents on the page may have in all, else they stay behind; 0: any
 }
 
 // Narrow limits the filter to what the actor may see: others' posts only if

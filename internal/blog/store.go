@@ -91,7 +91,8 @@ type Posts interface {
 
 	// List returns posts in the filter's order. Total costs no more for a
 	// large store where the filter is at most a status with a category, an
-	// author and one tag.
+	// author and one tag. Contents that together exceed the filter's MaxText are
+	// not read into memory: the list is Bare then.
 	List(ctx context.Context, f PostFilter) (Listed[*Post], error)
 
 	// Update changes a post by change and returns it as it is then. Id, author,

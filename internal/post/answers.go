@@ -3,6 +3,7 @@ package post
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	"inkstone/internal/blog"
 	"inkstone/internal/web"
@@ -69,7 +70,7 @@ func (s *Service) liked(ctx context.Context, who blog.Actor, id blog.ID) (*bool,
 }
 
 // List answers the posts of f that the actor may see. What is the same for
-// everybody is kept under the narrowed filter.
+// everybody is kept under the narrowed filter. *largeList.
 func (s *Service) List(ctx context.Context, who blog.Actor, f blog.PostFilter) (*web.Answer, error) {
 	f.Narrow(who)
 	load := func(ctx context.Context) (*web.Answer, error) { return s.list(ctx, f) }
@@ -80,11 +81,45 @@ func (s *Service) List(ctx context.Context, who blog.Actor, f blog.PostFilter) (
 }
 
 func (s *Service) list(ctx context.Context, f blog.PostFilter) (*web.Answer, error) {
+	f.MaxText = maxListed
 	l, err := s.posts.List(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	return web.Encode(web.PostList{web.Each(l.Items, web.NewPost), web.NewPagination(f.Page, l.Total, l.Next)})
+	if l.Bare {
+		return nil, &largeList{l}
+	}
+	return web.Encode(web.PostList{Posts: web.Each(l.Items, web.NewPost), Pagination: web.NewPagination(f.Page, l.Total, l.Next)})
+}
+
+// maxListed is how many bytes of content a list is made of in memory.
+const maxListed = 4 << 20
+
+// largeList is a list whose contents are too large for one Answer.
+type largeList struct {
+	blog.Listed[*blog.Post] // without the contents
+}
+
+func (*largeList) Error() string { return "the list is too large for memory" }
+
+// each reads the posts of l, one at a time, as they are then. One that has gone
+// or may not be read any more is an error.
+func (s *Service) each(ctx context.Context, who blog.Actor, l *largeList) iter.Seq2[web.Post, error] {
+	return func(yield func(web.Post, error) bool) {
+		for _, bare := range l.Items {
+			p, err := s.posts.Get(ctx, bare.ID)
+			if err == nil {
+				err = who.MayRead(p.Ref())
+			}
+			if err != nil {
+				yield(web.Post{}, err)
+				return
+			}
+			if !yield(web.NewPost(p), nil) {
+				return
+			}
+		}
+	}
 }
 
 // key spells a filter so that equal filters, and only those, have equal keys.

@@ -1,6 +1,7 @@
 package post
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -29,6 +30,9 @@ func (s *Service) getList(w http.ResponseWriter, r *http.Request, who blog.Actor
 		return err
 	}
 	a, err := s.List(r.Context(), who, f)
+	if l, ok := errors.AsType[*largeList](err); ok {
+		return web.WriteList(w, r, s.each(r.Context(), who, l), web.NewPagination(f.Page, l.Total, l.Next))
+	}
 	if err != nil {
 		return err
 	}

@@ -87,29 +87,44 @@ func TestTimeForABodyIsForWhatCame(t *testing.T) {
 	}
 }
 
-func TestLargeAnswersOfTheSignedInShareABound(t *testing.T) {
-	read := func(ctx context.Context, size int, who blog.Actor) int {
+func TestLargeAnswersShareABound(t *testing.T) {
+	read := func(ctx context.Context, a *Answer, who blog.Actor) int {
 		r := withState(httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil), &state{actor: who})
 		w := httptest.NewRecorder()
-		if err := Write(w, r, http.StatusOK, &Answer{body: make([]byte, size)}); err != nil {
+		if err := Write(w, r, http.StatusOK, a); err != nil {
 			WriteError(w, r, err)
 		}
 		return w.Code
 	}
+	of := func(size int) *Answer { return &Answer{body: make([]byte, size)} }
 	member := blog.Actor{ID: blog.NewID(time.Now())}
-	slow, end := context.WithCancel(t.Context())
-	for range 3 { // who do not take it
-		if status := read(slow, 8<<20, member); status != 200 {
+	slow, end := context.WithCancel(t.Context()) // those who do not take it
+	for range 2 {
+		if status := read(slow, of(8<<20), member); status != 200 {
 			t.Fatalf("within the bound: %d", status)
 		}
 	}
-	if status := read(t.Context(), 8<<20, member); status != 503 {
-		t.Errorf("beyond it: %d", status)
+	public := of(8 << 20)
+	leaving, leave := context.WithCancel(t.Context())
+	for range 5 {
+		if status := read(leaving, public, blog.Actor{}); status != 200 {
+			t.Errorf("one answer for many: %d", status)
+		}
 	}
-	if status := read(t.Context(), 8<<20, blog.Actor{}); status != 200 {
-		t.Errorf("an answer that all share: %d", status)
+	if status := read(slow, public, blog.Actor{}); status != 200 {
+		t.Errorf("the same for one more: %d", status)
 	}
-	if status := read(t.Context(), maxWhole, member); status != 200 {
+	leave() // the share is held for the last of them
+	time.Sleep(50 * time.Millisecond)
+	for who, actor := range map[string]blog.Actor{"member": member, "anonymous": {}} {
+		if status := read(t.Context(), of(8<<20), actor); status != 503 {
+			t.Errorf("beyond the bound, %s: %d", who, status)
+		}
+	}
+	if status := read(t.Context(), of(maxPublic), blog.Actor{}); status != 200 {
+		t.Errorf("one that all share: %d", status)
+	}
+	if status := read(t.Context(), of(maxWhole), member); status != 200 {
 		t.Errorf("a small one: %d", status)
 	}
 	end()

@@ -36,6 +36,8 @@ type Answer struct {
 	plain  form
 	packed form
 	once   sync.Once
+
+	readers readers // of a large public one
 }
 
 // form is one representation of an Answer with the headers it has.
@@ -155,15 +157,22 @@ func Write(w http.ResponseWriter, r *http.Request, status int, a *Answer) error 
 	return nil
 }
 
-// boundAnswer has an answer that is the client's alone share what all such may take.
+// boundAnswer has what does not leave at once share what all such may take: each
+// answer that is for one client alone, and a large public one once for all
+// who are taking it.
 func boundAnswer(w http.ResponseWriter, r *http.Request, a *Answer) error {
-	if len(a.body) <= maxWhole || stateOf(r).actor.Anonymous() {
+	public := stateOf(r).actor.Anonymous()
+	if len(a.body) <= maxWhole || public && len(a.body) <= maxPublic {
 		return nil
 	}
 	if rec, ok := w.(*recorder); ok {
 		rec.stall = min(rec.stall, largeStall)
 	}
-	return takeShare(r.Context(), largeAnswers, min(int64(len(a.body)), allAnswers))
+	size := min(int64(len(a.body)), allAnswers)
+	if public {
+		return a.readers.enter(r.Context(), size)
+	}
+	return takeShare(r.Context(), largeAnswers, size)
 }
 
 // send writes status and body, whole if the connection can. A client that is gone

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -27,6 +28,7 @@ const (
 // piece.
 const (
 	allAnswers = 24 << 20
+	maxPublic  = 1 << 20 // of a public one, which is in memory once for many
 	largeStall = 5 * time.Second
 )
 
@@ -52,6 +54,30 @@ func takeShare(ctx context.Context, of *semaphore.Weighted, size int64) error {
 			debug.FreeOSMemory() // else that of several adds up before it is collected
 		}
 		of.Release(size)
+	})
+	return nil
+}
+
+// readers are those who take the same answer, which has one share for all of them.
+type readers struct {
+	mu sync.Mutex
+	n  int
+}
+
+// enter adds one until ctx ends. CodeBusy if there is no share left.
+func (r *readers) enter(ctx context.Context, size int64) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.n == 0 && !largeAnswers.TryAcquire(size) {
+		return blog.Wrap(blog.CodeBusy, errors.New("too many large answers at once"))
+	}
+	r.n++
+	context.AfterFunc(ctx, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.n--; r.n == 0 {
+			largeAnswers.Release(size)
+		}
 	})
 	return nil
 }

@@ -57,19 +57,41 @@ func listPosts(c *conn, f blog.PostFilter) (list blog.Listed[*blog.Post], err er
 	}
 	more := len(places) > f.Page.Limit
 	places = places[:min(len(places), f.Page.Limit)]
-	list.Items = make([]*blog.Post, 0, len(places))
-	for _, at := range places {
-		row, err := getPostByKey(c, at.key)
-		if err != nil {
-			return list, err
-		}
-		row.Tier = at.tier
-		list.Items = append(list.Items, &row.Post)
+	if list.Items, list.Bare, err = readListed(c, places, f.MaxText); err != nil {
+		return list, err
 	}
 	if more {
 		list.Next = cursorOf(f.Order, list.Items[len(list.Items)-1])
 	}
 	return list, nil
+}
+
+// readListed reads the posts of a page, bare if their contents are too large.
+func readListed(c *conn, places []place, maxText int64) (items []*blog.Post, bare bool, err error) {
+	left := maxText
+	if maxText == 0 {
+		left = math.MaxInt64
+	}
+	items = make([]*blog.Post, 0, len(places))
+	for _, at := range places {
+		row, over, err := getListed(c, at.key, left)
+		if err != nil {
+			return nil, false, err
+		}
+		if bare = bare || over; bare {
+			left = -1
+		} else {
+			left -= int64(len(row.Content))
+		}
+		row.Tier = at.tier
+		items = append(items, &row.Post)
+	}
+	if bare {
+		for _, p := range items {
+			p.Content = ""
+		}
+	}
+	return items, bare, nil
 }
 
 // resolve turns a filter into a selection; ok is false if nothing can match.

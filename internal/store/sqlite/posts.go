@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"inkstone/internal/blog"
@@ -20,18 +21,24 @@ type postRow struct {
 	author int64
 }
 
+// The columns of a post, and of one whose content stays behind if it has more
+// bytes than the first parameter says.
 const selectPost = `SELECT p.key, p.rank, p.author, p.id, p.status, p.category, p.title, p.views, p.likes, p.comments,
 	p.published, p.created, p.updated, p.revision, p.tags, p.cover, p.excerpt, p.content,
 	u.id, u.username, u.avatar, u.first_name, u.last_name, u.bio, u.website, u.location
 	FROM posts p CROSS JOIN users u ON u.key = p.author `
+
+const contentColumn = 17
+
+var selectListed = strings.Replace(selectPost, "p.content", "CASE WHEN octet_length(p.content) <= ? THEN p.content END", 1)
 
 func scanPost(s *sqlite.Stmt) (p postRow, err error) {
 	p.key, p.rank, p.author = s.ColumnInt64(0), s.ColumnInt64(1), s.ColumnInt64(2)
 	p.ID, p.Status, p.Category, p.Title = columnID(s, 3), statusOf(s.ColumnInt(4)), s.ColumnText(5), s.ColumnText(6)
 	p.ViewCount, p.LikeCount, p.CommentCount = s.ColumnInt64(7), s.ColumnInt64(8), s.ColumnInt64(9)
 	p.PublishedAt, p.CreatedAt, p.UpdatedAt = columnTime(s, 10), columnTime(s, 11), columnTime(s, 12)
-	p.Revision, p.CoverImage, p.Excerpt, p.Content = s.ColumnInt64(13), s.ColumnText(15), s.ColumnText(16), s.ColumnText(17)
-	p.Author = scanAuthor(s, 18)
+	p.Revision, p.CoverImage, p.Excerpt, p.Content = s.ColumnInt64(13), s.ColumnText(15), s.ColumnText(16), s.ColumnText(contentColumn)
+	p.Author = scanAuthor(s, contentColumn+1)
 	if tags := s.ColumnText(14); tags != "[]" {
 		err = json.Unmarshal([]byte(tags), &p.Tags)
 	}
@@ -70,6 +77,17 @@ func getPost(c *conn, id blog.ID) (p postRow, err error) {
 func getPostByKey(c *conn, key int64) (p postRow, err error) {
 	_, err = c.one(selectPost+"WHERE p.key = ?", func(s *sqlite.Stmt) error { p, err = scanPost(s); return err }, key)
 	return p, err
+}
+
+// getListed is getPostByKey for a list. It is bare if the content has more bytes
+// than most and stays behind.
+func getListed(c *conn, key, most int64) (p postRow, bare bool, err error) {
+	_, err = c.one(selectListed+"WHERE p.key = ?", func(s *sqlite.Stmt) error {
+		bare = s.ColumnType(contentColumn) == sqlite.TypeNull
+		p, err = scanPost(s)
+		return err
+	}, most, key)
+	return p, bare, err
 }
 
 // getRef reads what permission needs, and the key. CodePostNotFound.

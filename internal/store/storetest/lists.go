@@ -16,6 +16,7 @@ var listPromises = []promise{
 	{"a post with several of the wanted tags is listed once", anyOfTags},
 	{"tags and categories are compared exactly", exactNames},
 	{"a page past the last has no items and the whole total", pastTheLastPage},
+	{"contents that are too large together stay behind, all of them", largeContents},
 	{"a cursor loses and doubles nothing while rows come and go", cursorWhileRowsArrive},
 	{"users are filtered by any part of name or address, without case", userSearch},
 	{"users are sorted by each field", userOrders},
@@ -329,6 +330,23 @@ func commentOrders(w *world) {
 				return w.Comments().List(w.ctx, blog.CommentFilter{Post: p.ID, Order: order, Page: page})
 			})
 			w.same("by "+order.String(), got, want)
+		}
+	}
+}
+
+func largeContents(w *world) {
+	ana := w.user("ana")
+	for i, content := range []string{"砚", "砚", "砚砚"} {
+		w.post(ana, fmt.Sprint(i), func(p *blog.Post) { p.Content = content })
+	}
+	for maxText, want := range map[int64][]string{0: {"砚", "砚", "砚砚"}, 12: {"砚", "砚", "砚砚"}, 11: {"", "", ""}, 5: {"", "", ""}, 1: {"", "", ""}} {
+		list := w.listPosts(blog.PostFilter{MaxText: maxText})
+		var got, titles []string
+		for _, p := range list.Items {
+			got, titles = append(got, p.Content), append(titles, p.Title)
+		}
+		if !slices.Equal(got, want) || list.Bare != (want[0] == "") || !slices.Equal(titles, []string{"0", "1", "2"}) || list.Total != 3 {
+			w.Errorf("at most %d bytes: contents %q of %q, bare %v, total %d", maxText, got, titles, list.Bare, list.Total)
 		}
 	}
 }
