@@ -14,6 +14,10 @@ import (
 	"inkstone/internal/blog"
 )
 
+// maxText is how many bytes of a page's contents are in memory at once; of larger
+// ones each is read by itself.
+const maxText = 4 << 20
+
 // Export writes every post (or those of one author), drafts and archived ones
 // too, as a file "<day of creation>-<id>.md" each into the folder, which is
 // created if need be. A file is written aside and renamed, so it is never half
@@ -22,7 +26,7 @@ import (
 func Export(ctx context.Context, o Options) (Report, error) {
 	o.defaults()
 	var rep Report
-	filter := blog.PostFilter{Order: blog.Order{Field: "createdAt"}, Page: blog.Page{Number: 1, Limit: blog.MaxLimit}}
+	filter := blog.PostFilter{Order: blog.Order{Field: "createdAt"}, Page: blog.Page{Number: 1, Limit: blog.MaxLimit}, MaxText: maxText}
 	if o.Author != "" {
 		u, err := o.Users.GetByEmail(ctx, o.Author)
 		if err != nil {
@@ -39,6 +43,15 @@ func Export(ctx context.Context, o Options) (Report, error) {
 			return rep, err
 		}
 		for _, p := range page.Items {
+			if page.Bare {
+				p, err = o.Posts.Get(ctx, p.ID)
+				if blog.CodeOf(err) == blog.CodePostNotFound { // it has gone meanwhile
+					continue
+				}
+				if err != nil {
+					return rep, err
+				}
+			}
 			if err := writeFile(filepath.Join(o.Path, fileName(p)), p); err != nil {
 				return rep, unwritable(o.Path, err)
 			}

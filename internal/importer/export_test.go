@@ -118,3 +118,26 @@ func TestEveryPostIsExportedOnceAndAgain(t *testing.T) {
 		t.Errorf("another author's: %+v", rep)
 	}
 }
+
+func TestPostsTooLargeToBeInMemoryTogetherAreExportedWhole(t *testing.T) {
+	m := newMemory()
+	text := strings.Repeat("砚台", maxText/12)
+	var files []string
+	for i := range 3 {
+		files = append(files, fmt.Sprint(i, ".md"), fmt.Sprintf("# 大 %d\n\n%s", i, text))
+	}
+	mustImport(t, m.options(folder(t, files...)))
+	dir := t.TempDir()
+	if rep := mustExport(t, m.options(dir)); rep.Exported != 3 {
+		t.Fatalf("%+v", rep)
+	}
+	names, err := filepath.Glob(filepath.Join(dir, "*.md"))
+	if err != nil || len(names) != 3 {
+		t.Fatal(names, err)
+	}
+	for _, name := range names {
+		if b, err := os.ReadFile(name); err != nil || !strings.Contains(string(b), text) {
+			t.Errorf("%s: %d bytes, %v", name, len(b), err)
+		}
+	}
+}

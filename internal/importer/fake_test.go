@@ -119,6 +119,15 @@ func (s posts) List(_ context.Context, f blog.PostFilter) (l blog.Listed[*blog.P
 		l.Items = l.Items[:f.Page.Limit]
 		l.Next = &blog.Cursor{ID: l.Items[f.Page.Limit-1].ID}
 	}
+	var size int64
+	for _, p := range l.Items {
+		size += int64(len(p.Content))
+	}
+	if l.Bare = f.MaxText > 0 && size > f.MaxText; l.Bare {
+		for _, p := range l.Items { // each is a copy
+			p.Content = ""
+		}
+	}
 	return l, nil
 }
 
