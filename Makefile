@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test race check vuln build bench readme clean
+.PHONY: help run test race check vuln build sbom bench readme clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ vuln: ## known vulnerabilities in what the program uses (asks vuln.go.dev)
 
 build: ## a static binary in bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/inkstone ./cmd/inkstone
+
+sbom: build ## what the binary is made of (CycloneDX), in bin/
+	"$$(go -C tools/sbom tool -n cyclonedx-gomod)" bin -json -output bin/inkstone.cdx.json bin/inkstone
 
 bench: ## load a real server over HTTP (POSTS=10000)
 	go run ./scripts/bench -posts $(or $(POSTS),10000)
