@@ -83,7 +83,7 @@ func decodeForm(body []byte, into any) error {
 		f, ok := target[name]
 		switch {
 		case !ok:
-			b.problems.Add(name, blog.RuleUnknown)
+			b.problems.Add(shorten(name), blog.RuleUnknown)
 		case len(text) > 1:
 			b.problems.Add(name, blog.RuleTwice)
 		case !blog.CleanText(text[0]):

@@ -128,18 +128,9 @@ func fieldWords(fields []blog.Field, lang int) (first string, all map[string]str
 func fieldMessage(f blog.Field, lang int) string {
 	words := rules[f.Rule][lang]
 	if named[f.Rule] {
-		return words + ": " + shorten(f.Name)
+		return words + ": " + f.Name
 	}
 	return words
-}
-
-// shorten keeps a name a client made up from filling the answer.
-func shorten(name string) string {
-	const most = 100
-	if runes := []rune(name[:min(len(name), 4*most)]); len(runes) > most || len(name) > 4*most {
-		return string(runes[:min(len(runes), most)]) + "…"
-	}
-	return name
 }
 
 func pick(lang int, zh, en string) string { return [2]string{zh, en}[lang] }
