@@ -110,6 +110,15 @@ func TestUnknownParametersAndTheirOrderGiveTheSameAnswer(t *testing.T) {
 	})
 }
 
+func TestQuestionsThatDifferInNanosecondsHaveTheirOwnAnswers(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u := s.User()
+		at := strings.TrimSuffix(u.Get("/api/posts/"+u.Write("published", nil)).Str("post.publishedAt"), "Z")
+		s.Anyone.Get("/api/posts?from="+at+"Z").Counts("pagination.total", 1)
+		s.Anyone.Get("/api/posts?from="+at+"000001Z").Counts("pagination.total", 0)
+	})
+}
+
 func TestAnswersAreCompressedForWhoAsks(t *testing.T) {
 	each(t, nil, func(t *testing.T, s *site) {
 		s.User().Write("published", object{"content": repeat("长文一篇。", 1000)})
