@@ -43,10 +43,10 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	e := failure(err)
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		s.gone = true
-		return
+		e = &blog.Error{Code: blog.CodeUnavailable} // for who has only ended his side: silence would be a 200
 	}
 	status := codes[e.Code].status
-	if status >= http.StatusInternalServerError {
+	if status >= http.StatusInternalServerError && !s.gone {
 		s.err = err
 	}
 	h := w.Header()
