@@ -47,6 +47,25 @@ func TestAnswersToTheSignedInAreNeverShared(t *testing.T) {
 	})
 }
 
+// What only its author sees changes nothing that is kept, so it must not be kept either.
+func TestAnAuthorSeesEachChangeOfHisDraftsAtOnce(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u := s.User()
+		id := u.Write("draft", nil)
+		path := "/api/posts/" + id
+		for _, title := range []string{"初稿", "二稿", "三稿"} {
+			u.Patch(path, object{"title": title}).Expect(200)
+			for _, c := range []*client{u, s.Admin} {
+				c.Get("/api/posts?status=draft&author="+u.ID).Says("posts.0.title", title)
+				c.Get("/api/posts?status=all&author="+u.ID+"&search="+title).Counts("pagination.total", 1)
+				c.Get(path).Says("post.title", title)
+			}
+		}
+		u.Delete(path).Expect(200)
+		u.Get("/api/posts?status=draft&author="+u.ID).Counts("pagination.total", 0)
+	})
+}
+
 func TestAWriterReadsHisOwnWrite(t *testing.T) {
 	each(t, nil, func(t *testing.T, s *site) {
 		u := s.User()

@@ -28,7 +28,7 @@ func Decode(r *http.Request, most int64, into any) error {
 	if r.ContentLength > most {
 		return blog.Fail(blog.CodeBodyTooLarge)
 	}
-	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+	if Packed(r.Header) {
 		return blog.Fail(blog.CodeUnsupportedMediaType)
 	}
 	isForm, known := bodyType(r.Header)
@@ -47,6 +47,16 @@ func Decode(r *http.Request, most int64, into any) error {
 		return decodeForm(body, into)
 	}
 	return decodeJSON(body, into)
+}
+
+// Packed reports whether a body is compressed, or encoded in another way: none such is read.
+func Packed(h http.Header) bool {
+	for _, coding := range h["Content-Encoding"] {
+		if coding != "" && !strings.EqualFold(coding, "identity") {
+			return true
+		}
+	}
+	return false
 }
 
 // bodyType tells a form from JSON; known is false for any other type, and for
