@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,6 +44,25 @@ func TestAnswersToTheSignedInAreNeverShared(t *testing.T) {
 				t.Errorf("%s: Vary %q", path, vary)
 			}
 		}
+	})
+}
+
+// What only its author sees changes nothing that is kept, so it must not be kept either.
+func TestAnAuthorSeesEachChangeOfHisDraftsAtOnce(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u := s.User()
+		id := u.Write("draft", nil)
+		path := "/api/posts/" + id
+		for _, title := range []string{"初稿", "二稿", "三稿"} {
+			u.Patch(path, object{"title": title}).Expect(200)
+			for _, c := range []*client{u, s.Admin} {
+				c.Get("/api/posts?status=draft&author="+u.ID).Says("posts.0.title", title)
+				c.Get("/api/posts?status=all&author="+u.ID+"&search="+title).Counts("pagination.total", 1)
+				c.Get(path).Says("post.title", title)
+			}
+		}
+		u.Delete(path).Expect(200)
+		u.Get("/api/posts?status=draft&author="+u.ID).Counts("pagination.total", 0)
 	})
 }
 
@@ -99,14 +119,104 @@ func TestLikesAndCommentsOfOneDoNotShowAsAnothers(t *testing.T) {
 	})
 }
 
-func TestUnknownParametersAndTheirOrderGiveTheSameAnswer(t *testing.T) {
+// Else a stranger could fill the cache with spellings of one question.
+func TestAllSpellingsOfAQuestionShareOneKeptAnswer(t *testing.T) {
 	each(t, nil, func(t *testing.T, s *site) {
-		s.User().Write("published", nil)
-		a := s.Anyone.Get("/api/posts?category=生活&limit=5")
-		b := s.Anyone.Get("/api/posts?utm=1&limit=5&category=生活")
-		if string(a.Body) != string(b.Body) {
-			t.Errorf("%s\n%s", a.Body, b.Body)
+		s.User().Write("published", object{"tags": []string{"砚", "墨"}})
+		for _, spellings := range [][]string{
+			{"category=生活&limit=5", "limit=5&category=生活", "utm=1&limit=05&category=生活&X[]=2", "category=%e7%94%9F%E6%B4%BB&lim%69t=5", "category=+生活+&limit=5&page=1", "category=生活&limit=5&sort=-publishedAt", "category=生活&limit=5&status=draft"},
+			{"tags=砚,墨", "tags=墨,砚", "tags=墨,,砚,+墨", "tags=墨,砚&status=all", "tags=墨,砚&limit=10"},
+			{"search=池墨+今天", "search=今天+池墨", "search=今天,池墨!", "search=今天　池墨+今天"},
+			{"from=2020-01-01", "from=2020-01-01T00:00:00Z", "from=2020-01-01T08:00:00%2B08:00"},
+		} {
+			first, misses := s.Anyone.Get("/api/posts?"+spellings[0]).Expect(200), s.misses()
+			for _, q := range spellings[1:] {
+				if a := s.Anyone.Get("/api/posts?" + q); string(a.Body) != string(first.Body) || s.misses() != misses {
+					t.Errorf("%s is loaded apart from %s", q, spellings[0])
+				}
+			}
 		}
+	})
+}
+
+// misses returns how many answers the cache did not have.
+func (s *site) misses() string {
+	a, err := s.Anyone.Try("GET", "/metrics", nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(a.Body), `cache_requests_total{result="miss"} `)
+	n, _, _ := strings.Cut(after, "\n")
+	return n
+}
+
+func TestEveryKindOfWriteShowsAtOnceInWhatIsKept(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		author, reader := s.User(), s.User()
+		post := author.Write("published", object{"title": "存证", "tags": []string{"存"}})
+		comment := reader.Comment(post, "好")
+		path := "/api/posts/" + post
+		lists := []string{"/api/posts", "/api/posts?tags=存", "/api/posts?search=存证", "/api/posts?author=" + author.ID, path}
+		remarks := []string{path, path + "/comments", "/api/comments?post=" + post, "/api/comments/" + comment}
+		for _, w := range []struct {
+			what  string
+			shows []string
+			write func() *answer
+		}{
+			{"rename", lists, func() *answer { return author.Put("/api/users/me", object{"username": "新名字"}) }},
+			{"avatar", lists, func() *answer {
+				return author.Put("/api/users/me", object{"avatar": "https://example.com/a.png"})
+			}},
+			{"full name", lists, func() *answer {
+				return author.Put("/api/users/me", object{"profile": object{"firstName": "砚"}})
+			}},
+			{"rename of a commenter", remarks, func() *answer { return reader.Put("/api/users/me", object{"username": "新读者"}) }},
+			{"like", lists, func() *answer { return reader.Post(path+"/like", nil) }},
+			{"unlike", lists, func() *answer { return reader.Delete(path + "/like") }},
+			{"comment", slices.Concat(lists, remarks[:3]), func() *answer {
+				return author.Post("/api/comments", object{"post": post, "content": "谢", "parent": comment})
+			}},
+			{"edit of a comment", remarks, func() *answer { return reader.Put("/api/comments/"+comment, object{"content": "改"}) }},
+			{"deletion of a comment", slices.Concat(lists, remarks), func() *answer { return reader.Delete("/api/comments/" + comment) }},
+			{"category", slices.Concat(lists, []string{"/api/posts?category=技术", "/api/posts?category=生活"}), func() *answer { return author.Patch(path, object{"category": "技术"}) }},
+			{"tags", slices.Concat(lists, []string{"/api/posts/tags", "/api/posts?tags=新"}), func() *answer { return author.Patch(path, object{"tags": []string{"存", "新"}}) }},
+			{"archiving", slices.Concat(lists, remarks, []string{"/api/posts/tags"}), func() *answer { return author.Patch(path, object{"status": "archived"}) }},
+			{"publishing", slices.Concat(lists, remarks, []string{"/api/posts/tags"}), func() *answer { return author.Patch(path, object{"status": "published"}) }},
+			{"deletion of the author", slices.Concat(lists, remarks, []string{"/api/posts/tags"}), func() *answer { return s.Admin.Delete("/api/users/" + author.ID) }},
+		} {
+			before := map[string]string{}
+			for range 2 { // the second time from the cache
+				for _, q := range w.shows {
+					before[q] = s.shown(q)
+				}
+			}
+			if a := w.write(); a.Status >= 300 {
+				t.Fatalf("%s: %d %s", w.what, a.Status, a.Body)
+			}
+			for _, q := range w.shows {
+				if s.shown(q) == before[q] {
+					t.Errorf("%s does not show in %s", w.what, q)
+				}
+			}
+		}
+	})
+}
+
+// shown returns what a stranger is answered: a body, or why not.
+func (s *site) shown(q string) string {
+	a := s.Anyone.Get(q)
+	if a.Status != 200 {
+		return a.Str("code")
+	}
+	return string(a.Body)
+}
+
+func TestQuestionsThatDifferInNanosecondsHaveTheirOwnAnswers(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u := s.User()
+		at := strings.TrimSuffix(u.Get("/api/posts/"+u.Write("published", nil)).Str("post.publishedAt"), "Z")
+		s.Anyone.Get("/api/posts?from="+at+"Z").Counts("pagination.total", 1)
+		s.Anyone.Get("/api/posts?from="+at+"000001Z").Counts("pagination.total", 0)
 	})
 }
 

@@ -162,6 +162,7 @@ func TestABrokenFormIsRefused(t *testing.T) {
 				t.Errorf("%q: %d", kind, a.Status)
 			}
 		}
+		u.With("Content-Encoding", "gzip").Upload("/api/upload/single", file{"image", "a.png", "image/png", img}).Refused(415, "UNSUPPORTED_MEDIA_TYPE")
 		s.Anyone.Upload("/api/upload/single", file{"image", "a.png", "image/png", img}).Refused(401, "TOKEN_MISSING")
 		s.Anyone.Get("/api/upload").Refused(401, "TOKEN_MISSING")
 		u.Get("/api/upload").Expect(200).Counts("pagination.total", 0)

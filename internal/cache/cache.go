@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -55,7 +56,7 @@ func New[V Sized](opt Options) (*Cache[V], error) {
 
 // Get returns what is kept under key, or loads it: once for all who ask at the
 // same time, with a context that outlives the first of them, at most 5 s. Each
-// waits no longer than his own context. Errors are load's and are not kept.
+// waits no longer than his own context. Errors and panics are load's and are not kept.
 func (c *Cache[V]) Get(ctx context.Context, key string, load func(context.Context) (V, error)) (V, error) {
 	if c.opt.Bytes <= 0 {
 		return load(ctx)
@@ -76,6 +77,9 @@ func (c *Cache[V]) Get(ctx context.Context, key string, load func(context.Contex
 	case <-ctx.Done():
 		return none, ctx.Err()
 	case r := <-loaded:
+		if p, ok := r.Err.(*panicked); ok {
+			panic(p)
+		}
 		if r.Err != nil {
 			return none, r.Err
 		}
@@ -86,10 +90,11 @@ func (c *Cache[V]) Get(ctx context.Context, key string, load func(context.Contex
 func (c *Cache[V]) load(ctx context.Context, key string, load func(context.Context) (V, error)) (v V, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()
-	// No server recovers in this goroutine: a panic would end the process.
+	// No server recovers in this goroutine: a panic would end the process. Those
+	// who wait go on with it.
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("load for cache: panic: %v", p)
+			err = &panicked{p, debug.Stack()}
 		}
 	}()
 	if v, err = load(ctx); err == nil {
@@ -97,6 +102,14 @@ func (c *Cache[V]) load(ctx context.Context, key string, load func(context.Conte
 	}
 	return v, err
 }
+
+// panicked is a panic with where it was.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (p *panicked) Error() string { return fmt.Sprintf("%v\n%s", p.value, p.stack) }
 
 // Close ends the cache's goroutines.
 func (c *Cache[V]) Close() { c.entries.StopAllGoroutines() }

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"inkstone/internal/blog"
+	"inkstone/internal/web"
 )
 
 // Bounds of a form beyond its files.
@@ -37,8 +38,11 @@ type form struct {
 }
 
 // newForm starts to read the body: CodeUploadMissing if it is no form at all,
-// CodeUploadInvalid if it has no boundary.
+// CodeUploadInvalid if it has no boundary, CodeUnsupportedMediaType if it is compressed.
 func newForm(r *http.Request, field string, most int) (*form, error) {
+	if web.Packed(r.Header) {
+		return nil, blog.Fail(blog.CodeUnsupportedMediaType)
+	}
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if kind != "multipart/form-data" {
 		return nil, blog.Fail(blog.CodeUploadMissing)
@@ -183,7 +187,8 @@ func drain(body io.Reader) {
 }
 
 // cleanName makes an original name fit to be kept and shown: the path before it
-// is cut off, control and format characters and invalid bytes go.
+// is cut off, control characters, those that turn the direction of writing, and
+// invalid bytes go.
 func cleanName(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	s = s[strings.LastIndexAny(s, `/\`)+1:]

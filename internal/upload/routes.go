@@ -124,16 +124,20 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, _ blog.Actor) er
 	return nil
 }
 
-// imageWriter holds back the plain text by which http.ServeContent refuses a range.
+// imageWriter holds back the plain text by which http.ServeContent refuses a range,
+// and keeps a failed If-Match of one client's from being what a cache shows to all.
 type imageWriter struct {
 	http.ResponseWriter
 	refused bool
 }
 
 func (w *imageWriter) WriteHeader(status int) {
-	if status == http.StatusRequestedRangeNotSatisfiable {
+	switch status {
+	case http.StatusRequestedRangeNotSatisfiable:
 		w.refused = true
 		return
+	case http.StatusPreconditionFailed:
+		w.Header().Set("Cache-Control", "private, no-store")
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

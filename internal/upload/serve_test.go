@@ -57,6 +57,21 @@ func TestServingIsHarmlessAndCachedForGood(t *testing.T) {
 	}
 }
 
+// Else one client's condition would be what a shared cache shows everybody for a year.
+func TestAFailedConditionIsNobodyElsesAnswer(t *testing.T) {
+	h := newHouse(t)
+	us, err := h.sendParts(t, part{"images", "a.png", pngOf(t, 1, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, header := range [][2]string{{"If-Match", `"other"`}, {"If-Unmodified-Since", "Mon, 01 Jan 2001 00:00:00 GMT"}} {
+		w := h.get("/", "images", us[0].Filename, header[0], header[1])
+		if w.Code != http.StatusPreconditionFailed || w.Header().Get("Cache-Control") != "private, no-store" {
+			t.Errorf("%s: %d, Cache-Control %q", header[0], w.Code, w.Header().Get("Cache-Control"))
+		}
+	}
+}
+
 func TestThereIsNoWayOutOfTheFolder(t *testing.T) {
 	h := newHouse(t)
 	us, err := h.sendParts(t, part{"images", "a.png", pngOf(t, 1, 1)})

@@ -121,7 +121,9 @@ func refuse(r io.Reader) error {
 	return blog.Fail(blog.CodeUploadType)
 }
 
-func write(f Staged, content io.WriterTo, k kind) (int64, error) {
+// write copies the content to f and checks what stands there then, through the
+// same buffer: a header may be cut into a piece of eight bytes after another.
+func write(f Staged, content *bufio.Reader, k kind) (int64, error) {
 	n, err := content.WriteTo(plainWriter{f})
 	if err != nil {
 		return n, err
@@ -132,7 +134,8 @@ func write(f Staged, content io.WriterTo, k kind) (int64, error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return n, err
 	}
-	if err := k.check(f); err != nil {
+	content.Reset(f)
+	if err := k.check(content); err != nil {
 		return n, err
 	}
 	return n, f.Sync()

@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -75,6 +76,31 @@ func TestWhatIsNoImageIsRefused(t *testing.T) {
 		t.Errorf("50 megapixels: %v", err)
 	}
 }
+
+// A header can be cut into chunks without content, each read apart.
+func TestAHeaderInManyPiecesIsReadInFew(t *testing.T) {
+	pieces := strings.Repeat("JUNK\x00\x00\x00\x00", MaxSize/8-10)
+	content := "RIFF" + string(binary.LittleEndian.AppendUint32(nil, uint32(len(pieces)+4))) + "WEBP" + "VP8?" + pieces[4:]
+	staged := &countedFile{Reader: strings.NewReader(content)}
+	n, err := write(staged, bufio.NewReaderSize(strings.NewReader(content), 32<<10), kinds[4])
+	if n != int64(len(content)) || blog.CodeOf(err) != blog.CodeUploadType {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+	if staged.reads > 1000 {
+		t.Errorf("%d reads of the file", staged.reads)
+	}
+}
+
+// countedFile has its content already.
+type countedFile struct {
+	*strings.Reader
+	reads int
+}
+
+func (f *countedFile) Read(p []byte) (int, error)  { f.reads++; return f.Reader.Read(p) }
+func (f *countedFile) Write(p []byte) (int, error) { return len(p), nil }
+func (f *countedFile) Sync() error                 { return nil }
+func (f *countedFile) Close() error                { return nil }
 
 func TestFiveMegabytesPassAndAByteMoreDoesNot(t *testing.T) {
 	h := newHouse(t)

@@ -54,7 +54,7 @@ type binder struct {
 func (b *binder) object(prefix string, members []member, into any) {
 	fields := fieldsOf(into)
 	for _, m := range members {
-		name := prefix + m.key
+		name := prefix + shorten(m.key)
 		f, ok := fields[m.key]
 		switch {
 		case !ok:

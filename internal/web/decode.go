@@ -29,7 +29,7 @@ func Decode(r *http.Request, most int64, into any) error {
 	if r.ContentLength > most {
 		return blog.Fail(blog.CodeBodyTooLarge)
 	}
-	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+	if Packed(r.Header) {
 		return blog.Fail(blog.CodeUnsupportedMediaType)
 	}
 	isForm, known := bodyType(r.Header)
@@ -52,6 +52,16 @@ func Decode(r *http.Request, most int64, into any) error {
 		return decodeForm(body, into)
 	}
 	return decodeJSON(body, into)
+}
+
+// Packed reports whether a body is compressed, or encoded in another way: none such is read.
+func Packed(h http.Header) bool {
+	for _, coding := range h["Content-Encoding"] {
+		if coding != "" && !strings.EqualFold(coding, "identity") {
+			return true
+		}
+	}
+	return false
 }
 
 // bodyType tells a form from JSON; known is false for any other type, and for
@@ -88,7 +98,7 @@ func decodeForm(body []byte, into any) error {
 		f, ok := target[name]
 		switch {
 		case !ok:
-			b.problems.Add(name, blog.RuleUnknown)
+			b.problems.Add(shorten(name), blog.RuleUnknown)
 		case len(text) > 1:
 			b.problems.Add(name, blog.RuleTwice)
 		case !blog.CleanText(text[0]):

@@ -3,7 +3,9 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +109,32 @@ func TestDecodeOfHostileBodiesEndsSoon(t *testing.T) {
 			t.Errorf("%s: took %v", name, took)
 		} else {
 			t.Log(name, took)
+		}
+	}
+}
+
+// A name of the client's is told with every field in it, so its length counts that often.
+func TestALongNameIsToldShort(t *testing.T) {
+	long, members := strings.Repeat("k", 1<<20), ""
+	for i := range 500 {
+		members += fmt.Sprintf(`"a%d":1,"a%d":1,`, i, i)
+	}
+	for kind, body := range map[string]string{
+		"application/json":                  `{"` + long + `":{` + members + `"b":1}}`,
+		"application/x-www-form-urlencoded": long + "=1",
+	} {
+		released(t, largeBodies, allBodies)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := decodeUpTo(MaxBody, kind, body)
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > 16<<20 {
+			t.Errorf("%s: %d MB for a body of 1 MB", kind, took>>20)
+		}
+		w := httptest.NewRecorder()
+		WriteError(w, httptest.NewRequest("POST", "/", nil), err)
+		if w.Body.Len() > 64<<10 || !strings.Contains(w.Body.String(), strings.Repeat("k", 100)+"…") {
+			t.Errorf("%s: %d bytes of answer: %.200s", kind, w.Body.Len(), w.Body)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"path"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -145,7 +146,8 @@ func (s *state) level(status int, took time.Duration, route string) slog.Level {
 	return slog.LevelInfo
 }
 
-// loggedURL is path and query as sent with the value of every "token" masked.
+// loggedURL is path and query as sent without the values that are secrets: a form
+// that is sent by GET by mistake has its password there.
 func loggedURL(r *http.Request) string {
 	where, query, ok := strings.Cut(sentPath(r), "?")
 	if !ok {
@@ -153,12 +155,15 @@ func loggedURL(r *http.Request) string {
 	}
 	pairs := strings.Split(query, "&")
 	for i, pair := range pairs {
-		if name, _, _ := strings.Cut(pair, "="); strings.Contains(strings.ToLower(name), "token") || strings.Contains(name, "%") {
+		if name, _, _ := strings.Cut(pair, "="); secretName.MatchString(name) {
 			pairs[i] = name + "=***"
 		}
 	}
 	return where + "?" + strings.Join(pairs, "&")
 }
+
+// secretName matches what a secret is called, and any name that could be one in another spelling.
+var secretName = regexp.MustCompile(`(?i)token|passw|secret|%`)
 
 // requestID takes over a sane id from outside or makes one.
 func requestID(r *http.Request) string {

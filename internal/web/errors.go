@@ -43,10 +43,10 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	e := failure(err)
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		s.gone = true
-		return
+		e = &blog.Error{Code: blog.CodeUnavailable} // for who has only ended his side: silence would be a 200
 	}
 	status := codes[e.Code].status
-	if status >= http.StatusInternalServerError {
+	if status >= http.StatusInternalServerError && !s.gone {
 		s.err = err
 	}
 	h := w.Header()
@@ -128,18 +128,9 @@ func fieldWords(fields []blog.Field, lang int) (first string, all map[string]str
 func fieldMessage(f blog.Field, lang int) string {
 	words := rules[f.Rule][lang]
 	if named[f.Rule] {
-		return words + ": " + shorten(f.Name)
+		return words + ": " + f.Name
 	}
 	return words
-}
-
-// shorten keeps a name a client made up from filling the answer.
-func shorten(name string) string {
-	const most = 100
-	if runes := []rune(name[:min(len(name), 4*most)]); len(runes) > most || len(name) > 4*most {
-		return string(runes[:min(len(runes), most)]) + "…"
-	}
-	return name
 }
 
 func pick(lang int, zh, en string) string { return [2]string{zh, en}[lang] }

@@ -1,10 +1,12 @@
 package web
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -41,10 +43,10 @@ func same(ctx context.Context) context.Context { return ctx }
 
 func TestARequestIsLoggedWithWhoAskedWhat(t *testing.T) {
 	ok := func(w http.ResponseWriter, r *http.Request, _ blog.Actor) error { return JSON(w, r, 200, Message{"x"}) }
-	got := logged(t, ok, "/api/posts/1?a=1&reset_token=secret", same,
+	got := logged(t, ok, "/api/posts/1?a=1&reset_token=x&newPassword=x&p%61ssword=x&client_secret=x", same,
 		"Authorization", "Bearer good", "User-Agent", "a\r\n{\"level\":\"forged\"}\x00", "X-Request-Id", "abc")
 	for name, want := range map[string]any{
-		"msg": "request", "requestId": "abc", "method": "GET", "url": "/api/posts/1?a=1&reset_token=***", "route": "/api/posts/{id}", "status": 200.0,
+		"msg": "request", "requestId": "abc", "method": "GET", "url": "/api/posts/1?a=1&reset_token=***&newPassword=***&p%61ssword=***&client_secret=***", "route": "/api/posts/{id}", "status": 200.0,
 		"ip": "192.0.2.1", "userAgent": "a\r\n{\"level\":\"forged\"}\x00", "userId": blog.ID{1}.String(), "level": "INFO",
 	} {
 		if got[name] != want {
@@ -71,5 +73,31 @@ func TestAClientThatLeftIsLoggedAs499(t *testing.T) {
 	})
 	if got["status"] != 499.0 || got["level"] != "WARN" {
 		t.Errorf("%v", got)
+	}
+}
+
+// net/http takes the end of what he sends for his leaving.
+func TestWhoOnlyEndsHisSideIsNotToldThatItWasDone(t *testing.T) {
+	m := NewMux()
+	m.Handle("POST /api/posts", Anyone, func(_ http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+		<-r.Context().Done()
+		return r.Context().Err()
+	})
+	s := httptest.NewServer(Edge(m, EdgeOptions{Verifier: oneUser{}, Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics()}))
+	defer s.Close()
+	c, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, _ = c.Write([]byte("POST /api/posts HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"))
+	_ = c.(*net.TCPConn).CloseWrite()
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("status %d", resp.StatusCode)
 	}
 }

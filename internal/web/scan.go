@@ -141,9 +141,19 @@ func (s *scanner) object(name string) {
 func (s *scanner) path(name, key string) string {
 	switch s.depth {
 	case 1:
-		return key
+		return shorten(key)
 	case 2:
-		return name + "." + key
+		return name + "." + shorten(key)
+	}
+	return name
+}
+
+// shorten keeps a name that a client made up from filling memory and the answer:
+// it is told once for each field in it.
+func shorten(name string) string {
+	const most = 100
+	if runes := []rune(name[:min(len(name), 4*most)]); len(runes) > most || len(name) > 4*most {
+		return string(runes[:min(len(runes), most)]) + "…"
 	}
 	return name
 }

@@ -3,6 +3,8 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -38,7 +40,7 @@ type job struct {
 	do       func(*conn) error
 	taken    atomic.Bool // by the writer, or by a caller who gave up
 	err      error
-	panicked any
+	panicked string // a panic with where it was, for who waits to go on with
 	done     chan struct{}
 }
 
@@ -63,7 +65,7 @@ func (w *writer) write(ctx context.Context, do func(*conn) error) error {
 		}
 		<-j.done
 	}
-	if j.panicked != nil {
+	if j.panicked != "" {
 		panic(j.panicked)
 	}
 	return fault(ctx, j.err)
@@ -149,7 +151,7 @@ func (w *writer) commit() error {
 func (w *writer) count(jobs []*job) {
 	w.commits.Add(1)
 	for _, j := range jobs {
-		if j.err == nil && j.panicked == nil {
+		if j.err == nil && j.panicked == "" {
 			w.writes.Add(1)
 		}
 	}
@@ -196,7 +198,7 @@ func (w *writer) run(j *job) error {
 	}
 	waiting := len(w.conn.texts)
 	j.attempt(w.conn)
-	if j.err == nil && j.panicked == nil {
+	if j.err == nil && j.panicked == "" {
 		return w.conn.exec("RELEASE job")
 	}
 	w.conn.texts = w.conn.texts[:waiting]
@@ -210,7 +212,11 @@ func (w *writer) run(j *job) error {
 }
 
 func (j *job) attempt(c *conn) {
-	defer func() { j.panicked = recover() }()
+	defer func() {
+		if p := recover(); p != nil {
+			j.panicked = fmt.Sprintf("%v\n%s", p, debug.Stack())
+		}
+	}()
 	j.err = j.do(c)
 }
 
