@@ -1,6 +1,8 @@
 package blog
 
 import (
+	"hash"
+	"hash/fnv"
 	"slices"
 	"strings"
 	"unicode"
@@ -28,7 +30,8 @@ import (
 // An engine indexes Terms of title and content, and looks for each Phrase of the
 // query: its terms at following positions. Runs are indexed as overlapping pairs,
 // so that a run of any length is a phrase of pairs; every run ends in its last
-// single character, so that pairs of two runs never look adjacent.
+// single character, so that pairs of two runs never look adjacent. Of a text with
+// more than 200,000 different terms only the part that has so many can be found.
 
 // Bounds of a query; what is beyond them is not looked at. Without them one
 // request could ask for any amount of work.
@@ -42,6 +45,11 @@ const maxTerm = 64
 
 // maxRun bounds the memory that a run takes while it is cut, in runes. Queries are shorter.
 const maxRun = 1024
+
+// maxDifferent bounds the different terms of a text: a million of them, which no
+// text has that means anything, would hold up every other write for ten seconds.
+// A long article has five thousand, a shelf of ten megabytes less than this.
+const maxDifferent = 200_000
 
 // Phrase is a sequence of terms that must occur one after the other.
 type Phrase []string
@@ -73,7 +81,7 @@ func ParseQuery(s string) Query {
 		}
 	}
 	var words Phrase // words so far that a joiner holds together
-	scan(s, func(p piece) {
+	scan(s, func(p piece) bool {
 		if len(words) > 0 && (!p.joined || p.sign != "") {
 			add(words)
 			words = nil
@@ -86,6 +94,7 @@ func ParseQuery(s string) Query {
 		default:
 			words = append(words, p.term())
 		}
+		return true
 	})
 	if len(words) > 0 {
 		add(words)
@@ -128,47 +137,80 @@ func runPhrase(run []rune) Phrase {
 // the order of the text: words, pairs of run characters, and the last character
 // of each run. Behind them follow, once each, the single characters of runs and
 // the words with a sign (c++) that have no place in the sequence; they are only
-// ever looked for alone.
+// ever looked for alone. It ends soon after maxDifferent terms.
 func Terms(text string) string {
-	var b strings.Builder
-	b.Grow(3 * len(text))
-	var alone []string
-	known := map[string]bool{}
-	later := func(s string) {
-		if !known[s] {
-			known[s] = true
-			alone = append(alone, s)
+	c := cutter{known: map[string]bool{}}
+	c.out.Grow(3 * len(text))
+	if len(text) > maxDifferent { // else it can't have so many
+		c.different, c.hash = map[uint64]bool{}, fnv.New64a()
+	}
+	scan(text, c.cut)
+	c.out.WriteString(strings.Join(c.alone, " "))
+	return strings.TrimSuffix(c.out.String(), " ")
+}
+
+// cutter writes the terms of a text.
+type cutter struct {
+	out       strings.Builder
+	alone     []string // what follows behind the sequence
+	known     map[string]bool
+	singles   runeSet
+	term      []byte
+	different map[uint64]bool // the terms of a large text, by hash
+	hash      hash.Hash64
+}
+
+// cut writes the terms of p and reports whether there may be more.
+func (c *cutter) cut(p piece) bool {
+	if p.run {
+		c.run(p)
+	} else {
+		c.word(p)
+	}
+	return len(c.different) < maxDifferent
+}
+
+func (c *cutter) word(p piece) {
+	c.term = c.term[:0]
+	for _, r := range p.text {
+		c.term = utf8.AppendRune(c.term, r)
+	}
+	c.write()
+	if p.sign != "" {
+		c.later(p.queryTerm())
+	}
+}
+
+func (c *cutter) run(p piece) {
+	for i, r := range p.text {
+		c.term = utf8.AppendRune(c.term[:0], r)
+		if i+1 < len(p.text) {
+			c.term = utf8.AppendRune(c.term, p.text[i+1])
+		} else if p.next != 0 {
+			c.term = utf8.AppendRune(c.term, p.next)
+		}
+		c.write()
+		if c.singles.add(r) {
+			c.later(string(r))
 		}
 	}
-	var singles runeSet
-	var term []byte
-	scan(text, func(p piece) {
-		term = term[:0]
-		if !p.run {
-			for _, r := range p.text {
-				term = utf8.AppendRune(term, r)
-			}
-			b.Write(append(term, ' '))
-			if p.sign != "" {
-				later(p.queryTerm())
-			}
-			return
-		}
-		for i, r := range p.text {
-			term = utf8.AppendRune(term[:0], r)
-			if i+1 < len(p.text) {
-				term = utf8.AppendRune(term, p.text[i+1])
-			} else if p.next != 0 {
-				term = utf8.AppendRune(term, p.next)
-			}
-			b.Write(append(term, ' '))
-			if singles.add(r) {
-				later(string(r))
-			}
-		}
-	})
-	b.WriteString(strings.Join(alone, " "))
-	return strings.TrimSuffix(b.String(), " ")
+}
+
+func (c *cutter) write() {
+	if c.hash != nil {
+		c.hash.Reset()
+		_, _ = c.hash.Write(c.term)
+		c.different[c.hash.Sum64()] = true
+	}
+	c.term = append(c.term, ' ')
+	c.out.Write(c.term)
+}
+
+func (c *cutter) later(term string) {
+	if !c.known[term] {
+		c.known[term] = true
+		c.alone = append(c.alone, term)
+	}
 }
 
 // runeSet is a set of characters.
@@ -262,9 +304,9 @@ const (
 	runRune
 )
 
-// scan calls f for each word and run of s, in order. A mark belongs to what it
+// scan calls f for each word and run of s, in order, as long as it wants. A mark belongs to what it
 // follows; behind a separator (the variation selector of an emoji) it is one too.
-func scan(s string, f func(piece)) {
+func scan(s string, f func(piece) bool) {
 	buf := make([]rune, 0, 64)
 	afterWord, gap, joiner := false, 0, false
 	for i := 0; i < len(s); {
@@ -295,7 +337,9 @@ func scan(s string, f func(piece)) {
 			p.sign = signAt(s[i:])
 			p.joined = afterWord && joiner
 		}
-		f(p)
+		if !f(p) {
+			return
+		}
 		afterWord, gap, joiner = !p.run && p.sign == "", 0, false
 	}
 }

@@ -1,6 +1,7 @@
 package blog
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -257,5 +258,29 @@ func TestALongRunIsIndexedLikeAShortOne(t *testing.T) {
 		if len(got) < n || !slices.Equal(got[:n], want) {
 			t.Errorf("a run of %d is cut differently", n)
 		}
+	}
+}
+
+func TestATextIsIndexedAsFarAsItHasSoManyDifferentTerms(t *testing.T) {
+	word := func(i int) string { return fmt.Sprintf("w%07d", i) }
+	var b strings.Builder
+	for i := range 2 * maxDifferent {
+		b.WriteString(word(i) + " ")
+	}
+	for i, want := range map[int]bool{0: true, maxDifferent - 1: true, maxDifferent: false, 2*maxDifferent - 1: false} {
+		if got := strings.Contains(Terms(b.String()), word(i)); got != want {
+			t.Errorf("word %d is there: %v", i, got)
+		}
+	}
+	run := make([]rune, 0, 3*maxDifferent) // different pairs
+	for i := range cap(run) {
+		run = append(run, '\u4e00'+rune(i%20000*(i%2)+i/20000))
+	}
+	if n := len(strings.Fields(Terms(string(run)))); n > 2*maxDifferent {
+		t.Errorf("%d terms of a run", n)
+	}
+	long := strings.Repeat("微服务 go ", maxDifferent) + "最后"
+	if !finds(long, "最后") {
+		t.Error("the end of a long text is not found")
 	}
 }
