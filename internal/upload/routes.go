@@ -2,6 +2,7 @@ package upload
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"inkstone/internal/blog"
@@ -116,6 +117,9 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, _ blog.Actor) er
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("ETag", `"`+name+`"`)
+	if !strings.HasPrefix(r.Header.Get("Range"), "bytes=") {
+		r.Header.Del("Range") // an unknown unit is ignored (RFC 9110, section 14.2); ServeContent refuses it
+	}
 	out := &imageWriter{ResponseWriter: w}
 	http.ServeContent(out, r, "", f.ModTime().Truncate(time.Second), f)
 	if out.refused {

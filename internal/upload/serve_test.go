@@ -52,6 +52,9 @@ func TestServingIsHarmlessAndCachedForGood(t *testing.T) {
 	if w := h.get("/", "images", name, "Range", "bytes=1-3"); w.Code != 206 || w.Body.String() != "IF8" {
 		t.Errorf("range: %d %q", w.Code, w.Body)
 	}
+	if w := h.get("/", "images", name, "Range", "lines=1-3"); w.Code != 200 || !bytes.Equal(w.Body.Bytes(), content) {
+		t.Errorf("range of an unknown unit: %d, %d bytes", w.Code, w.Body.Len())
+	}
 	if w := h.get("/", "images", name, "If-None-Match", `"`+name+`"`); w.Code != 304 || w.Body.Len() != 0 {
 		t.Errorf("not modified: %d", w.Code)
 	}
