@@ -147,7 +147,7 @@ func userFilter(r *http.Request) (blog.UserFilter, error) {
 	if f.Role != "" && f.Role != blog.RoleUser && f.Role != blog.RoleAdmin {
 		q.Fail("role", blog.RuleRole)
 	}
-	f.Page = q.Page(f.Order)
+	f.Page = q.Page(f.List())
 	return f, q.Err()
 }
 

@@ -1,6 +1,7 @@
 package blog
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -44,3 +45,6 @@ type CommentFilter struct {
 	Order Order // field: one of CommentSorts
 	Page  Page
 }
+
+// List names the filter's list.
+func (f CommentFilter) List() List { return List(fmt.Sprintf("comments %s %s", f.Post, f.Order)) }

@@ -1,6 +1,7 @@
 package blog
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -217,6 +218,12 @@ func (f *PostFilter) Narrow(a Actor) {
 		return
 	}
 	f.Status = Published
+}
+
+// List names the filter's list.
+func (f *PostFilter) List() List {
+	return List(fmt.Sprintf("posts %q %q %s %s %q %d %d %s", f.Category, f.Tags, f.Author, f.Status, f.Search.Text,
+		f.From.UnixMilli(), f.To.UnixMilli(), f.Order))
 }
 
 // Public reports whether the answer is the same for everybody.

@@ -41,7 +41,7 @@ func (s *Service) getList(w http.ResponseWriter, r *http.Request, who blog.Actor
 
 func (s *Service) writeList(w http.ResponseWriter, r *http.Request, who blog.Actor, post blog.ID, q *web.Query) error {
 	f := blog.CommentFilter{Post: post, Order: q.Order(blog.CommentSorts, "createdAt")}
-	f.Page = q.Page(f.Order)
+	f.Page = q.Page(f.List())
 	if err := q.Err(); err != nil {
 		return err
 	}

@@ -40,12 +40,7 @@ func (s *Service) List(ctx context.Context, who blog.Actor, f blog.CommentFilter
 	if !who.Anonymous() {
 		return load(ctx)
 	}
-	after := ""
-	if f.Page.After != nil {
-		after = f.Page.After.Encode()
-	}
-	key := fmt.Sprintf("comments %s %s %d %d %s", f.Post, f.Order, f.Page.Number, f.Page.Limit, after)
-	return s.answers.Get(ctx, key, load)
+	return s.answers.Get(ctx, fmt.Sprint(f.List(), " ", f.Page), load)
 }
 
 func (s *Service) list(ctx context.Context, who blog.Actor, f blog.CommentFilter) (*web.Answer, error) {

@@ -81,7 +81,7 @@ func (s *Service) List(ctx context.Context, who blog.Actor, f blog.PostFilter) (
 	if !f.Public() {
 		return load(ctx)
 	}
-	return s.answers.Get(ctx, key(f), load)
+	return s.answers.Get(ctx, fmt.Sprint(f.List(), " ", f.Page), load)
 }
 
 func (s *Service) list(ctx context.Context, f blog.PostFilter) (*web.Answer, error) {
@@ -93,16 +93,6 @@ func (s *Service) list(ctx context.Context, f blog.PostFilter) (*web.Answer, err
 		Posts      []web.Post     `json:"posts"`
 		Pagination web.Pagination `json:"pagination"`
 	}{web.Each(l.Items, web.NewPost), web.NewPagination(f.Page, l.Total, l.Next)})
-}
-
-// key spells a filter so that equal filters, and only those, have equal keys.
-func key(f blog.PostFilter) string {
-	after := ""
-	if f.Page.After != nil {
-		after = f.Page.After.Encode()
-	}
-	return fmt.Sprintf("posts %q %q %s %s %q %d %d %s %d %d %s", f.Category, f.Tags, f.Author, f.Status, f.Search.Text,
-		f.From.UnixMilli(), f.To.UnixMilli(), f.Order, f.Page.Number, f.Page.Limit, after)
 }
 
 type tagCount struct {

@@ -24,7 +24,7 @@ func (s *Service) Mount(m *web.Mux) {
 }
 
 func (s *Service) getList(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
-	f, err := filter(r)
+	f, err := filter(r, who)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,9 @@ func (s *Service) getList(w http.ResponseWriter, r *http.Request, who blog.Actor
 	return web.Write(w, r, http.StatusOK, a)
 }
 
-func filter(r *http.Request) (blog.PostFilter, error) {
+// filter reads what is asked for and narrows it to what the actor may see: a cursor
+// is of the list that he is shown.
+func filter(r *http.Request, who blog.Actor) (blog.PostFilter, error) {
 	q := web.ReadQuery(r, "category", "tags", "author", "status", "search", "sort", "from", "to", "page", "limit", "cursor")
 	f := blog.PostFilter{
 		Category: strings.TrimSpace(q.String("category")), Tags: tagList(q.String("tags")), Author: q.ID("author"),
@@ -56,7 +58,8 @@ func filter(r *http.Request) (blog.PostFilter, error) {
 			q.Fail("status", blog.RuleStatus)
 		}
 	}
-	f.Page = q.Page(f.Order)
+	f.Narrow(who)
+	f.Page = q.Page(f.List())
 	return f, q.Err()
 }
 

@@ -187,7 +187,7 @@ func NewPagination(page blog.Page, total int64, next *blog.Cursor) Pagination {
 		w.Current = page.Number
 	}
 	if next != nil {
-		w.Next = next.Encode()
+		w.Next = next.Encode(page.List)
 	}
 	return w
 }
