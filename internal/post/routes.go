@@ -101,7 +101,8 @@ func (s *Service) get(w http.ResponseWriter, r *http.Request, who blog.Actor) er
 func (s *Service) post(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
 	in, err := decode(r)
 	if err != nil {
-		return err
+		in.RequireAll()
+		return blog.Also(err, s.check(in))
 	}
 	p, err := s.Create(r.Context(), who, in)
 	if err != nil {
@@ -127,10 +128,10 @@ func (s *Service) update(w http.ResponseWriter, r *http.Request, who blog.Actor,
 		return err
 	}
 	in, err := decode(r)
-	if err != nil {
-		return err
-	}
 	require(&in)
+	if err != nil {
+		return blog.Also(err, s.check(in))
+	}
 	p, err := s.Update(r.Context(), who, id, in, func(revision int64) bool { return web.MatchRevision(r, revision) })
 	if err != nil {
 		return err
