@@ -21,7 +21,7 @@ type LoginLimits struct {
 // anything is hashed. CodeInvalid, CodeBusy, CodeRateLimited; CodeBadCredentials, after
 // the same time, for a wrong address, a wrong password and a disabled user.
 func (s *Service) Login(ctx context.Context, email, password, ip string) (*blog.User, string, error) {
-	email = strings.ToLower(strings.TrimSpace(email))
+	email = cleanEmail(email)
 	if err := checkCredentials(email, password); err != nil {
 		return nil, "", err
 	}
@@ -42,6 +42,8 @@ func (s *Service) Login(ctx context.Context, email, password, ip string) (*blog.
 	token, err := s.tokens.Issue(u)
 	return u, token, err
 }
+
+func cleanEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
 func checkCredentials(email, password string) error {
 	var p blog.Problems

@@ -56,12 +56,13 @@ func (s *Service) register(w http.ResponseWriter, r *http.Request, _ blog.Actor)
 		Email    *string `json:"email"`
 		Password *string `json:"password"`
 	}
-	if err := web.Decode(r, web.MaxAuthBody, &in); err != nil {
-		return err
+	err := web.Decode(r, web.MaxAuthBody, &in)
+	asked := blog.NewUser{Username: text(in.Username), Email: text(in.Email), Password: text(in.Password)}
+	if err != nil {
+		asked.Normalize()
+		return blog.Also(err, asked.Validate())
 	}
-	u, token, err := s.Register(r.Context(), blog.NewUser{
-		Username: text(in.Username), Email: text(in.Email), Password: text(in.Password),
-	})
+	u, token, err := s.Register(r.Context(), asked)
 	if err != nil {
 		return err
 	}
@@ -76,7 +77,7 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request, _ blog.Actor) er
 		Password *string `json:"password"`
 	}
 	if err := web.Decode(r, web.MaxAuthBody, &in); err != nil {
-		return err
+		return blog.Also(err, checkCredentials(cleanEmail(text(in.Email)), text(in.Password)))
 	}
 	u, token, err := s.Login(r.Context(), text(in.Email), text(in.Password), web.ClientIP(r))
 	if err != nil {
@@ -147,7 +148,7 @@ func userFilter(r *http.Request) (blog.UserFilter, error) {
 	if f.Role != "" && f.Role != blog.RoleUser && f.Role != blog.RoleAdmin {
 		q.Fail("role", blog.RuleRole)
 	}
-	f.Page = q.Page(f.Order)
+	f.Page = q.Page(f.List())
 	return f, q.Err()
 }
 
@@ -170,7 +171,7 @@ func (s *Service) get(w http.ResponseWriter, r *http.Request, who blog.Actor) er
 func (s *Service) edit(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
 	patch, err := decodePatch(r)
 	if err != nil {
-		return err
+		return blog.Also(err, s.checkEdit(r.Context(), who.ID, patch))
 	}
 	u, err := s.Edit(r.Context(), who.ID, patch)
 	if err != nil {
@@ -194,14 +195,12 @@ func decodePatch(r *http.Request) (blog.UserPatch, error) {
 		Avatar   *string      `json:"avatar"`
 		Profile  *profileBody `json:"profile"`
 	}
-	if err := web.Decode(r, web.MaxAuthBody, &in); err != nil {
-		return blog.UserPatch{}, err
-	}
+	err := web.Decode(r, web.MaxAuthBody, &in)
 	p := blog.UserPatch{Username: in.Username, Email: in.Email, Avatar: in.Avatar}
 	if f := in.Profile; f != nil {
 		p.FirstName, p.LastName, p.Bio, p.Website, p.Location = f.FirstName, f.LastName, f.Bio, f.Website, f.Location
 	}
-	return p, nil
+	return p, err
 }
 
 func (s *Service) password(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
@@ -210,7 +209,7 @@ func (s *Service) password(w http.ResponseWriter, r *http.Request, who blog.Acto
 		New     *string `json:"newPassword"`
 	}
 	if err := web.Decode(r, web.MaxAuthBody, &in); err != nil {
-		return err
+		return blog.Also(err, checkPasswords(text(in.Current), text(in.New)))
 	}
 	token, err := s.ChangePassword(r.Context(), who.ID, text(in.Current), text(in.New))
 	if err != nil {
@@ -228,10 +227,12 @@ func (s *Service) change(w http.ResponseWriter, r *http.Request, _ blog.Actor) e
 		Role   *blog.Role `json:"role"`
 		Active *bool      `json:"isActive"`
 	}
-	if err := web.Decode(r, web.MaxAuthBody, &in); err != nil {
-		return err
+	err = web.Decode(r, web.MaxAuthBody, &in)
+	change := Change{in.Role, in.Active}
+	if err != nil {
+		return blog.Also(err, change.apply(&blog.User{}, s.now()))
 	}
-	u, err := s.Change(r.Context(), id, Change{in.Role, in.Active})
+	u, err := s.Change(r.Context(), id, change)
 	if err != nil {
 		return err
 	}

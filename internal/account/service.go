@@ -124,13 +124,19 @@ func (s *Service) Edit(ctx context.Context, id blog.ID, patch blog.UserPatch) (*
 	return s.update(ctx, id, patch.Apply)
 }
 
+// checkEdit reports what Edit would find broken.
+func (s *Service) checkEdit(ctx context.Context, id blog.ID, patch blog.UserPatch) error {
+	u, err := s.users.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	return patch.Apply(u)
+}
+
 // ChangePassword sets a new password, ends every token of the user and answers a
 // fresh one. CodeInvalid, CodeWrongPassword, CodeBusy.
 func (s *Service) ChangePassword(ctx context.Context, id blog.ID, current, next string) (string, error) {
-	var p blog.Problems
-	p.Check(current != "", "currentPassword", blog.RulePasswordRequired)
-	blog.CheckPassword(&p, "newPassword", next)
-	if err := p.Err(); err != nil {
+	if err := checkPasswords(current, next); err != nil {
 		return "", err
 	}
 	u, err := s.users.Get(ctx, id)
@@ -141,6 +147,13 @@ func (s *Service) ChangePassword(ctx context.Context, id blog.ID, current, next 
 		return "", err
 	}
 	return s.replacePassword(ctx, u, next)
+}
+
+func checkPasswords(current, next string) error {
+	var p blog.Problems
+	p.Check(current != "", "currentPassword", blog.RulePasswordRequired)
+	blog.CheckPassword(&p, "newPassword", next)
+	return p.Err()
 }
 
 func (s *Service) checkPassword(ctx context.Context, u *blog.User, password string) error {

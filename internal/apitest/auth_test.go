@@ -96,6 +96,47 @@ func TestUnknownFieldsAreRefusedByName(t *testing.T) {
 	})
 }
 
+func TestEveryBrokenFieldIsToldWhateverBrokeIt(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u := s.User()
+		post := u.Write("published", nil)
+		comment := u.Comment(post, "好")
+		long := repeat("长", 501)
+		for _, c := range []struct {
+			who          *client
+			method, path string
+			body         string
+			first        string // what details tell
+			fields       []string
+		}{
+			{s.Anyone, "POST", "/api/auth/register", `{"username":"ab","password":5,"email":"x","role":"admin"}`, "类型", []string{"username", "password", "email", "role"}},
+			{s.Anyone, "POST", "/api/auth/register", `{"z":1,"a":2}`, "z", []string{"z", "a", "username", "password", "email"}},
+			{s.Anyone, "POST", "/api/auth/login", `{"email":"x","more":1}`, "more", []string{"more", "email", "password"}},
+			{u, "PUT", "/api/users/me", `{"username":" ","email":null,"profile":{"bio":"` + long + `","website":7,"x":1}}`, "email", []string{"email", "username", "profile.bio", "profile.website", "profile.x"}},
+			{u, "PUT", "/api/users/me/password", `{"newPassword":"1","x":1}`, "x", []string{"x", "newPassword", "currentPassword"}},
+			{s.Admin, "PATCH", "/api/users/" + u.ID, `{"isActive":"no","role":"king"}`, "isActive", []string{"isActive", "role"}},
+			{u, "POST", "/api/posts", `{"title":"","tags":"a","category":"无","viewCount":9}`, "tags", []string{"tags", "viewCount", "title", "content", "category"}},
+			{u, "PUT", "/api/posts/" + post, `{"title":7,"status":"x"}`, "title", []string{"title", "content", "category", "status"}},
+			{u, "PATCH", "/api/posts/" + post, `{"excerpt":"` + long + `","id":1}`, "id", []string{"id", "excerpt"}},
+			{u, "POST", "/api/posts/" + post + "/comments", `{"parent":"x","author":1}`, "author", []string{"author", "parent", "content"}},
+			{u, "POST", "/api/comments", `{"parent":"x","author":1}`, "author", []string{"author", "post", "parent", "content"}},
+			{u, "POST", "/api/comments", `{"parent":"x"}`, "文章", []string{"post", "parent", "content"}},
+			{u, "PUT", "/api/comments/" + comment, `{"content":" ","author":1}`, "author", []string{"author", "content"}},
+		} {
+			a := c.who.Send(c.method, c.path, c.body).Refused(400, "VALIDATION_FAILED").Says("error", "数据验证失败")
+			told, _ := a.At("fields").(map[string]any)
+			if len(told) != len(c.fields) || !strings.Contains(a.Str("details"), c.first) {
+				t.Errorf("%s %s tells %s", c.method, c.path, a.Body)
+			}
+			for _, f := range c.fields {
+				if told[f] == nil {
+					t.Errorf("%s %s does not tell %s: %s", c.method, c.path, f, a.Body)
+				}
+			}
+		}
+	})
+}
+
 func TestConcurrentRegistrationsOfOneNameMakeOneUser(t *testing.T) {
 	each(t, nil, func(t *testing.T, s *site) {
 		var wg sync.WaitGroup

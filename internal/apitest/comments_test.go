@@ -28,6 +28,31 @@ func TestACommentIsStoredAndListedOnBothRoutes(t *testing.T) {
 	})
 }
 
+func TestWhoMayNotCommentHearsThatBeforeWhatIsWrong(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		author, other := s.User(), s.User()
+		draft, gone := author.Write("draft", nil), "000000000000000000000000"
+		for _, text := range []string{"", "好", repeat("长", 1001)} {
+			for _, parent := range []object{{}, {"parent": "x"}} {
+				body := object{"content": text}
+				for k, v := range parent {
+					body[k] = v
+				}
+				other.Post("/api/posts/"+draft+"/comments", body).Refused(403, "POST_FORBIDDEN")
+				other.Post("/api/posts/"+gone+"/comments", body).Refused(404, "POST_NOT_FOUND")
+				for post, want := range map[string]string{draft: "POST_FORBIDDEN", gone: "POST_NOT_FOUND", "x": "POST_NOT_FOUND"} {
+					status := 404
+					if post == draft {
+						status = 403
+					}
+					body["post"] = post
+					other.Post("/api/comments", body).Refused(status, want)
+				}
+			}
+		}
+	})
+}
+
 func TestACommentIsValidated(t *testing.T) {
 	each(t, nil, func(t *testing.T, s *site) {
 		u := s.User()

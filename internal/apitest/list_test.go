@@ -62,6 +62,49 @@ func TestTheLimitIsClampedAndGarbageIsRefused(t *testing.T) {
 	})
 }
 
+func TestACursorLeadsOnInItsOwnListAlone(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u := s.User()
+		tagged := object{"tags": []string{"后端"}}
+		posts := []string{u.Write("published", tagged), u.Write("published", tagged), u.Write("published", nil)}
+		for _, p := range posts[:2] {
+			u.Comment(p, "一")
+			u.Comment(p, "二")
+		}
+		image := pictures()[".png"]
+		u.Upload("/api/upload/multiple", file{"images", "a.png", "image/png", image}, file{"images", "b.png", "image/png", image}).Expect(200)
+		s.User()
+		for _, c := range []struct {
+			who   *client
+			list  string
+			same  []string
+			other []string
+		}{
+			{s.Anyone, "/api/posts?", []string{"", "limit=100", "page=9", "status=published", "status=all", "unknown=1", "search=&tags=,", "sort=-publishedAt"},
+				[]string{"category=技术", "tags=a", "author=" + u.ID, "search=标题", "from=2020-01-01", "to=2099-01-01", "sort=publishedAt", "sort=relevance"}},
+			{s.Admin, "/api/posts?", []string{"", "status=published"}, []string{"status=all", "status=draft"}},
+			{s.Anyone, "/api/posts/" + posts[0] + "/comments?", []string{"", "limit=3", "sort=createdAt"}, []string{"sort=-createdAt"}},
+			{s.Admin, "/api/users?", []string{"", "limit=50", "sort=-createdAt"}, []string{"search=a", "role=user", "isActive=true", "sort=createdAt"}},
+			{u, "/api/upload?", []string{"", "limit=5"}, nil},
+		} {
+			next := "&cursor=" + url.QueryEscape(c.who.Get(c.list+"limit=1").Expect(200).Str("pagination.next"))
+			for _, q := range c.same {
+				c.who.Get(c.list + q + next).Expect(200)
+			}
+			for _, q := range c.other {
+				c.who.Get(c.list+q+next).Refused(400, "VALIDATION_FAILED").Says("details", "分页游标无效")
+			}
+		}
+		next := "&cursor=" + url.QueryEscape(s.Anyone.Get("/api/posts?limit=1&tags=后端,测试").Expect(200).Str("pagination.next"))
+		s.Anyone.Get("/api/posts?tags=测试,,后端" + next).Expect(200)
+		s.Anyone.Get("/api/posts?tags=后端"+next).Refused(400, "VALIDATION_FAILED")
+		next = "&cursor=" + url.QueryEscape(s.Anyone.Get("/api/comments?limit=1&post="+posts[0]).Expect(200).Str("pagination.next"))
+		s.Anyone.Get("/api/posts/" + posts[0] + "/comments?" + next).Expect(200)
+		s.Anyone.Get("/api/comments?post="+posts[1]+next).Refused(400, "VALIDATION_FAILED")
+		s.Anyone.Get("/api/posts?"+next).Refused(400, "VALIDATION_FAILED")
+	})
+}
+
 func TestAParameterTwiceOrAsAnArrayOrAnOperatorIsRefused(t *testing.T) {
 	each(t, nil, func(t *testing.T, s *site) {
 		s.User().Write("published", nil)

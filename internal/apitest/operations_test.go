@@ -52,7 +52,9 @@ func TestTheDocumentIsServedAsItIs(t *testing.T) {
 			t.Errorf("%d bytes, want %d", len(a.Body), len(api.YAML))
 		}
 		s.Anyone.Get("/openapi.json").Expect(200).Says("info.title", "Inkstone")
-		for path, kind := range map[string]string{"/openapi.yaml": "application/yaml; charset=utf-8", "/openapi.json": "application/json; charset=utf-8"} {
+		for path, kind := range map[string]string{
+			"/openapi.yaml": "application/yaml; charset=utf-8", "/openapi.json": "application/json; charset=utf-8", "/docs": "text/html; charset=utf-8",
+		} {
 			a := s.Anyone.Get(path).Expect(200)
 			if got := a.Header.Get("Content-Type"); got != kind {
 				t.Errorf("%s: %s", path, got)

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"bytes"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 
@@ -26,9 +28,9 @@ func (a *App) mountOps(m *web.Mux) {
 	}
 	m.Handle("GET /openapi.json", web.Anyone, document("application/json; charset=utf-8", api.JSON))
 	m.Handle("GET /openapi.yaml", web.Anyone, document("application/yaml; charset=utf-8", func() []byte { return api.YAML }))
-	page := docs()
-	m.Handle("GET /docs", web.Anyone, page)
-	m.Handle("GET /docs/{asset}", web.Anyone, page)
+	ui := v5emb.NewHandlerWithConfig(swgui.Config{Title: "砚台 Inkstone", SwaggerJSON: "/openapi.json", BasePath: "/docs"})
+	m.Handle("GET /docs", web.Anyone, docs(document("text/html; charset=utf-8", func() []byte { return rendered(ui, "/docs") })))
+	m.Handle("GET /docs/{asset}", web.Anyone, docs(docsAsset(ui)))
 }
 
 // document serves a body that is made when it is first asked for.
@@ -44,21 +46,37 @@ var docsAssets = []string{
 	"swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "favicon-16x16.png", "favicon-32x32.png",
 }
 
-// docs serves the interactive page and its assets.
-func docs() web.Handler {
-	page := v5emb.NewHandlerWithConfig(swgui.Config{Title: "砚台 Inkstone", SwaggerJSON: "/openapi.json", BasePath: "/docs"})
-	return func(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
-		if asset := r.PathValue("asset"); asset != "" {
-			if !slices.Contains(docsAssets, asset) {
-				return blog.Fail(blog.CodeRouteNotFound)
-			}
-			w.Header().Set("Cache-Control", "public, max-age=86400")
-		}
+// docs has a part of the interactive page answered under its own policy.
+func docs(part web.Handler) web.Handler {
+	return func(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
 		w.Header().Set("Content-Security-Policy", docsPolicy)
-		page.ServeHTTP(w, r)
+		return part(w, r, who)
+	}
+}
+
+func docsAsset(ui http.Handler) web.Handler {
+	return func(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+		if !slices.Contains(docsAssets, r.PathValue("asset")) {
+			return blog.Fail(blog.CodeRouteNotFound)
+		}
+		w.Header().Set("Cache-Control", "public, max-age=86400")
+		ui.ServeHTTP(w, r)
 		return nil
 	}
 }
+
+// rendered returns what h answers to a GET of path.
+func rendered(h http.Handler, path string) []byte {
+	var page writtenPage
+	h.ServeHTTP(&page, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}})
+	return page.Bytes()
+}
+
+// writtenPage keeps the body of an answer alone.
+type writtenPage struct{ bytes.Buffer }
+
+func (*writtenPage) Header() http.Header { return http.Header{} }
+func (*writtenPage) WriteHeader(int)     {}
 
 func plain(h http.Handler) web.Handler {
 	return func(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {

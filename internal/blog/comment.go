@@ -1,6 +1,7 @@
 package blog
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -21,18 +22,23 @@ type Comment struct {
 	UpdatedAt time.Time
 }
 
-// CommentContent trims and checks a comment's text: CodeInvalid.
-func CommentContent(s string) (string, error) {
-	s = strings.TrimSpace(s)
-	switch {
-	case s == "":
-		return "", Invalid("content", RuleCommentRequired)
-	case !CleanText(s):
-		return "", Invalid("content", RuleText)
-	case length(s) > MaxComment:
-		return "", Invalid("content", RuleCommentLong)
+// CommentInput is what a client says of a comment.
+type CommentInput struct {
+	Content string
+	Parent  *string // an id; nil: not a reply, and in an edit always
+}
+
+// Apply sets c's text and parent and reports every broken field: CodeInvalid.
+func (in CommentInput) Apply(c *Comment) error {
+	var bad Problems
+	c.Content = strings.TrimSpace(in.Content)
+	checkText(&bad, "content", c.Content, RuleCommentRequired, MaxComment, RuleCommentLong)
+	if in.Parent != nil {
+		var ok bool
+		c.Parent, ok = ParseID(*in.Parent)
+		bad.Check(ok, "parent", RuleParent)
 	}
-	return s, nil
+	return bad.Err()
 }
 
 // CommentSorts are the fields a list of comments can be sorted by.
@@ -44,3 +50,6 @@ type CommentFilter struct {
 	Order Order // field: one of CommentSorts
 	Page  Page
 }
+
+// List names the filter's list.
+func (f CommentFilter) List() List { return List(fmt.Sprintf("comments %s %s", f.Post, f.Order)) }

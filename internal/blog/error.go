@@ -1,6 +1,9 @@
 package blog
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // Code names a kind of failure for programs. The words for people, in two
 // languages, and the HTTP status stand in web/errors.go, one row per code.
@@ -170,6 +173,27 @@ func Wrap(code Code, err error) error { return &Error{Code: code, Err: err} }
 // Invalid makes a CodeInvalid error for one field.
 func Invalid(name string, rule Rule) error {
 	return &Error{Code: CodeInvalid, Fields: []Field{{name, rule}}}
+}
+
+// Also returns err, and if both are about broken fields, with those of more that
+// err does not name: who sent a body hears of all that is wrong with it. If err is
+// nil it returns more.
+func Also(err, more error) error {
+	if err == nil {
+		return more
+	}
+	e, ok := errors.AsType[*Error](err)
+	m, also := errors.AsType[*Error](more)
+	if !ok || !also || e.Code != CodeInvalid || m.Code != CodeInvalid {
+		return err
+	}
+	fields := slices.Clone(e.Fields)
+	for _, f := range m.Fields {
+		if !slices.ContainsFunc(e.Fields, func(known Field) bool { return known.Name == f.Name }) {
+			fields = append(fields, f)
+		}
+	}
+	return &Error{Code: CodeInvalid, Fields: fields, Err: e.Err}
 }
 
 // CodeOf returns the code of err: "" for nil, CodeInternal for an error that is not an *Error.

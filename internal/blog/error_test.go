@@ -1,6 +1,7 @@
 package blog
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -90,5 +91,19 @@ func TestProblemsKeepTheOrderOfTheFields(t *testing.T) {
 	p.Add("c", RuleType)
 	if got, want := p.Err().Error(), "VALIDATION_FAILED b:any.text c:any.type"; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestAlsoAddsFieldsThatAreNotToldYet(t *testing.T) {
+	read := &Error{Code: CodeInvalid, Fields: []Field{{"b", RuleType}, {"x", RuleUnknown}}}
+	rules := &Error{Code: CodeInvalid, Fields: []Field{{"a", RuleText}, {"b", RuleTag}}}
+	wantBroken(t, Also(read, rules), "b:any.type", "x:any.unknown", "a:any.text")
+	wantBroken(t, Also(nil, rules), "a:any.text", "b:tags.length")
+	wantBroken(t, Also(read, nil), "b:any.type", "x:any.unknown")
+	for _, other := range []error{Fail(CodeInvalidJSON), Fail(CodePostNotFound), context.Canceled} {
+		if got := Also(other, rules); got != other {
+			t.Errorf("%v became %v", other, got)
+		}
+		wantBroken(t, Also(read, other), "b:any.type", "x:any.unknown")
 	}
 }

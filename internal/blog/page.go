@@ -3,6 +3,8 @@ package blog
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"hash/fnv"
 	"strings"
 )
 
@@ -15,9 +17,30 @@ const (
 // Page says which part of a list is wanted: the Number-th page (from 1), or what
 // follows After when that is set.
 type Page struct {
+	List   List
 	Number int
 	Limit  int // 1..MaxLimit
 	After  *Cursor
+}
+
+// String spells the page, so that in one list equal pages, and only those, are spelled alike.
+func (p Page) String() string {
+	after := ""
+	if p.After != nil {
+		after = p.After.Encode(p.List)
+	}
+	return fmt.Sprintf("%d %d %s", p.Number, p.Limit, after)
+}
+
+// List spells what a list is of and how it is sorted, page aside: equal lists, and
+// only those, are spelled alike. A cursor leads on in the list it was taken from.
+type List string
+
+// digest is what a cursor keeps of a list. Who forges one gains nothing: the filter applies again.
+func (l List) digest() string {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(l)) // a hash cannot fail
+	return fmt.Sprintf("%016x", h.Sum64())
 }
 
 // Offset returns how many rows precede the page. It is bounded: a page so far
@@ -61,15 +84,14 @@ func ParseOrder(s string, fields []string) (Order, error) {
 // and its id. It carries no rights: the filter of the request that uses it
 // applies again. Only one of Int and Text is used, by the kind of the sort field.
 type Cursor struct {
-	Sort string // Order.String of the list it was taken from
-	Int  int64  // numbers; times as Unix milliseconds; 0 for none
+	Int  int64 // numbers; times as Unix milliseconds; 0 for none
 	Text string
 	Tier int // relevance: how good the hit was, see Query
 	ID   ID
 }
 
 type cursorJSON struct {
-	S string `json:"s"`
+	L string `json:"l"`
 	I int64  `json:"i,omitempty"`
 	T string `json:"t,omitempty"`
 	R int    `json:"r,omitempty"`
@@ -80,15 +102,15 @@ type cursorJSON struct {
 // or a title of 100 characters, which JSON may write as six bytes each.
 const maxCursor = 4096
 
-// Encode returns the cursor as URL-safe text.
-func (c Cursor) Encode() string {
-	b, _ := json.Marshal(cursorJSON{c.Sort, c.Int, c.Text, c.Tier, c.ID.String()}) // strings and ints cannot fail
+// Encode returns the cursor of a list as URL-safe text.
+func (c Cursor) Encode(list List) string {
+	b, _ := json.Marshal(cursorJSON{list.digest(), c.Int, c.Text, c.Tier, c.ID.String()}) // strings and ints cannot fail
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// ParseCursor reads what Encode wrote, for a list in the given order; anything
-// else is CodeInvalid for the field "cursor".
-func ParseCursor(s string, order Order) (*Cursor, error) {
+// ParseCursor reads what Encode wrote for the same list; anything else is
+// CodeInvalid for the field "cursor".
+func ParseCursor(s string, list List) (*Cursor, error) {
 	bad := Invalid("cursor", RuleCursor)
 	if len(s) > maxCursor {
 		return nil, bad
@@ -102,10 +124,10 @@ func ParseCursor(s string, order Order) (*Cursor, error) {
 		return nil, bad
 	}
 	id, ok := ParseID(j.D)
-	if !ok || j.S != order.String() || !CleanText(j.T) {
+	if !ok || j.L != list.digest() || !CleanText(j.T) {
 		return nil, bad
 	}
-	return &Cursor{Sort: j.S, Int: j.I, Text: j.T, Tier: j.R, ID: id}, nil
+	return &Cursor{Int: j.I, Text: j.T, Tier: j.R, ID: id}, nil
 }
 
 // Listed is a part of a list and how many there are in all.

@@ -64,38 +64,65 @@ func TestOnlyKnownFieldsSort(t *testing.T) {
 	}
 }
 
-func TestACursorComesBack(t *testing.T) {
-	order := Order{Field: "title", Desc: true}
+func TestACursorComesBackToItsListAlone(t *testing.T) {
+	const list List = "posts by title"
 	for _, c := range []Cursor{
 		{Text: "标题 \"<&>\" \u2028"}, {Int: math.MinInt64}, {Int: math.MaxInt64, Tier: 2}, {},
 	} {
-		c.Sort, c.ID = order.String(), NewID(time.Now())
-		got, err := ParseCursor(c.Encode(), order)
+		c.ID = NewID(time.Now())
+		got, err := ParseCursor(c.Encode(list), list)
 		if err != nil || *got != c {
 			t.Errorf("%+v came back as %+v, %v", c, got, err)
 		}
-		if _, err := ParseCursor(c.Encode(), Order{Field: "title"}); CodeOf(err) != CodeInvalid {
-			t.Errorf("the cursor of another order: %v", err)
+		if _, err := ParseCursor(c.Encode(list), "posts by date"); CodeOf(err) != CodeInvalid {
+			t.Errorf("the cursor of another list: %v", err)
+		}
+	}
+}
+
+// TestListsDifferInAllButThePage: what each filter differs by makes another list,
+// the page does not.
+func TestListsDifferInAllButThePage(t *testing.T) {
+	id, on, off := NewID(time.Now()), true, false
+	page := Page{Number: 7, Limit: 3, After: &Cursor{ID: id}}
+	order := Order{Field: "createdAt"}
+	lists := map[List]any{}
+	for i, l := range []List{
+		(&PostFilter{}).List(), (&PostFilter{Category: "技术"}).List(), (&PostFilter{Tags: []string{"技术"}}).List(), (&PostFilter{Tags: []string{"技", "术"}}).List(),
+		(&PostFilter{Author: id}).List(), (&PostFilter{Status: Draft}).List(), (&PostFilter{Search: ParseQuery("技术")}).List(),
+		(&PostFilter{From: time.UnixMilli(1)}).List(), (&PostFilter{From: time.UnixMilli(0)}).List(), (&PostFilter{To: time.UnixMilli(1)}).List(), (&PostFilter{Order: order}).List(),
+		CommentFilter{}.List(), CommentFilter{Post: id}.List(), CommentFilter{Order: order}.List(),
+		UserFilter{}.List(), UserFilter{Search: "技术"}.List(), UserFilter{Role: RoleAdmin}.List(), UserFilter{Active: &on}.List(), UserFilter{Active: &off}.List(), UserFilter{Order: order}.List(),
+		UploadFilter{}.List(), UploadFilter{Owner: id}.List(),
+	} {
+		if other, known := lists[l]; known {
+			t.Errorf("filters %v and %d are both %q", other, i, l)
+		}
+		lists[l] = i
+	}
+	for _, l := range []List{(&PostFilter{Page: page}).List(), CommentFilter{Page: page}.List(), UserFilter{Page: page}.List(), UploadFilter{Page: page}.List()} {
+		if _, known := lists[l]; !known {
+			t.Errorf("the page makes another list: %q", l)
 		}
 	}
 }
 
 func FuzzCursor(f *testing.F) {
-	order := Order{Field: "createdAt", Desc: true}
-	good := Cursor{Sort: order.String(), Int: 1, Text: "x", Tier: 1, ID: ID{1}}
-	for _, s := range []string{good.Encode(), "", "e30", "bnVsbA", "W10", "!"} {
+	const list List = "posts"
+	good := Cursor{Int: 1, Text: "x", Tier: 1, ID: ID{1}}
+	for _, s := range []string{good.Encode(list), "", "e30", "bnVsbA", "W10", "!"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		c, err := ParseCursor(s, order)
+		c, err := ParseCursor(s, list)
 		if err != nil {
 			if CodeOf(err) != CodeInvalid {
 				t.Errorf("error %v", err)
 			}
 			return
 		}
-		again, err := ParseCursor(c.Encode(), order)
-		if err != nil || *again != *c || !CleanText(c.Text) || c.Sort != order.String() {
+		again, err := ParseCursor(c.Encode(list), list)
+		if err != nil || *again != *c || !CleanText(c.Text) {
 			t.Errorf("%q was read as %+v, and again as %+v, %v", s, c, again, err)
 		}
 	})

@@ -1,6 +1,7 @@
 package blog
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -218,6 +219,12 @@ func (f *PostFilter) Narrow(a Actor) {
 		return
 	}
 	f.Status = Published
+}
+
+// List names the filter's list.
+func (f *PostFilter) List() List {
+	return List(fmt.Sprintf("posts %q %q %s %s %q %d.%d %d.%d %s", f.Category, f.Tags, f.Author, f.Status, f.Search.Text,
+		f.From.Unix(), f.From.Nanosecond(), f.To.Unix(), f.To.Nanosecond(), f.Order))
 }
 
 // Public reports whether the answer is the same for everybody.

@@ -135,9 +135,10 @@ func TestCommentTexts(t *testing.T) {
 		" 好 ": "", strings.Repeat("字", 1000): "", strings.Repeat("字", 1001): "content:comment.long",
 		"": "content:comment.required", " \n\t": "content:comment.required", "a\x00": "content:any.text", "\xff": "content:any.text",
 	} {
-		got, err := CommentContent(s)
-		if rules := strings.Join(broken(t, err), " "); rules != want || err == nil && got != strings.TrimSpace(s) {
-			t.Errorf("%.20q became %.20q, broken %q, want %q", s, got, rules, want)
+		var c Comment
+		err := CommentInput{Content: s}.Apply(&c)
+		if rules := strings.Join(broken(t, err), " "); rules != want || err == nil && c.Content != strings.TrimSpace(s) {
+			t.Errorf("%.20q became %.20q, broken %q, want %q", s, c.Content, rules, want)
 		}
 	}
 }

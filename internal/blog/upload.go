@@ -21,6 +21,6 @@ type UploadFilter struct {
 	Page  Page
 }
 
-// UploadOrder is the one order of a list of uploads. Its cursor holds the time
-// in Int and the file name in Text; the ID is the owner's.
-var UploadOrder = Order{Field: "createdAt", Desc: true}
+// List names the filter's list. Its cursor holds the time in Int and the file
+// name in Text; the ID is the owner's.
+func (f UploadFilter) List() List { return List("uploads " + f.Owner.String()) }

@@ -1,6 +1,8 @@
 package blog
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -181,6 +183,15 @@ type UserFilter struct {
 	Active *bool
 	Order  Order // field: one of UserSorts
 	Page   Page
+}
+
+// List names the filter's list.
+func (f UserFilter) List() List {
+	active := "any"
+	if f.Active != nil {
+		active = strconv.FormatBool(*f.Active)
+	}
+	return List(fmt.Sprintf("users %q %s %s %s", f.Search, f.Role, active, f.Order))
 }
 
 // Session is what the check of a token needs to know of its user, in one read.

@@ -41,7 +41,7 @@ func (s *Service) getList(w http.ResponseWriter, r *http.Request, who blog.Actor
 
 func (s *Service) writeList(w http.ResponseWriter, r *http.Request, who blog.Actor, post blog.ID, q *web.Query) error {
 	f := blog.CommentFilter{Post: post, Order: q.Order(blog.CommentSorts, "createdAt")}
-	f.Page = q.Page(f.Order)
+	f.Page = q.Page(f.List())
 	if err := q.Err(); err != nil {
 		return err
 	}
@@ -64,10 +64,8 @@ func (s *Service) postUnderPost(w http.ResponseWriter, r *http.Request, who blog
 		Content *string `json:"content"`
 		Parent  *string `json:"parent" null:"absent"`
 	}
-	if err := web.Decode(r, web.MaxBody, &in); err != nil {
-		return err
-	}
-	return s.create(w, r, who, post, in.Parent, in.Content)
+	err = web.Decode(r, web.MaxBody, &in)
+	return s.create(w, r, who, post, blog.CommentInput{Content: text(in.Content), Parent: in.Parent}, err)
 }
 
 func (s *Service) post(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
@@ -76,29 +74,23 @@ func (s *Service) post(w http.ResponseWriter, r *http.Request, who blog.Actor) e
 		Content *string `json:"content"`
 		Parent  *string `json:"parent" null:"absent"`
 	}
-	if err := web.Decode(r, web.MaxBody, &in); err != nil {
-		return err
-	}
+	err := web.Decode(r, web.MaxBody, &in)
 	if text(in.Post) == "" {
-		return blog.Invalid("post", blog.RulePostRequired)
+		err = blog.Also(err, blog.Invalid("post", blog.RulePostRequired))
 	}
-	post, ok := blog.ParseID(*in.Post)
-	if !ok {
+	post, ok := blog.ParseID(text(in.Post))
+	if err == nil && !ok {
 		return blog.Fail(blog.CodePostNotFound)
 	}
-	return s.create(w, r, who, post, in.Parent, in.Content)
+	return s.create(w, r, who, post, blog.CommentInput{Content: text(in.Content), Parent: in.Parent}, err)
 }
 
-func (s *Service) create(w http.ResponseWriter, r *http.Request, who blog.Actor, post blog.ID, parent, content *string) error {
-	var parentID blog.ID
-	if parent != nil {
-		id, ok := blog.ParseID(*parent)
-		if !ok {
-			return blog.Invalid("parent", blog.RuleParent)
-		}
-		parentID = id
+// create adds a comment unless its body is broken already.
+func (s *Service) create(w http.ResponseWriter, r *http.Request, who blog.Actor, post blog.ID, in blog.CommentInput, broken error) error {
+	if broken != nil {
+		return blog.Also(broken, in.Apply(&blog.Comment{}))
 	}
-	c, err := s.Create(r.Context(), who, post, parentID, text(content))
+	c, err := s.Create(r.Context(), who, post, in)
 	if err != nil {
 		return err
 	}
@@ -128,10 +120,12 @@ func (s *Service) put(w http.ResponseWriter, r *http.Request, who blog.Actor) er
 	var in struct {
 		Content *string `json:"content"`
 	}
-	if err := web.Decode(r, web.MaxBody, &in); err != nil {
-		return err
+	err = web.Decode(r, web.MaxBody, &in)
+	edit := blog.CommentInput{Content: text(in.Content)}
+	if err != nil {
+		return blog.Also(err, edit.Apply(&blog.Comment{}))
 	}
-	c, err := s.Update(r.Context(), who, id, text(in.Content))
+	c, err := s.Update(r.Context(), who, id, edit)
 	if err != nil {
 		return err
 	}

@@ -40,12 +40,7 @@ func (s *Service) List(ctx context.Context, who blog.Actor, f blog.CommentFilter
 	if !who.Anonymous() {
 		return load(ctx)
 	}
-	after := ""
-	if f.Page.After != nil {
-		after = f.Page.After.Encode()
-	}
-	key := fmt.Sprintf("comments %s %s %d %d %s", f.Post, f.Order, f.Page.Number, f.Page.Limit, after)
-	return s.answers.Get(ctx, key, load)
+	return s.answers.Get(ctx, fmt.Sprint(f.List(), " ", f.Page), load)
 }
 
 func (s *Service) list(ctx context.Context, who blog.Actor, f blog.CommentFilter) (*web.Answer, error) {
@@ -80,19 +75,18 @@ func (s *Service) Get(ctx context.Context, who blog.Actor, id blog.ID) (*blog.Co
 	return c, who.MayRead(post)
 }
 
-// Create adds a comment of the actor's under a published post; a zero parent
-// means it is no reply. CodeInvalid, CodePostNotFound, CodePostForbidden, CodePostNotPublished.
-func (s *Service) Create(ctx context.Context, who blog.Actor, post, parent blog.ID, content string) (*blog.Comment, error) {
-	content, err := blog.CommentContent(content)
-	if err != nil {
-		return nil, err
-	}
+// Create adds a comment of the actor's under a published post. CodePostNotFound,
+// CodePostForbidden, CodePostNotPublished; only who may comment hears CodeInvalid.
+func (s *Service) Create(ctx context.Context, who blog.Actor, post blog.ID, in blog.CommentInput) (*blog.Comment, error) {
 	now := s.now()
-	c := &blog.Comment{
-		ID: blog.NewID(now), Post: post, Author: blog.Author{ID: who.ID}, Parent: parent,
-		Content: content, CreatedAt: now, UpdatedAt: now,
-	}
-	err = s.comments.Create(ctx, c, func(p blog.PostRef) error { return mayComment(who, p) })
+	c := &blog.Comment{ID: blog.NewID(now), Post: post, Author: blog.Author{ID: who.ID}, CreatedAt: now, UpdatedAt: now}
+	invalid := in.Apply(c)
+	err := s.comments.Create(ctx, c, func(p blog.PostRef) error {
+		if err := mayComment(who, p); err != nil {
+			return err
+		}
+		return invalid
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -133,16 +127,15 @@ func mayWrite(who blog.Actor, c *blog.Comment, post blog.PostRef) error {
 
 // Update changes a comment's text, for its author and admins.
 // CodeCommentNotFound, CodePostForbidden, CodeNotOwner, CodeInvalid.
-func (s *Service) Update(ctx context.Context, who blog.Actor, id blog.ID, content string) (*blog.Comment, error) {
+func (s *Service) Update(ctx context.Context, who blog.Actor, id blog.ID, in blog.CommentInput) (*blog.Comment, error) {
 	return s.comments.Update(ctx, id, func(c *blog.Comment, post blog.PostRef) error {
 		if err := mayWrite(who, c, post); err != nil {
 			return err
 		}
-		content, err := blog.CommentContent(content)
-		if err != nil {
+		if err := in.Apply(c); err != nil {
 			return err
 		}
-		c.Content, c.UpdatedAt = content, s.now()
+		c.UpdatedAt = s.now()
 		return nil
 	})
 }

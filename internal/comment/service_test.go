@@ -88,11 +88,11 @@ func TestWhoMayDoWhat(t *testing.T) {
 			return err
 		},
 		"create": func(s *Service, o *one, who blog.Actor) error {
-			_, err := s.Create(context.Background(), who, o.post.ID, blog.ID{}, "新的")
+			_, err := s.Create(context.Background(), who, o.post.ID, blog.CommentInput{Content: "新的"})
 			return err
 		},
 		"update": func(s *Service, o *one, who blog.Actor) error {
-			_, err := s.Update(context.Background(), who, o.comment.ID, "改过")
+			_, err := s.Update(context.Background(), who, o.comment.ID, blog.CommentInput{Content: "改过"})
 			return err
 		},
 		"may write": func(s *Service, o *one, who blog.Actor) error {
@@ -156,7 +156,8 @@ func TestAShellIsNotWorthABody(t *testing.T) {
 func TestCreateSetsWhatNoClientMaySet(t *testing.T) {
 	s, o := house(blog.Published)
 	parent := o.comment.ID
-	c, err := s.Create(t.Context(), stranger, o.post.ID, parent, " \t 好文 \n")
+	given := parent.String()
+	c, err := s.Create(t.Context(), stranger, o.post.ID, blog.CommentInput{Content: " \t 好文 \n", Parent: &given})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +172,7 @@ func TestUpdateChangesTextAndTimeAlone(t *testing.T) {
 	s, o := house(blog.Published)
 	want := o.comment
 	want.Content, want.UpdatedAt = "改过", time.Date(2024, 3, 13, 0, 0, 0, 123e6, time.UTC)
-	got, err := s.Update(t.Context(), commenter, o.comment.ID, " 改过 ")
+	got, err := s.Update(t.Context(), commenter, o.comment.ID, blog.CommentInput{Content: " 改过 "})
 	if err != nil || *got != want {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
@@ -180,14 +181,21 @@ func TestUpdateChangesTextAndTimeAlone(t *testing.T) {
 // TestPermissionIsToldBeforeTheText: who may not write hears that, whatever he wrote.
 func TestPermissionIsToldBeforeTheText(t *testing.T) {
 	s, o := house(blog.Published)
-	if _, err := s.Update(t.Context(), stranger, o.comment.ID, ""); code(err) != blog.CodeNotOwner {
+	if _, err := s.Update(t.Context(), stranger, o.comment.ID, blog.CommentInput{}); code(err) != blog.CodeNotOwner {
 		t.Error(err)
 	}
-	if _, err := s.Update(t.Context(), commenter, o.comment.ID, ""); code(err) != blog.CodeInvalid || o.written {
+	if _, err := s.Update(t.Context(), commenter, o.comment.ID, blog.CommentInput{}); code(err) != blog.CodeInvalid || o.written {
 		t.Error(err, o.written)
 	}
 	var e *blog.Error
-	if _, err := s.Create(t.Context(), stranger, o.post.ID, blog.ID{}, "\u3000 "); !errors.As(err, &e) || e.Fields[0].Rule != blog.RuleCommentRequired || o.written {
+	if _, err := s.Create(t.Context(), stranger, o.post.ID, blog.CommentInput{Content: "\u3000 "}); !errors.As(err, &e) || e.Fields[0].Rule != blog.RuleCommentRequired || o.written {
 		t.Error(err, o.written)
+	}
+	hidden, h := house(blog.Draft)
+	if _, err := hidden.Create(t.Context(), stranger, h.post.ID, blog.CommentInput{}); code(err) != blog.CodePostForbidden || h.written {
+		t.Error(err, h.written)
+	}
+	if _, err := hidden.Create(t.Context(), owner, h.post.ID, blog.CommentInput{}); code(err) != blog.CodePostNotPublished || h.written {
+		t.Error(err, h.written)
 	}
 }

@@ -41,20 +41,22 @@ var (
 // matter is all content. Empty lines may precede the front matter, as in Hugo;
 // one between it and the content belongs to neither.
 func split(text string) (fields, string, error) {
-	f, content, err := splitTop(text[len(blank.FindString(text)):])
+	above := blank.FindString(text)
+	f, content, err := splitTop(text[len(above):], strings.Count(above, "\n")+1)
 	if f == nil && err == nil {
 		return nil, text, nil
 	}
 	return f, content, err
 }
 
-// splitTop returns no fields if there is no front matter.
-func splitTop(text string) (fields, string, error) {
+// splitTop returns no fields if there is no front matter; line is the text's first
+// in the file.
+func splitTop(text string, line int) (fields, string, error) {
 	if m := fence.FindStringSubmatch(text); m != nil {
-		return splitFenced(text, m[1], text[len(m[0]):])
+		return splitFenced(text, m[1], text[len(m[0]):], line+1)
 	}
 	if strings.HasPrefix(text, "{") {
-		return splitJSON(text)
+		return splitJSON(text, line)
 	}
 	if bareKey.MatchString(text) {
 		return splitBare(text)
@@ -62,7 +64,7 @@ func splitTop(text string) (fields, string, error) {
 	return nil, text, nil
 }
 
-func splitFenced(text, mark, rest string) (fields, string, error) {
+func splitFenced(text, mark, rest string, line int) (fields, string, error) {
 	block, content, ok := cutLine(rest, mark)
 	if !ok && len(mark) == 3 && usualKey.MatchString(rest) {
 		return nil, "", errRefused("front matter 没有结尾的 " + mark)
@@ -74,11 +76,11 @@ func splitFenced(text, mark, rest string) (fields, string, error) {
 	var err error
 	switch mark[0] {
 	case '+':
-		f, err = parseTOML(block)
+		f, err = parseTOML(block, line)
 	case ';':
-		f, err = parseJSON("{" + block + "}")
+		f, err = parseJSON("{"+block+"}", line)
 	default:
-		f, err = parseYAML(block)
+		f, err = parseYAML(block, line)
 	}
 	if err != nil {
 		return nil, "", err
@@ -96,7 +98,7 @@ func splitBare(text string) (fields, string, error) {
 	if !ok {
 		return nil, text, nil
 	}
-	f, err := parseYAML(block)
+	f, err := parseYAML(block, 1)
 	if err != nil || f["title"] == nil && f["date"] == nil {
 		return nil, text, nil
 	}
@@ -105,7 +107,7 @@ func splitBare(text string) (fields, string, error) {
 
 // splitJSON reads Hugo's JSON. "{{" and "{%" begin a template, "{" with anything
 // but a key in it is prose.
-func splitJSON(text string) (fields, string, error) {
+func splitJSON(text string, line int) (fields, string, error) {
 	inner := strings.TrimLeft(text[1:], " \t\r\n")
 	if !strings.HasPrefix(inner, `"`) {
 		return nil, text, nil
@@ -113,9 +115,9 @@ func splitJSON(text string) (fields, string, error) {
 	d := json.NewDecoder(strings.NewReader(text[:min(len(text), maxFrontMatter)]))
 	var raw json.RawMessage
 	if err := d.Decode(&raw); err != nil {
-		return nil, "", errRefused("front matter 不是有效的 JSON：" + err.Error())
+		return nil, "", badJSON(text, line, err)
 	}
-	f, err := parseJSON(string(raw))
+	f, err := parseJSON(string(raw), line)
 	return f, skipEmptyLine(skipEmptyLine(text[d.InputOffset():])), err
 }
 
@@ -142,12 +144,12 @@ func skipEmptyLine(s string) string {
 	return strings.TrimPrefix(s, "\n")
 }
 
-func parseYAML(block string) (fields, error) {
+// parseYAML reads a block that begins in the given line of the file, as do its likes.
+func parseYAML(block string, line int) (fields, error) {
 	var doc yaml.Node
-	err := yaml.Unmarshal([]byte(block), &doc)
-	if err != nil {
-		if yaml.Unmarshal([]byte(mendYAML(block)), &doc) != nil {
-			return nil, errRefused("front matter 不是有效的 YAML：" + strings.TrimPrefix(err.Error(), "yaml: "))
+	if yaml.Unmarshal([]byte(block), &doc) != nil {
+		if err := yaml.Unmarshal([]byte(mendYAML(block)), &doc); err != nil {
+			return nil, badYAML(line, err)
 		}
 	}
 	if len(doc.Content) == 0 {
@@ -234,23 +236,23 @@ func inherit(m map[string]any, from []any) {
 	}
 }
 
-func parseTOML(block string) (fields, error) {
+func parseTOML(block string, line int) (fields, error) {
 	var m map[string]any
 	if err := toml.Unmarshal([]byte(block), &m); err != nil {
-		return nil, errRefused("front matter 不是有效的 TOML：" + strings.TrimPrefix(err.Error(), "toml: "))
+		return nil, badTOML(line, err)
 	}
 	return lowered(plainMap(m)), nil
 }
 
-func parseJSON(block string) (fields, error) {
+func parseJSON(block string, line int) (fields, error) {
 	d := json.NewDecoder(bytes.NewReader([]byte(block)))
 	d.UseNumber()
 	var m map[string]any
 	if err := d.Decode(&m); err != nil {
-		return nil, errRefused("front matter 不是有效的 JSON：" + err.Error())
+		return nil, badJSON(block, line, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return nil, errRefused("front matter 不是有效的 JSON")
+		return nil, syntaxFault("JSON", line+strings.Count(block[:d.InputOffset()], "\n"), "结束之后还有内容")
 	}
 	return lowered(plainMap(m)), nil
 }

@@ -179,6 +179,34 @@ func TestABadFileIsRefusedWithItsReasonAndStopsNothing(t *testing.T) {
 	}
 }
 
+func TestARefusalNamesTheLineOfTheFile(t *testing.T) {
+	for text, want := range map[string]string{
+		"---\ntitle: x\ntags:\n  [a\nb: 1\n---\n正文":       "第 4 行不是有效的 YAML：括号没有闭合，或缺少逗号",
+		"---\ntitle: x\nb: \"x\" y\nc: 2\n---\n正文":        "第 3 行不是有效的 YAML：缩进不对",
+		"---\ntitle: x\na: 1\n- c\n---\n正文":               "第 4 行不是有效的 YAML：缩进不对",
+		"\n\n---\ntitle: x\nb: \"abc\nc: 1\n---\n正文":      "第 5 行不是有效的 YAML：引号没有闭合",
+		"---\ntitle: x\nnokey\nb: 2\n---\n正文":             "第 3 行不是有效的 YAML：缺少冒号",
+		"---\ntitle: \"a\\qb\"\n---\n正文":                  "第 2 行不是有效的 YAML：双引号中的反斜杠",
+		"---\ntitle: x\n y: z\n---\n正文":                   "第 3 行不是有效的 YAML：缩进不对",
+		"---\ntitle: Go: x\ny: \"a\\qb\"\n---\n正文":        "第 3 行不是有效的 YAML：双引号中的反斜杠",
+		"---\ntitle: x\ntags:\n- *y\n---\n正文":             "front matter 不是有效的 YAML：引用了没有定义的锚点",
+		"---\ntitle: a\x01b\n---\n正文":                     "front matter 不是有效的 YAML：含有控制字符",
+		"---\ntitle: x\n%y\n---\n正文":                      "第 3 行不是有效的 YAML：found unknown directive name",
+		"+++\ntitle = 'x'\nb = \n+++\n正文":                 "第 3 行不是有效的 TOML：",
+		"+++\ntitle = 'x'\ntitle = 'y'\n+++\n正文":          "第 3 行不是有效的 TOML：",
+		"{\n\"title\": \"x\",\n\"a\": ,\n\"b\": 1\n}\n正文": "第 3 行不是有效的 JSON：",
+		"{\n\"title\": \"x\"\n":                           "第 2 行不是有效的 JSON：",
+		";;;\n\"title\": \"x\",\n\"a\": }\n;;;\n正文":       "第 3 行不是有效的 JSON：",
+		";;;\n\"title\": \"x\"\n}\n;;;\n正文":               "JSON：结束之后还有内容",
+	} {
+		m := newMemory()
+		rep := mustImport(t, m.options(folder(t, "a.md", text)))
+		if len(rep.Refused) != 1 || !strings.Contains(rep.Refused[0].Text, want) {
+			t.Errorf("%q: %+v, want %q", text, rep.Refused, want)
+		}
+	}
+}
+
 func TestASecondRunChangesNothing(t *testing.T) {
 	m := newMemory()
 	dir := folder(t, "a.md", "---\ntitle: A\ndate: 2020-01-01\n---\n正文", "b/index.md", "# B\n", "c.md", "---\ndraft: true\n---\nC")

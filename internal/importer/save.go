@@ -230,4 +230,4 @@ func (a *article) fitTags(more []string) []string {
 }
 
 // stamp writes a time as the front matter has it.
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
+func stamp(t time.Time) string { return t.UTC().Format(blog.TimeLayout) }

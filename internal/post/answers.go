@@ -77,7 +77,7 @@ func (s *Service) List(ctx context.Context, who blog.Actor, f blog.PostFilter) (
 	if !f.Public() {
 		return load(ctx)
 	}
-	return s.answers.Get(ctx, key(f), load)
+	return s.answers.Get(ctx, fmt.Sprint(f.List(), " ", f.Page), load)
 }
 
 func (s *Service) list(ctx context.Context, f blog.PostFilter) (*web.Answer, error) {
@@ -120,16 +120,6 @@ func (s *Service) each(ctx context.Context, who blog.Actor, l *largeList) iter.S
 			}
 		}
 	}
-}
-
-// key spells a filter so that equal filters, and only those, have equal keys.
-func key(f blog.PostFilter) string {
-	after := ""
-	if f.Page.After != nil {
-		after = f.Page.After.Encode()
-	}
-	return fmt.Sprintf("posts %q %q %s %s %q %d.%d %d.%d %s %d %d %s", f.Category, f.Tags, f.Author, f.Status, f.Search.Text,
-		f.From.Unix(), f.From.Nanosecond(), f.To.Unix(), f.To.Nanosecond(), f.Order, f.Page.Number, f.Page.Limit, after)
 }
 
 type tagCount struct {

@@ -25,7 +25,7 @@ func (s *Service) Mount(m *web.Mux) {
 }
 
 func (s *Service) getList(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
-	f, err := filter(r)
+	f, err := filter(r, who)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,9 @@ func (s *Service) getList(w http.ResponseWriter, r *http.Request, who blog.Actor
 	return web.Write(w, r, http.StatusOK, a)
 }
 
-func filter(r *http.Request) (blog.PostFilter, error) {
+// filter reads what is asked for and narrows it to what the actor may see: a cursor
+// is of the list that he is shown.
+func filter(r *http.Request, who blog.Actor) (blog.PostFilter, error) {
 	q := web.ReadQuery(r, "category", "tags", "author", "status", "search", "sort", "from", "to", "page", "limit", "cursor")
 	f := blog.PostFilter{
 		Category: strings.TrimSpace(q.String("category")), Tags: tagList(q.String("tags")), Author: q.ID("author"),
@@ -60,7 +62,8 @@ func filter(r *http.Request) (blog.PostFilter, error) {
 			q.Fail("status", blog.RuleStatus)
 		}
 	}
-	f.Page = q.Page(f.Order)
+	f.Narrow(who)
+	f.Page = q.Page(f.List())
 	return f, q.Err()
 }
 
@@ -102,7 +105,8 @@ func (s *Service) get(w http.ResponseWriter, r *http.Request, who blog.Actor) er
 func (s *Service) post(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
 	in, err := decode(r)
 	if err != nil {
-		return err
+		in.RequireAll()
+		return blog.Also(err, s.check(in))
 	}
 	p, err := s.Create(r.Context(), who, in)
 	if err != nil {
@@ -128,10 +132,10 @@ func (s *Service) update(w http.ResponseWriter, r *http.Request, who blog.Actor,
 		return err
 	}
 	in, err := decode(r)
-	if err != nil {
-		return err
-	}
 	require(&in)
+	if err != nil {
+		return blog.Also(err, s.check(in))
+	}
 	p, err := s.Update(r.Context(), who, id, in, func(revision int64) bool { return web.MatchRevision(r, revision) })
 	if err != nil {
 		return err

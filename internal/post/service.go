@@ -43,6 +43,11 @@ func New(o Options) *Service {
 
 func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Millisecond) }
 
+// check reports what is broken of in, on whichever post: CodeInvalid.
+func (s *Service) check(in blog.PostInput) error {
+	return in.Apply(&blog.Post{}, s.categories, s.now())
+}
+
 // Create adds a post of the actor's. CodeInvalid.
 func (s *Service) Create(ctx context.Context, who blog.Actor, in blog.PostInput) (*blog.Post, error) {
 	in.RequireAll()

@@ -96,7 +96,7 @@ func TestNobodySeesMoreThanHeMay(t *testing.T) {
 		},
 		"like": func(a blog.Actor, id blog.ID) error { _, err := h.posts.SetLike(t.Context(), a, id, true); return err },
 		"comment": func(a blog.Actor, id blog.ID) error {
-			_, err := h.comments.Create(t.Context(), a, id, blog.ID{}, "好")
+			_, err := h.comments.Create(t.Context(), a, id, blog.CommentInput{Content: "好"})
 			return err
 		},
 		"edit": func(a blog.Actor, id blog.ID) error {

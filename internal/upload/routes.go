@@ -76,7 +76,7 @@ type listedView struct {
 
 func (s *Service) list(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
 	q := web.ReadQuery(r, "page", "limit", "cursor")
-	p := q.Page(blog.UploadOrder)
+	p := q.Page(blog.UploadFilter{Owner: who.ID}.List())
 	if err := q.Err(); err != nil {
 		return err
 	}

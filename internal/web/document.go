@@ -6,9 +6,6 @@ import (
 	"inkstone/internal/blog"
 )
 
-// TimeLayout is how JavaScript prints a time: RFC 3339 in UTC with milliseconds.
-const TimeLayout = "2006-01-02T15:04:05.000Z"
-
 // Time is a time as it goes over the wire; a zero one is left out by omitzero.
 type Time time.Time
 
@@ -17,7 +14,7 @@ func (t Time) IsZero() bool { return time.Time(t).IsZero() }
 
 // MarshalText implements encoding.TextMarshaler.
 func (t Time) MarshalText() ([]byte, error) {
-	return time.Time(t).UTC().AppendFormat(nil, TimeLayout), nil
+	return time.Time(t).UTC().AppendFormat(nil, blog.TimeLayout), nil
 }
 
 // Profile is what a user tells about himself.
@@ -202,7 +199,7 @@ func NewPagination(page blog.Page, total int64, next *blog.Cursor) Pagination {
 		w.Current = page.Number
 	}
 	if next != nil {
-		w.Next = next.Encode()
+		w.Next = next.Encode(page.List)
 	}
 	return w
 }

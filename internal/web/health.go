@@ -42,7 +42,7 @@ type status struct {
 
 func (h *Health) health(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
 	now := time.Now()
-	return probe(w, r, status{"OK", now.UTC().Format("2006-01-02T15:04:05.000Z"), now.Sub(h.started).Seconds()})
+	return probe(w, r, status{"OK", now.UTC().Format(blog.TimeLayout), now.Sub(h.started).Seconds()})
 }
 
 func (h *Health) live(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {

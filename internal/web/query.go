@@ -123,11 +123,12 @@ func (q *Query) Order(fields []string, byDefault string) blog.Order {
 	return o
 }
 
-// Page reads "page", "limit" and "cursor" of a list in that order. page and
+// Page reads "page", "limit" and "cursor" of a list. page and
 // limit must be whole decimal numbers (page from 1, limit is clamped to 1..100;
 // empty is wrong); a cursor wins over a page. RulePage, RuleLimit, RuleCursor.
-func (q *Query) Page(o blog.Order) blog.Page {
+func (q *Query) Page(list blog.List) blog.Page {
 	p := blog.Page{
+		List:   list,
 		Number: q.number("page", 1, blog.RulePage),
 		Limit:  min(max(q.number("limit", blog.DefaultLimit, blog.RuleLimit), 1), blog.MaxLimit),
 	}
@@ -136,7 +137,7 @@ func (q *Query) Page(o blog.Order) blog.Page {
 		p.Number = 1
 	}
 	if text := q.values["cursor"]; text != "" {
-		after, err := blog.ParseCursor(text, o)
+		after, err := blog.ParseCursor(text, list)
 		if err != nil {
 			q.Fail("cursor", blog.RuleCursor)
 		}

@@ -63,7 +63,8 @@ func readAll(query string) error {
 	r := httptest.NewRequest("GET", "/", nil)
 	r.URL.RawQuery = query
 	q := ReadQuery(r, "page", "limit", "cursor", "sort", "category", "from")
-	q.Page(q.Order([]string{"title"}, "-title"))
+	q.Order([]string{"title"}, "-title")
+	q.Page("list")
 	q.Time("from", true)
 	return q.Err()
 }

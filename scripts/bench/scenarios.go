@@ -250,7 +250,8 @@ func (b *bench) uncached() error {
 	if err != nil {
 		return err
 	}
-	deep := blog.Cursor{Sort: "-publishedAt", Int: newPost(max(b.posts-10*1000, 1), make([]blog.ID, 1)).PublishedAt.UnixMilli(), ID: blog.ID{1}}.Encode()
+	newest := blog.PostFilter{Status: blog.Published, Order: blog.Order{Field: "publishedAt", Desc: true}}
+	deep := blog.Cursor{Int: newPost(max(b.posts-10*1000, 1), make([]blog.ID, 1)).PublishedAt.UnixMilli(), ID: blog.ID{1}}.Encode(newest.List())
 	for _, c := range []struct{ name, path string }{
 		{"list of 10", "/api/posts"},
 		{"  by category", "/api/posts?category=" + url.QueryEscape(categories[0])},

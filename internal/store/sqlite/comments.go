@@ -152,7 +152,7 @@ func (r comments) List(ctx context.Context, f blog.CommentFilter) (list blog.Lis
 	if len(list.Items) > f.Page.Limit {
 		list.Items = list.Items[:f.Page.Limit]
 		last := list.Items[f.Page.Limit-1]
-		list.Next = &blog.Cursor{Sort: f.Order.String(), Int: millis(last.CreatedAt), ID: last.ID}
+		list.Next = &blog.Cursor{Int: millis(last.CreatedAt), ID: last.ID}
 	}
 	return list, err
 }

@@ -178,7 +178,7 @@ func (sel selection) places(c *conn, o blog.Order, page blog.Page, total int64) 
 
 // cursorOf returns the place of a post in a list.
 func cursorOf(o blog.Order, p *blog.Post) *blog.Cursor {
-	cur := &blog.Cursor{Sort: o.String(), ID: p.ID, Tier: p.Tier}
+	cur := &blog.Cursor{ID: p.ID, Tier: p.Tier}
 	switch o.Field {
 	case "publishedAt", "relevance":
 		cur.Int = millis(p.PublishedAt)

@@ -93,7 +93,7 @@ func (r uploads) List(ctx context.Context, f blog.UploadFilter) (list blog.Liste
 	if len(list.Items) > f.Page.Limit {
 		list.Items = list.Items[:f.Page.Limit]
 		last := list.Items[f.Page.Limit-1]
-		list.Next = &blog.Cursor{Sort: blog.UploadOrder.String(), Int: millis(last.CreatedAt), Text: last.Filename, ID: f.Owner}
+		list.Next = &blog.Cursor{Int: millis(last.CreatedAt), Text: last.Filename, ID: f.Owner}
 	}
 	return list, err
 }

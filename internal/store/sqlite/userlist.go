@@ -131,7 +131,7 @@ func countFound(c *conn, f blog.UserFilter, phrase blog.Phrase) (int64, error) {
 }
 
 func userCursor(o blog.Order, column string, u *blog.User) *blog.Cursor {
-	cur := &blog.Cursor{Sort: o.String(), ID: u.ID}
+	cur := &blog.Cursor{ID: u.ID}
 	switch column {
 	case "created":
 		cur.Int = millis(u.CreatedAt)

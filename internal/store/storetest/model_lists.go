@@ -85,7 +85,6 @@ func part[T any](all []T, page blog.Page, order blog.Order, compare func(a, b T)
 	out.Items = all[from:to]
 	if to < len(all) && to > from {
 		c := cursor(all[to-1])
-		c.Sort = order.String()
 		out.Next = &c
 	}
 	return out
@@ -251,7 +250,7 @@ func (m modelUploads) List(ctx context.Context, f blog.UploadFilter) (out blog.L
 		out.Items = all[:min(f.Page.Limit, len(all))]
 		if n := len(out.Items); n > 0 && n < len(all) {
 			last := out.Items[n-1]
-			out.Next = &blog.Cursor{Sort: blog.UploadOrder.String(), Int: stamp(last.CreatedAt), Text: last.Filename, ID: f.Owner}
+			out.Next = &blog.Cursor{Int: stamp(last.CreatedAt), Text: last.Filename, ID: f.Owner}
 		}
 		return nil
 	})

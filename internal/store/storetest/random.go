@@ -222,7 +222,7 @@ func (d *work) compare() {
 			f.Order = blog.Order{Field: field, Desc: d.rand.IntN(2) == 0}
 			limit, byCursor := 1+d.rand.IntN(20), d.rand.IntN(2) == 0
 			read := func(s blog.Store) ([]*blog.Post, int64) {
-				return walk(d.T, f.Order, limit, byCursor, func(p blog.Page) (blog.Listed[*blog.Post], error) {
+				return walk(d.T, limit, byCursor, func(p blog.Page) (blog.Listed[*blog.Post], error) {
 					f.Page = p
 					return s.Posts().List(d.ctx, f)
 				})
@@ -294,10 +294,10 @@ type snapshot struct {
 func takeSnapshot(t *testing.T, ctx context.Context, s blog.Store) (all snapshot) {
 	t.Helper()
 	w := &world{T: t, Store: s, ctx: ctx}
-	all.Users, _ = walk(t, oldestFirst, 7, true, func(p blog.Page) (blog.Listed[*blog.User], error) {
+	all.Users, _ = walk(t, 7, true, func(p blog.Page) (blog.Listed[*blog.User], error) {
 		return s.Users().List(ctx, blog.UserFilter{Order: oldestFirst, Page: p})
 	})
-	all.Posts, _ = walk(t, oldestFirst, 13, true, func(p blog.Page) (blog.Listed[*blog.Post], error) {
+	all.Posts, _ = walk(t, 13, true, func(p blog.Page) (blog.Listed[*blog.Post], error) {
 		return s.Posts().List(ctx, blog.PostFilter{Order: oldestFirst, Page: p})
 	})
 	for _, p := range all.Posts {
@@ -311,7 +311,7 @@ func takeSnapshot(t *testing.T, ctx context.Context, s blog.Store) (all snapshot
 		}
 	}
 	for _, u := range all.Users {
-		us, _ := walk(t, blog.UploadOrder, 2, true, func(p blog.Page) (blog.Listed[blog.Upload], error) {
+		us, _ := walk(t, 2, true, func(p blog.Page) (blog.Listed[blog.Upload], error) {
 			return s.Uploads().List(ctx, blog.UploadFilter{Owner: u.ID, Page: p})
 		})
 		all.Uploads = append(all.Uploads, us...)
@@ -329,7 +329,7 @@ func takeSnapshot(t *testing.T, ctx context.Context, s blog.Store) (all snapshot
 func (w *world) allComments(p *blog.Post) []*blog.Comment {
 	w.Helper()
 	newest := blog.Order{Field: "createdAt", Desc: true}
-	cs, _ := walk(w.T, newest, 3, true, func(page blog.Page) (blog.Listed[*blog.Comment], error) {
+	cs, _ := walk(w.T, 3, true, func(page blog.Page) (blog.Listed[*blog.Comment], error) {
 		return w.Comments().List(w.ctx, blog.CommentFilter{Post: p.ID, Order: newest, Page: page})
 	})
 	for _, c := range cs {

@@ -104,7 +104,7 @@ func relevanceOrder(w *world) {
 		order := blog.Order{Field: "relevance", Desc: desc}
 		f := blog.PostFilter{Search: blog.ParseQuery("mesh 网格"), Order: order}
 		for _, byCursor := range []bool{false, true} {
-			got, _ := walk(w.T, order, 2, byCursor, func(p blog.Page) (blog.Listed[*blog.Post], error) {
+			got, _ := walk(w.T, 2, byCursor, func(p blog.Page) (blog.Listed[*blog.Post], error) {
 				f.Page = p
 				return w.Posts().List(w.ctx, f)
 			})
