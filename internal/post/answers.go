@@ -101,8 +101,8 @@ func key(f blog.PostFilter) string {
 	if f.Page.After != nil {
 		after = f.Page.After.Encode()
 	}
-	return fmt.Sprintf("posts %q %q %s %s %q %d %d %s %d %d %s", f.Category, f.Tags, f.Author, f.Status, f.Search.Text,
-		f.From.UnixMilli(), f.To.UnixMilli(), f.Order, f.Page.Number, f.Page.Limit, after)
+	return fmt.Sprintf("posts %q %q %s %s %q %d.%d %d.%d %s %d %d %s", f.Category, f.Tags, f.Author, f.Status, f.Search.Text,
+		f.From.Unix(), f.From.Nanosecond(), f.To.Unix(), f.To.Nanosecond(), f.Order, f.Page.Number, f.Page.Limit, after)
 }
 
 type tagCount struct {
