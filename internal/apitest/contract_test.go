@@ -179,7 +179,25 @@ func (c *contract) checkBody(method, pointer string, a *answer) error {
 	if err != nil {
 		return fmt.Errorf("body: %w", err)
 	}
-	return c.schema(pointer + "/content/application~1json/schema").Validate(v)
+	return errors.Join(c.schema(pointer+"/content/application~1json/schema").Validate(v), equalIDs(v))
+}
+
+// equalIDs checks that every document with both has the same _id and id.
+func equalIDs(v any) (err error) {
+	switch in := v.(type) {
+	case []any:
+		for _, e := range in {
+			err = errors.Join(err, equalIDs(e))
+		}
+	case map[string]any:
+		if in["_id"] != nil && in["id"] != nil && in["_id"] != in["id"] {
+			err = fmt.Errorf("_id is %v and id %v", in["_id"], in["id"])
+		}
+		for _, e := range in {
+			err = errors.Join(err, equalIDs(e))
+		}
+	}
+	return err
 }
 
 func (c *contract) schema(pointer string) *jsonschema.Schema {

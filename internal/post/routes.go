@@ -161,11 +161,7 @@ func decode(r *http.Request) (blog.PostInput, error) {
 }
 
 func writePost(w http.ResponseWriter, r *http.Request, status int, message string, p *blog.Post) error {
-	a, err := web.EncodeRevision(web.PostAnswer{Message: message, Post: web.NewPost(p)}, p.Revision)
-	if err != nil {
-		return err
-	}
-	return web.Write(w, r, status, a)
+	return web.JSON(w, r, status, web.PostAnswer{Message: message, Post: web.NewPost(p)})
 }
 
 func (s *Service) remove(w http.ResponseWriter, r *http.Request, who blog.Actor) error {

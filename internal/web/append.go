@@ -114,7 +114,7 @@ func appendID(b []byte, id blog.ID) []byte {
 }
 
 func appendTime(b []byte, t Time) []byte {
-	return append(time.Time(t).UTC().AppendFormat(append(b, '"'), TimeLayout), '"')
+	return append(time.Time(t).UTC().AppendFormat(append(b, '"'), blog.TimeLayout), '"')
 }
 
 // plain marks the bytes of a string that stand for themselves in JSON. The lead

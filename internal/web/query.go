@@ -89,25 +89,34 @@ func (q *Query) Bool(name string) *bool {
 }
 
 // Time returns a parameter that is an RFC 3339 time or a date (UTC); a date
-// means its first millisecond, or its last if endOfDay. Zero if absent or empty. RuleDate.
+// means its first millisecond, or its last if endOfDay. Zero if absent or empty,
+// and only then. RuleDate.
 func (q *Query) Time(name string, endOfDay bool) time.Time {
 	text := q.values[name]
 	if text == "" {
 		return time.Time{}
 	}
+	t, err := parseTime(text, endOfDay)
+	if err != nil || t.Year() < 0 || t.Year() > 9999 {
+		q.Fail(name, blog.RuleDate)
+		return time.Time{}
+	}
+	if t.IsZero() { // which would say that nothing was given
+		t = t.Add(time.Nanosecond)
+	}
+	return t
+}
+
+func parseTime(text string, endOfDay bool) (time.Time, error) {
 	if t, err := time.Parse(time.DateOnly, text); err == nil {
 		if endOfDay {
 			t = t.AddDate(0, 0, 1).Add(-time.Millisecond)
 		}
-		return t
+		return t, nil
 	}
 	// A plus sign that was not encoded has become a blank; no time has one.
 	t, err := time.Parse(time.RFC3339, strings.Replace(text, " ", "+", 1))
-	if err != nil || t.UTC().Year() < 0 || t.UTC().Year() > 9999 {
-		q.Fail(name, blog.RuleDate)
-		return time.Time{}
-	}
-	return t.UTC()
+	return t.UTC(), err
 }
 
 // Order reads "sort", which must be one of fields; byDefault if absent. CodeInvalidSort.

@@ -4,6 +4,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"inkstone/internal/blog"
 )
@@ -67,6 +68,23 @@ func readAll(query string) error {
 	q.Page("list")
 	q.Time("from", true)
 	return q.Err()
+}
+
+func TestAnAbsentTimeIsTheZeroTimeAndNoOtherIs(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "0001-01-01T00:00:00Z", "0001-01-01": "0001-01-01T00:00:00.000000001Z", "0001-01-01T08:00:00%2B08:00": "0001-01-01T00:00:00.000000001Z",
+		"2024-02-29": "2024-02-29T00:00:00Z", "2024-01-08T08:00:00.5+08:00": "2024-01-08T00:00:00.5Z",
+	} {
+		r := httptest.NewRequest("GET", "/?from="+text, nil)
+		q := ReadQuery(r, "from")
+		if got := q.Time("from", false).Format(time.RFC3339Nano); got != want || q.Err() != nil {
+			t.Errorf("%q: %s, %v, want %s", text, got, q.Err(), want)
+		}
+	}
+	q := ReadQuery(httptest.NewRequest("GET", "/?to=2024-02-29", nil), "to")
+	if got := q.Time("to", true).Format(time.RFC3339Nano); got != "2024-02-29T23:59:59.999Z" {
+		t.Errorf("the end of a day is %s", got)
+	}
 }
 
 func FuzzQuery(f *testing.F) {

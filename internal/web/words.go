@@ -94,7 +94,7 @@ var rules = map[blog.Rule][2]string{
 	blog.RuleCategoryRequired: {"分类不能为空", "The category is required"},
 	blog.RuleCategory:         {"分类无效", "Invalid category"},
 	blog.RuleTagsMany:         {"标签最多20个", "At most 20 tags"},
-	blog.RuleTag:              {"标签长度须为1到50个字符", "A tag has 1 to 50 characters"},
+	blog.RuleTag:              {"标签须为1到50个字符，不能有逗号", "A tag has 1 to 50 characters and no comma"},
 	blog.RuleCoverImage:       {"封面图片地址无效", "Invalid cover image address"},
 	blog.RuleStatus:           {"状态无效", "Invalid status"},
 
