@@ -119,9 +119,24 @@ func (m modelPosts) List(ctx context.Context, f blog.PostFilter) (out blog.Liste
 			}
 		}
 		out = part(all, f.Page, f.Order, func(a, b *blog.Post) int { return comparePosts(f.Order, a, b) }, postCursor(f.Order))
+		out.Bare = leaveContents(out.Items, f.MaxText)
 		return nil
 	})
 	return out, err
+}
+
+func leaveContents(posts []*blog.Post, most int64) bool {
+	var size int64
+	for _, p := range posts {
+		size += int64(len(p.Content))
+	}
+	if most == 0 || size <= most {
+		return false
+	}
+	for _, p := range posts { // each is a copy
+		p.Content = ""
+	}
+	return true
 }
 
 func postCursor(o blog.Order) func(*blog.Post) blog.Cursor {
