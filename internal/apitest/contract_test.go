@@ -190,8 +190,10 @@ func equalIDs(v any) (err error) {
 			err = errors.Join(err, equalIDs(e))
 		}
 	case map[string]any:
-		if in["_id"] != nil && in["id"] != nil && in["_id"] != in["id"] {
-			err = fmt.Errorf("_id is %v and id %v", in["_id"], in["id"])
+		own, named := in["_id"].(string) // but for the document itself, which describes them
+		id, both := in["id"].(string)
+		if named && both && own != id {
+			err = fmt.Errorf("_id is %s and id %s", own, id)
 		}
 		for _, e := range in {
 			err = errors.Join(err, equalIDs(e))
