@@ -179,7 +179,26 @@ func (c *contract) checkBody(method, pointer string, a *answer) error {
 	if err != nil {
 		return fmt.Errorf("body: %w", err)
 	}
-	return c.schema(pointer + "/content/application~1json/schema").Validate(v)
+	return errors.Join(c.schema(pointer+"/content/application~1json/schema").Validate(v), equalIDs(v))
+}
+
+// equalIDs checks that every document with both has the same _id and id.
+func equalIDs(v any) (err error) {
+	switch in := v.(type) {
+	case []any:
+		for _, e := range in {
+			err = errors.Join(err, equalIDs(e))
+		}
+	case map[string]any:
+		one, hasOne := in["_id"].(string)
+		if two, hasTwo := in["id"].(string); hasOne && hasTwo && one != two {
+			err = fmt.Errorf("_id is %s and id %s", one, two)
+		}
+		for _, e := range in {
+			err = errors.Join(err, equalIDs(e))
+		}
+	}
+	return err
 }
 
 func (c *contract) schema(pointer string) *jsonschema.Schema {

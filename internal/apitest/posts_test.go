@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -242,6 +243,30 @@ func TestIfMatchRefusesToOverwriteAnotherEdit(t *testing.T) {
 		u.With("If-Match", etag).Put("/api/posts/"+id, article("draft", nil)).Refused(412, "POST_CHANGED").Says("error", "文章已被修改，请刷新后重试")
 		u.With("If-Match", `"nonsense"`).Patch("/api/posts/"+id, object{"title": "x"}).Refused(412, "POST_CHANGED")
 		u.With("If-Match", "*").Patch("/api/posts/"+id, object{"title": "第二次"}).Expect(200)
+	})
+}
+
+func TestOfEditsOfOneRevisionOneIsMade(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u := s.User()
+		path := "/api/posts/" + u.Write("draft", nil)
+		editor := u.With("If-Match", u.Get(path).Header.Get("ETag"))
+		var made, refused atomic.Int64
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				switch a, err := editor.Try("PATCH", path, object{"title": strconv.Itoa(i)}); {
+				case err == nil && a.Status == 200:
+					made.Add(1)
+				case err == nil && a.Status == 412:
+					refused.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if made.Load() != 1 || refused.Load() != 7 {
+			t.Errorf("%d edits were made and %d refused, want 1 and 7", made.Load(), refused.Load())
+		}
 	})
 }
 

@@ -76,6 +76,9 @@ func TestTheJudgeOfAnswersBites(t *testing.T) {
 	if err := theContract().check("GET", "/health", good()); err != nil {
 		t.Fatalf("a good answer is refused: %v", err)
 	}
+	if equalIDs([]any{map[string]any{"post": map[string]any{"_id": "a", "id": "b"}}}) == nil {
+		t.Error("_id and id differ: accepted")
+	}
 	for name, spoil := range map[string]func(*answer){
 		"status": func(a *answer) { a.Status = 201 },
 		"field": func(a *answer) {

@@ -127,8 +127,8 @@ func walk[T any](t *testing.T, order blog.Order, limit int, byCursor bool, read 
 			return items, total
 		}
 		page.Number++
-		if byCursor {
-			page.Number, page.After = 1, carried(t, part.Next, order)
+		if byCursor { // which wins over the number
+			page.After = carried(t, part.Next, order)
 		}
 	}
 }
