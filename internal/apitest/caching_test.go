@@ -99,6 +99,22 @@ func TestAWriterReadsHisOwnWrite(t *testing.T) {
 	})
 }
 
+// What shows to nobody else makes no new generation: it must not be kept at all.
+func TestAnAuthorReadsHisDraftsAsTheyAre(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u := s.User()
+		id := u.Write("draft", nil)
+		for _, title := range []string{"一稿", "二稿"} {
+			u.Patch("/api/posts/"+id, object{"title": title}).Expect(200)
+			for _, c := range []*client{u, s.Admin} {
+				c.Get("/api/posts?status=draft&author="+u.ID).Says("posts.0.title", title)
+				c.Get("/api/posts?status=all&author="+u.ID).Says("posts.0.title", title)
+				c.Get("/api/posts/"+id).Says("post.title", title)
+			}
+		}
+	})
+}
+
 func TestLikesAndCommentsOfOneDoNotShowAsAnothers(t *testing.T) {
 	each(t, nil, func(t *testing.T, s *site) {
 		u, other := s.User(), s.User()

@@ -190,10 +190,9 @@ func equalIDs(v any) (err error) {
 			err = errors.Join(err, equalIDs(e))
 		}
 	case map[string]any:
-		own, named := in["_id"].(string) // but for the document itself, which describes them
-		id, both := in["id"].(string)
-		if named && both && own != id {
-			err = fmt.Errorf("_id is %s and id %s", own, id)
+		one, hasOne := in["_id"].(string)
+		if two, hasTwo := in["id"].(string); hasOne && hasTwo && one != two {
+			err = fmt.Errorf("_id is %s and id %s", one, two)
 		}
 		for _, e := range in {
 			err = errors.Join(err, equalIDs(e))

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ var postPromises = []promise{
 	{"a post is published between 1970 and 2200", publicationDates},
 	{"what the store returns belongs to the caller", postBelongsToCaller},
 	{"an update changes what may change and counts the edit", postUpdate},
+	{"an edit of one field alone shows wherever that field is looked at", oneFieldEdits},
 	{"updates at once do not lose each other", postUpdatesAddUp},
 	{"a post is deleted with its comments, likes and terms", postDeletion},
 	{"a deletion that is not agreed with changes nothing", postDeletionRefused},
@@ -113,6 +115,47 @@ func postUpdate(w *world) {
 	w.same("found by its old words", w.titles(blog.PostFilter{Search: blog.ParseQuery("before")}), []string{})
 	w.same("found by its new tag", w.titles(blog.PostFilter{Tags: []string{"a"}}), []string{"after"})
 	w.same("found by its old tag", w.titles(blog.PostFilter{Tags: []string{"go"}}), []string{})
+}
+
+func oneFieldEdits(w *world) {
+	u := w.user("user")
+	p := w.post(u, "旧题", func(p *blog.Post) { p.Content = "旧文" })
+	w.like(p, u, true)
+	w.ok(w.Posts().AddViews(w.ctx, map[blog.ID]int64{p.ID: 2}))
+	text := func(s string) blog.PostFilter { return blog.PostFilter{Search: blog.ParseQuery(s)} }
+	narrower := func(f blog.PostFilter) []blog.PostFilter { // by what it always is
+		byAuthor, byText := f, f
+		byAuthor.Author = u.ID
+		if f.Search.IsZero() {
+			byText.Search = blog.ParseQuery("题 文")
+		}
+		return []blog.PostFilter{f, byAuthor, byText}
+	}
+	day := p.PublishedAt.Add(time.Hour)
+	for _, step := range []struct {
+		edit     func(*blog.Post)
+		old, new blog.PostFilter
+	}{
+		{func(p *blog.Post) { p.Category = "生活" }, blog.PostFilter{Category: "技术"}, blog.PostFilter{Category: "生活"}},
+		{func(p *blog.Post) { p.Tags = []string{"rust"} }, blog.PostFilter{Tags: []string{"go"}}, blog.PostFilter{Tags: []string{"rust"}}},
+		{func(p *blog.Post) { p.Title = "新题" }, text("旧题"), text("新题")},
+		{func(p *blog.Post) { p.Content = "新文" }, text("旧文"), text("新文")},
+		{func(p *blog.Post) { p.PublishedAt = day }, blog.PostFilter{To: day.Add(-1)}, blog.PostFilter{From: day}},
+		{func(p *blog.Post) { p.Status = blog.Archived }, blog.PostFilter{Status: blog.Published}, blog.PostFilter{Status: blog.Archived}},
+	} {
+		_, err := w.Posts().Update(w.ctx, p.ID, func(p *blog.Post) error { step.edit(p); return nil })
+		w.ok(err)
+		for _, f := range narrower(step.old) {
+			w.same(fmt.Sprintf("found where it was: %+v", f), w.titles(f), []string{})
+		}
+		for _, f := range narrower(step.new) {
+			w.same(fmt.Sprintf("found where it is: %+v", f), len(w.titles(f)), 1)
+		}
+	}
+	st, err := w.Posts().Stats(w.ctx)
+	w.ok(err)
+	w.same("stats", st, blog.Stats{Statuses: []blog.StatusStats{{Status: blog.Archived, Count: 1, TotalViews: 2, TotalLikes: 1}}})
+	w.tagsAre(10, nil)
 }
 
 func postUpdatesAddUp(w *world) {
