@@ -22,34 +22,26 @@ import (
 func Export(ctx context.Context, o Options) (Report, error) {
 	o.defaults()
 	var rep Report
-	filter := blog.PostFilter{Order: blog.Order{Field: "createdAt"}, Page: blog.Page{Number: 1, Limit: blog.MaxLimit}}
+	var author blog.ID
 	if o.Author != "" {
 		u, err := o.Users.GetByEmail(ctx, o.Author)
 		if err != nil {
 			return rep, fmt.Errorf("作者 %s：%w", o.Author, err)
 		}
-		filter.Author = u.ID
+		author = u.ID
 	}
 	if err := os.MkdirAll(o.Path, 0o755); err != nil {
 		return rep, unwritable(o.Path, err)
 	}
-	for {
-		page, err := o.Posts.List(ctx, filter)
-		if err != nil {
-			return rep, err
+	err := o.eachPost(ctx, author, func(p *blog.Post, total int64) error {
+		if err := writeFile(filepath.Join(o.Path, fileName(p)), p); err != nil {
+			return unwritable(o.Path, err)
 		}
-		for _, p := range page.Items {
-			if err := writeFile(filepath.Join(o.Path, fileName(p)), p); err != nil {
-				return rep, unwritable(o.Path, err)
-			}
-			rep.Exported++
-			o.Progress(rep.Exported, int(page.Total))
-		}
-		if page.Next == nil {
-			return rep, nil
-		}
-		filter.Page.After = page.Next
-	}
+		rep.Exported++
+		o.Progress(rep.Exported, int(total))
+		return nil
+	})
+	return rep, err
 }
 
 func unwritable(folder string, err error) error {

@@ -21,6 +21,21 @@ const maxFile = 10<<20 + maxFrontMatter
 type file struct {
 	path string
 	name string // slash-separated, relative to the folder: what blog.Sources knows it by
+	lone bool   // not found in a folder
+}
+
+// names are what blog.Sources may know the file by: a file that is imported alone
+// may have come with a folder above it before. The longest is the surest.
+func (f file) names() []string {
+	if !f.lone {
+		return []string{f.name}
+	}
+	var names []string
+	for whole := strings.TrimPrefix(filepath.ToSlash(f.path), "/"); len(whole) > len(f.name); {
+		names = append(names, whole)
+		_, whole, _ = strings.Cut(whole, "/")
+	}
+	return append(names, f.name)
 }
 
 // find returns the files below a folder in the order of their names, or the one
@@ -51,7 +66,7 @@ func find(path string) (files []file, lost []Remark, err error) {
 			if regular, err := isRegular(p, d); err != nil {
 				lost = append(lost, Remark{name, "链接所指的文件不存在或无法读取"})
 			} else if regular {
-				files = append(files, file{p, name})
+				files = append(files, file{path: p, name: name})
 			}
 		}
 		return nil
@@ -73,7 +88,7 @@ func single(path string, info fs.FileInfo) ([]file, []Remark, error) {
 	if isIndex(abs) {
 		dir = filepath.Dir(dir)
 	}
-	return []file{{abs, relative(dir, abs)}}, nil, nil
+	return []file{{abs, relative(dir, abs), true}}, nil, nil
 }
 
 func relative(root, path string) string {
