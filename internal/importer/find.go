@@ -19,7 +19,7 @@ const maxFile = 10<<20 + maxFrontMatter
 
 // file is a Markdown file to import.
 type file struct {
-	path string
+	path string // absolute: a folder above that which is imported may matter
 	name string // slash-separated, relative to the folder: what blog.Sources knows it by
 	lone bool   // not found in a folder
 }
@@ -41,7 +41,11 @@ func (f file) names() []string {
 // find returns the files below a folder in the order of their names, or the one
 // file, and what could not be looked at.
 func find(path string) (files []file, lost []Remark, err error) {
-	root, err := filepath.EvalSymlinks(path)
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, nil, unreadable(path, err)
+	}
+	root, err := filepath.EvalSymlinks(abs)
 	if err != nil {
 		return nil, nil, unreadable(path, err)
 	}
@@ -50,7 +54,7 @@ func find(path string) (files []file, lost []Remark, err error) {
 		return nil, nil, unreadable(path, err)
 	}
 	if !info.IsDir() {
-		return single(path, info)
+		return single(path, abs, info)
 	}
 	err = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		name := relative(root, p)
@@ -76,13 +80,9 @@ func find(path string) (files []file, lost []Remark, err error) {
 
 // single names one file relative to its folder, or as a bundle's index.md
 // relative to the folder above, as an import of that folder names it.
-func single(path string, info fs.FileInfo) ([]file, []Remark, error) {
+func single(path, abs string, info fs.FileInfo) ([]file, []Remark, error) {
 	if !info.Mode().IsRegular() {
 		return nil, nil, fmt.Errorf("%s 不是文件，也不是文件夹", path) // a pipe may never end
-	}
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, nil, unreadable(path, err)
 	}
 	dir := filepath.Dir(abs)
 	if isIndex(abs) {

@@ -131,8 +131,18 @@ func TestStatusFollowsDraftPublishedAndFolder(t *testing.T) {
 			t.Errorf("%q: %s, published %v", text, p.Status, p.PublishedAt)
 		}
 	}
-	if p, _ := only(t, "blog/_drafts/a.md", "正文\n"); p.Status != blog.Draft {
-		t.Errorf("in _drafts: %s", p.Status)
+	dir := folder(t, "_drafts/sub/a.md", "正文\n")
+	for _, path := range []string{dir, "_drafts", "_drafts/sub", "_drafts/sub/a.md"} {
+		t.Chdir(dir)
+		m := newMemory()
+		mustImport(t, m.options(path))
+		if p := m.all()[0]; p.Status != blog.Draft {
+			t.Errorf("by %s: %s", path, p.Status)
+		}
+		t.Chdir(filepath.Join(dir, "_drafts"))
+		if rep := mustImport(t, m.options(".")); rep.Unchanged != 1 {
+			t.Errorf("again from its folder: %+v", rep)
+		}
 	}
 }
 
@@ -342,7 +352,7 @@ func TestTwoArticlesStayTwo(t *testing.T) {
 	m := newMemory()
 	dir := folder(t, "a.md", "# 新文章\n待写")
 	mustImport(t, m.options(dir))
-	for _, other := range []string{"# 新文章\n另写", "# 另一篇\n待写", "# 新文章\n待写"} { // the last is a copy
+	for _, other := range []string{"# 新文章\n另写", "# 另一篇\n待写", "---\ntitle: 又一篇\n---\n# 新文章\n待写", "# 新文章\n待写"} { // the last is a copy
 		writeTo(t, filepath.Join(dir, "b"+strconv.Itoa(len(m.byID))+".md"), other)
 		if rep := mustImport(t, m.options(dir)); rep.Imported != 1 || rep.Updated != 0 {
 			t.Errorf("%q: %+v", other, rep)
@@ -358,7 +368,7 @@ func TestTwoArticlesStayTwo(t *testing.T) {
 		t.Errorf("another author's: %+v", rep)
 	}
 	writeTo(t, filepath.Join(dir, "a.md"), "# 新文章\n写好")
-	if rep := mustImport(t, m.options(dir)); rep.Updated != 1 || len(m.byID) != 6 {
+	if rep := mustImport(t, m.options(dir)); rep.Updated != 1 || len(m.byID) != 7 {
 		t.Errorf("%+v, %d posts", rep, len(m.byID))
 	}
 }
@@ -457,7 +467,7 @@ func FuzzFrontMatterNeverLosesContent(f *testing.F) {
 		if err != nil {
 			return
 		}
-		a, err := parse("x.md", text, DefaultZone)
+		a, err := parse(file{name: "x.md"}, text, DefaultZone)
 		if err != nil {
 			return
 		}

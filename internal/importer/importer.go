@@ -183,7 +183,7 @@ func (r *run) read(f file) (a *article, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if a, err = parse(f.name, text, r.Zone); err != nil {
+	if a, err = parse(f, text, r.Zone); err != nil {
 		return nil, err
 	}
 	a.digest = digest
