@@ -358,9 +358,11 @@ func TestTwoArticlesStayTwo(t *testing.T) {
 			t.Errorf("%q: %+v", other, rep)
 		}
 	}
-	dated := folder(t, "c.md", "---\ndate: 2020-01-01\n---\n# 新文章\n待写")
-	if rep := mustImport(t, m.options(dated)); rep.Imported != 1 {
-		t.Errorf("of another date: %+v", rep)
+	for what, head := range map[string]string{"date": "date: 2020-01-01", "title": "title: 再一篇"} {
+		other := folder(t, "c-"+what+".md", "---\n"+head+"\n---\n# 新文章\n待写")
+		if rep := mustImport(t, m.options(other)); rep.Imported != 1 {
+			t.Errorf("of another %s: %+v", what, rep)
+		}
 	}
 	theirs := m.options(folder(t, "d.md", "# 新文章\n待写"))
 	theirs.Author = bob
@@ -368,7 +370,7 @@ func TestTwoArticlesStayTwo(t *testing.T) {
 		t.Errorf("another author's: %+v", rep)
 	}
 	writeTo(t, filepath.Join(dir, "a.md"), "# 新文章\n写好")
-	if rep := mustImport(t, m.options(dir)); rep.Updated != 1 || len(m.byID) != 7 {
+	if rep := mustImport(t, m.options(dir)); rep.Updated != 1 || len(m.byID) != 8 {
 		t.Errorf("%+v, %d posts", rep, len(m.byID))
 	}
 }
