@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -44,7 +45,7 @@ var (
 )
 
 // parse reads a file's text.
-func parse(name, text string, zone *time.Location) (*article, error) {
+func parse(from file, text string, zone *time.Location) (*article, error) {
 	f, content, err := split(text)
 	if err != nil {
 		return nil, err
@@ -52,9 +53,9 @@ func parse(name, text string, zone *time.Location) (*article, error) {
 	if strings.TrimSpace(content) == "" {
 		return nil, errRefused("没有正文")
 	}
-	a := &article{file: name, content: content}
+	a := &article{file: from.name, content: content}
 	a.id, _ = blog.ParseID(f.text("id"))
-	a.setStatus(f)
+	a.setStatus(f, from.path)
 	a.setTitle(f.text("title"))
 	a.setExcerpt(f)
 	a.cover = coverOf(f)
@@ -123,8 +124,8 @@ func appendNames(out []string, m map[string]any) []string {
 }
 
 // setStatus never publishes what the file keeps from the public in a way that a post does not know.
-func (a *article) setStatus(f fields) {
-	a.status = statusOf(a.file, f)
+func (a *article) setStatus(f fields, path string) {
+	a.status = statusOf(path, f)
 	said := strings.ToLower(f.text("status"))
 	switch {
 	case said != "" && said != "publish" && said != "public" && !blog.Status(said).Valid():
@@ -136,7 +137,7 @@ func (a *article) setStatus(f fields) {
 	}
 }
 
-func statusOf(name string, f fields) blog.Status {
+func statusOf(path string, f fields) blog.Status {
 	if s := blog.Status(strings.ToLower(f.text("status"))); s.Valid() {
 		return s
 	}
@@ -144,7 +145,7 @@ func statusOf(name string, f fields) blog.Status {
 	if published, ok := truth(f.text("published")); ok && !said {
 		draft, said = !published, true
 	}
-	if draft || !said && strings.Contains("/"+name, "/_drafts/") {
+	if draft || !said && strings.Contains(filepath.ToSlash(path), "/_drafts/") {
 		return blog.Draft
 	}
 	return blog.Published

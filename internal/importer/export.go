@@ -14,10 +14,6 @@ import (
 	"inkstone/internal/blog"
 )
 
-// maxText is how many bytes of a page's contents are in memory at once; of larger
-// ones each is read by itself.
-const maxText = 4 << 20
-
 // Export writes every post (or those of one author), drafts and archived ones
 // too, as a file "<day of creation>-<id>.md" each into the folder, which is
 // created if need be. A file is written aside and renamed, so it is never half
@@ -26,43 +22,26 @@ const maxText = 4 << 20
 func Export(ctx context.Context, o Options) (Report, error) {
 	o.defaults()
 	var rep Report
-	filter := blog.PostFilter{Order: blog.Order{Field: "createdAt"}, Page: blog.Page{Number: 1, Limit: blog.MaxLimit}, MaxText: maxText}
+	var author blog.ID
 	if o.Author != "" {
 		u, err := o.Users.GetByEmail(ctx, o.Author)
 		if err != nil {
 			return rep, fmt.Errorf("作者 %s：%w", o.Author, err)
 		}
-		filter.Author = u.ID
+		author = u.ID
 	}
 	if err := os.MkdirAll(o.Path, 0o755); err != nil {
 		return rep, unwritable(o.Path, err)
 	}
-	for {
-		page, err := o.Posts.List(ctx, filter)
-		if err != nil {
-			return rep, err
+	err := o.eachPost(ctx, author, func(p *blog.Post, total int64) error {
+		if err := writeFile(filepath.Join(o.Path, fileName(p)), p); err != nil {
+			return unwritable(o.Path, err)
 		}
-		for _, p := range page.Items {
-			if page.Bare {
-				p, err = o.Posts.Get(ctx, p.ID)
-				if blog.CodeOf(err) == blog.CodePostNotFound { // it has gone meanwhile
-					continue
-				}
-				if err != nil {
-					return rep, err
-				}
-			}
-			if err := writeFile(filepath.Join(o.Path, fileName(p)), p); err != nil {
-				return rep, unwritable(o.Path, err)
-			}
-			rep.Exported++
-			o.Progress(rep.Exported, int(page.Total))
-		}
-		if page.Next == nil {
-			return rep, nil
-		}
-		filter.Page.After = page.Next
-	}
+		rep.Exported++
+		o.Progress(rep.Exported, int(total))
+		return nil
+	})
+	return rep, err
 }
 
 func unwritable(folder string, err error) error {

@@ -19,14 +19,33 @@ const maxFile = 10<<20 + maxFrontMatter
 
 // file is a Markdown file to import.
 type file struct {
-	path string
+	path string // absolute: a folder above that which is imported may matter
 	name string // slash-separated, relative to the folder: what blog.Sources knows it by
+	lone bool   // not found in a folder
+}
+
+// names are what blog.Sources may know the file by: a file that is imported alone
+// may have come with a folder above it before. The longest is the surest.
+func (f file) names() []string {
+	if !f.lone {
+		return []string{f.name}
+	}
+	var names []string
+	for whole := strings.TrimPrefix(filepath.ToSlash(f.path), "/"); len(whole) > len(f.name); {
+		names = append(names, whole)
+		_, whole, _ = strings.Cut(whole, "/")
+	}
+	return append(names, f.name)
 }
 
 // find returns the files below a folder in the order of their names, or the one
 // file, and what could not be looked at.
 func find(path string) (files []file, lost []Remark, err error) {
-	root, err := filepath.EvalSymlinks(path)
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, nil, unreadable(path, err)
+	}
+	root, err := filepath.EvalSymlinks(abs)
 	if err != nil {
 		return nil, nil, unreadable(path, err)
 	}
@@ -35,7 +54,7 @@ func find(path string) (files []file, lost []Remark, err error) {
 		return nil, nil, unreadable(path, err)
 	}
 	if !info.IsDir() {
-		return single(path, info)
+		return single(path, abs, info)
 	}
 	err = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		name := relative(root, p)
@@ -51,7 +70,7 @@ func find(path string) (files []file, lost []Remark, err error) {
 			if regular, err := isRegular(p, d); err != nil {
 				lost = append(lost, Remark{name, "链接所指的文件不存在或无法读取"})
 			} else if regular {
-				files = append(files, file{p, name})
+				files = append(files, file{path: p, name: name})
 			}
 		}
 		return nil
@@ -61,19 +80,15 @@ func find(path string) (files []file, lost []Remark, err error) {
 
 // single names one file relative to its folder, or as a bundle's index.md
 // relative to the folder above, as an import of that folder names it.
-func single(path string, info fs.FileInfo) ([]file, []Remark, error) {
+func single(path, abs string, info fs.FileInfo) ([]file, []Remark, error) {
 	if !info.Mode().IsRegular() {
 		return nil, nil, fmt.Errorf("%s 不是文件，也不是文件夹", path) // a pipe may never end
-	}
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, nil, unreadable(path, err)
 	}
 	dir := filepath.Dir(abs)
 	if isIndex(abs) {
 		dir = filepath.Dir(dir)
 	}
-	return []file{{abs, relative(dir, abs)}}, nil, nil
+	return []file{{abs, relative(dir, abs), true}}, nil, nil
 }
 
 func relative(root, path string) string {

@@ -1,10 +1,12 @@
 package importer
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -129,8 +131,18 @@ func TestStatusFollowsDraftPublishedAndFolder(t *testing.T) {
 			t.Errorf("%q: %s, published %v", text, p.Status, p.PublishedAt)
 		}
 	}
-	if p, _ := only(t, "blog/_drafts/a.md", "正文\n"); p.Status != blog.Draft {
-		t.Errorf("in _drafts: %s", p.Status)
+	dir := folder(t, "_drafts/sub/a.md", "正文\n")
+	for _, path := range []string{dir, "_drafts", "_drafts/sub", "_drafts/sub/a.md"} {
+		t.Chdir(dir)
+		m := newMemory()
+		mustImport(t, m.options(path))
+		if p := m.all()[0]; p.Status != blog.Draft {
+			t.Errorf("by %s: %s", path, p.Status)
+		}
+		t.Chdir(filepath.Join(dir, "_drafts"))
+		if rep := mustImport(t, m.options(".")); rep.Unchanged != 1 {
+			t.Errorf("again from its folder: %+v", rep)
+		}
 	}
 }
 
@@ -271,13 +283,94 @@ func TestADryRunWritesNothingAndReportsTheSame(t *testing.T) {
 
 func TestAnImportKilledBeforeItsNoteMakesNoTwin(t *testing.T) {
 	m := newMemory()
-	dir := folder(t, "a.md", "---\ntitle: A\ndate: 2020-01-01\n---\n正文", "copy.md", "---\ntitle: A\ndate: 2020-01-01\n---\n正文")
-	if rep := mustImport(t, m.options(dir)); rep.Imported != 2 {
-		t.Fatalf("two equal files: %+v", rep)
+	dir := folder(t, "a.md", "---\ntitle: A\ndate: 2020-01-01\n---\n正文", "copy.md", "---\ntitle: A\ndate: 2020-01-01\n---\n正文", "c.md", "C", "d.md", "C")
+	if rep := mustImport(t, m.options(dir)); rep.Imported != 4 {
+		t.Fatalf("equal files: %+v", rep)
 	}
 	clear(m.noted)
-	time.Sleep(2 * time.Millisecond) // the next run begins later
-	if rep := mustImport(t, m.options(dir)); rep.Imported != 0 || len(m.byID) != 2 {
+	if rep := mustImport(t, m.options(dir)); rep.Imported != 0 || len(m.byID) != 4 {
+		t.Errorf("%+v, %d posts", rep, len(m.byID))
+	}
+	became := map[blog.ID]bool{}
+	for _, n := range m.noted {
+		became[n.post] = true
+	}
+	if len(became) != 4 {
+		t.Errorf("four files became %d posts", len(became))
+	}
+}
+
+func TestAFileIsKnownByWhicheverPathItComes(t *testing.T) {
+	m := newMemory()
+	dir := folder(t, "x.md", "# 根\n", "sub/x.md", "# 子\n正文", "sub/draft.md", "---\ntitle: 草\ndraft: true\n---\n正文",
+		"sub/dated.md", "---\ndate: 2020-01-01\n---\n# 日\n", "sub/deep/index.md", "# 深\n")
+	if rep := mustImport(t, m.options(dir)); rep.Imported != 5 {
+		t.Fatalf("%+v", rep)
+	}
+	before := m.all()
+	moved := filepath.Join(t.TempDir(), "moved")
+	unchanged := func(path string) {
+		t.Helper()
+		if rep := mustImport(t, m.options(path)); rep.Imported+rep.Updated != 0 || rep.Unchanged == 0 {
+			t.Errorf("%+v", rep)
+		}
+	}
+	unchanged(filepath.Join(dir, "sub", "x.md"))
+	unchanged(filepath.Join(dir, "sub", "draft.md"))
+	unchanged(filepath.Join(dir, "sub", "deep", "index.md"))
+	unchanged(filepath.Dir(dir))
+	t.Chdir(filepath.Join(dir, "sub"))
+	unchanged("draft.md")
+	unchanged("../x.md")
+	if err := errors.Join(os.Mkdir(moved, 0o755), os.Rename(filepath.Join(dir, "sub"), filepath.Join(moved, "other"))); err != nil {
+		t.Fatal(err)
+	}
+	unchanged(moved)
+	unchanged(filepath.Join(moved, "other", "dated.md"))
+	if d := cmp.Diff(before, m.all()); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestAFileThatChangedAndComesAloneUpdatesItsOwnPost(t *testing.T) {
+	m := newMemory()
+	dir := folder(t, "x.md", "# 根\n", "sub/x.md", "# 子\n")
+	mustImport(t, m.options(dir))
+	writeTo(t, filepath.Join(dir, "sub", "x.md"), "# 子\n改过")
+	if rep := mustImport(t, m.options(filepath.Join(dir, "sub", "x.md"))); rep.Updated != 1 {
+		t.Fatalf("%+v", rep)
+	}
+	if rep := mustImport(t, m.options(dir)); rep.Unchanged != 2 {
+		t.Errorf("%+v", rep)
+	}
+	if all := m.all(); len(all) != 2 || all[0].Content != "# 子\n改过" || all[1].Content != "# 根\n" {
+		t.Errorf("%+v", all)
+	}
+}
+
+func TestTwoArticlesStayTwo(t *testing.T) {
+	m := newMemory()
+	dir := folder(t, "a.md", "# 新文章\n待写")
+	mustImport(t, m.options(dir))
+	for _, other := range []string{"# 新文章\n另写", "# 另一篇\n待写", "---\ntitle: 又一篇\n---\n# 新文章\n待写", "# 新文章\n待写"} { // the last is a copy
+		writeTo(t, filepath.Join(dir, "b"+strconv.Itoa(len(m.byID))+".md"), other)
+		if rep := mustImport(t, m.options(dir)); rep.Imported != 1 || rep.Updated != 0 {
+			t.Errorf("%q: %+v", other, rep)
+		}
+	}
+	for what, head := range map[string]string{"date": "date: 2020-01-01", "title": "title: 再一篇"} {
+		other := folder(t, "c-"+what+".md", "---\n"+head+"\n---\n# 新文章\n待写")
+		if rep := mustImport(t, m.options(other)); rep.Imported != 1 {
+			t.Errorf("of another %s: %+v", what, rep)
+		}
+	}
+	theirs := m.options(folder(t, "d.md", "# 新文章\n待写"))
+	theirs.Author = bob
+	if rep := mustImport(t, theirs); rep.Imported != 1 {
+		t.Errorf("another author's: %+v", rep)
+	}
+	writeTo(t, filepath.Join(dir, "a.md"), "# 新文章\n写好")
+	if rep := mustImport(t, m.options(dir)); rep.Updated != 1 || len(m.byID) != 8 {
 		t.Errorf("%+v, %d posts", rep, len(m.byID))
 	}
 }
@@ -376,7 +469,7 @@ func FuzzFrontMatterNeverLosesContent(f *testing.F) {
 		if err != nil {
 			return
 		}
-		a, err := parse("x.md", text, DefaultZone)
+		a, err := parse(file{name: "x.md"}, text, DefaultZone)
 		if err != nil {
 			return
 		}

@@ -91,6 +91,7 @@ type run struct {
 	ids    map[blog.ID]string // ids that files gave, and which
 
 	mu       sync.Mutex
+	twins    twins
 	outcomes []outcome
 	done     int
 }
@@ -114,7 +115,9 @@ func Import(ctx context.Context, o Options) (Report, error) {
 	}
 	r := &run{Options: o, author: author.ID, start: time.Now().UTC().Truncate(time.Millisecond),
 		files: files, ids: map[blog.ID]string{}, outcomes: make([]outcome, len(files))}
-	err = r.all(ctx)
+	if r.twins, err = r.unclaimed(ctx); err == nil {
+		err = r.all(ctx)
+	}
 	return r.report(lost), err
 }
 
@@ -148,6 +151,42 @@ func (r *run) all(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// maxText is how many bytes of a page's contents are in memory at once; of larger
+// ones each is read by itself.
+const maxText = 4 << 20
+
+// eachPost calls do with every post of an author (everybody's if it is zero), the
+// oldest first, and how many there are.
+func (o *Options) eachPost(ctx context.Context, author blog.ID, do func(p *blog.Post, total int64) error) error {
+	f := blog.PostFilter{
+		Author: author, Order: blog.Order{Field: "createdAt"}, Page: blog.Page{Number: 1, Limit: blog.MaxLimit}, MaxText: maxText,
+	}
+	for {
+		page, err := o.Posts.List(ctx, f)
+		if err != nil {
+			return err
+		}
+		for _, p := range page.Items {
+			if page.Bare {
+				p, err = o.Posts.Get(ctx, p.ID)
+			}
+			if blog.CodeOf(err) == blog.CodePostNotFound { // it has gone meanwhile
+				continue
+			}
+			if err == nil {
+				err = do(p, page.Total)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if page.Next == nil {
+			return nil
+		}
+		f.Page.After = page.Next
+	}
+}
+
 // read makes an article of a file. A parser that panics has met a bad file, no more.
 func (r *run) read(f file) (a *article, err error) {
 	defer func() {
@@ -159,7 +198,7 @@ func (r *run) read(f file) (a *article, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if a, err = parse(f.name, text, r.Zone); err != nil {
+	if a, err = parse(f, text, r.Zone); err != nil {
 		return nil, err
 	}
 	a.digest = digest

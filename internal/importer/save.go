@@ -47,7 +47,7 @@ func (r *run) stored(ctx context.Context, a *article) (old *blog.Post, same bool
 		return nil, false, err
 	}
 	if !known {
-		old, err = r.twin(ctx, a)
+		old, err = r.claim(ctx, a)
 		return old, false, err
 	}
 	if digest == a.digest {
@@ -72,26 +72,6 @@ func (r *run) owned(ctx context.Context, id blog.ID) (*blog.Post, error) {
 		return nil, errRefused("文章 " + id.String() + " 属于另一位作者")
 	}
 	return p, err
-}
-
-// twin finds a post that an import wrote and was then killed before it noted the
-// file, or that came from the file under another path: same date, title and
-// content. It looks only at posts from before this run, so that two equal files
-// stay two posts, and not at drafts, which have no date.
-func (r *run) twin(ctx context.Context, a *article) (*blog.Post, error) {
-	if a.published.IsZero() {
-		return nil, nil
-	}
-	l, err := r.Posts.List(ctx, blog.PostFilter{
-		Author: r.author, From: a.published, To: a.published,
-		Order: blog.Order{Field: "publishedAt"}, Page: blog.Page{Number: 1, Limit: blog.MaxLimit},
-	})
-	for _, p := range l.Items {
-		if p.Title == a.title && p.Content == a.content && p.CreatedAt.Before(r.start) {
-			return p, err
-		}
-	}
-	return nil, err
 }
 
 func (r *run) create(ctx context.Context, a *article, id blog.ID) (outcome, error) {
