@@ -153,7 +153,7 @@ func userFilter(r *http.Request) (blog.UserFilter, error) {
 }
 
 func (s *Service) get(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
-	id, err := pathID(r)
+	id, err := web.PathID(r, blog.CodeUserNotFound)
 	if err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ func (s *Service) password(w http.ResponseWriter, r *http.Request, who blog.Acto
 }
 
 func (s *Service) change(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
-	id, err := pathID(r)
+	id, err := web.PathID(r, blog.CodeUserNotFound)
 	if err != nil {
 		return err
 	}
@@ -240,7 +240,7 @@ func (s *Service) change(w http.ResponseWriter, r *http.Request, _ blog.Actor) e
 }
 
 func (s *Service) remove(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
-	id, err := pathID(r)
+	id, err := web.PathID(r, blog.CodeUserNotFound)
 	if err != nil {
 		return err
 	}
@@ -248,14 +248,6 @@ func (s *Service) remove(w http.ResponseWriter, r *http.Request, who blog.Actor)
 		return err
 	}
 	return web.JSON(w, r, http.StatusOK, web.Message{Message: "用户已删除"})
-}
-
-func pathID(r *http.Request) (blog.ID, error) {
-	id, ok := blog.ParseID(r.PathValue("id"))
-	if !ok {
-		return id, blog.Fail(blog.CodeUserNotFound)
-	}
-	return id, nil
 }
 
 func text(s *string) string {

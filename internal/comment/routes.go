@@ -24,7 +24,7 @@ type commentAnswer struct {
 }
 
 func (s *Service) getUnderPost(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
-	post, err := pathID(r, blog.CodePostNotFound)
+	post, err := web.PathID(r, blog.CodePostNotFound)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (s *Service) writeList(w http.ResponseWriter, r *http.Request, who blog.Act
 }
 
 func (s *Service) postUnderPost(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
-	post, err := pathID(r, blog.CodePostNotFound)
+	post, err := web.PathID(r, blog.CodePostNotFound)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (s *Service) create(w http.ResponseWriter, r *http.Request, who blog.Actor,
 }
 
 func (s *Service) get(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
-	id, err := pathID(r, blog.CodeCommentNotFound)
+	id, err := web.PathID(r, blog.CodeCommentNotFound)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (s *Service) get(w http.ResponseWriter, r *http.Request, who blog.Actor) er
 }
 
 func (s *Service) put(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
-	id, err := pathID(r, blog.CodeCommentNotFound)
+	id, err := web.PathID(r, blog.CodeCommentNotFound)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (s *Service) put(w http.ResponseWriter, r *http.Request, who blog.Actor) er
 }
 
 func (s *Service) remove(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
-	id, err := pathID(r, blog.CodeCommentNotFound)
+	id, err := web.PathID(r, blog.CodeCommentNotFound)
 	if err != nil {
 		return err
 	}
@@ -141,14 +141,6 @@ func (s *Service) remove(w http.ResponseWriter, r *http.Request, who blog.Actor)
 		return err
 	}
 	return web.JSON(w, r, http.StatusOK, web.Message{Message: "评论删除成功"})
-}
-
-func pathID(r *http.Request, notFound blog.Code) (blog.ID, error) {
-	id, ok := blog.ParseID(r.PathValue("id"))
-	if !ok {
-		return id, blog.Fail(notFound)
-	}
-	return id, nil
 }
 
 func text(s *string) string {

@@ -88,7 +88,7 @@ func (s *Service) getTags(w http.ResponseWriter, r *http.Request, _ blog.Actor) 
 }
 
 func (s *Service) get(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
-	id, err := pathID(r)
+	id, err := web.PathID(r, blog.CodePostNotFound)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (s *Service) patch(w http.ResponseWriter, r *http.Request, who blog.Actor) 
 }
 
 func (s *Service) update(w http.ResponseWriter, r *http.Request, who blog.Actor, require func(*blog.PostInput)) error {
-	id, err := pathID(r)
+	id, err := web.PathID(r, blog.CodePostNotFound)
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func writePost(w http.ResponseWriter, r *http.Request, status int, message strin
 }
 
 func (s *Service) remove(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
-	id, err := pathID(r)
+	id, err := web.PathID(r, blog.CodePostNotFound)
 	if err != nil {
 		return err
 	}
@@ -184,7 +184,7 @@ func (s *Service) unlike(w http.ResponseWriter, r *http.Request, who blog.Actor)
 }
 
 func (s *Service) setLike(w http.ResponseWriter, r *http.Request, who blog.Actor, like bool, message string) error {
-	id, err := pathID(r)
+	id, err := web.PathID(r, blog.CodePostNotFound)
 	if err != nil {
 		return err
 	}
@@ -222,12 +222,4 @@ func (s *Service) getStats(w http.ResponseWriter, r *http.Request, _ blog.Actor)
 		web.Each(stats.Statuses, func(t blog.StatusStats) statusStats { return statusStats(t) }),
 		web.Each(stats.Categories, func(c blog.CategoryCount) categoryStats { return categoryStats(c) }),
 	})
-}
-
-func pathID(r *http.Request) (blog.ID, error) {
-	id, ok := blog.ParseID(r.PathValue("id"))
-	if !ok {
-		return id, blog.Fail(blog.CodePostNotFound)
-	}
-	return id, nil
 }

@@ -196,3 +196,12 @@ func (q *Query) Err() error {
 	}
 	return nil
 }
+
+// PathID returns the id in a request's path; one of another form is not found.
+func PathID(r *http.Request, notFound blog.Code) (blog.ID, error) {
+	id, ok := blog.ParseID(r.PathValue("id"))
+	if !ok {
+		return id, blog.Fail(notFound)
+	}
+	return id, nil
+}

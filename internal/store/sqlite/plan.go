@@ -179,7 +179,7 @@ func (sel selection) walkField(c *conn, o blog.Order, page blog.Page, total int6
 		arms = sel.fieldArms(column)
 	}
 	for i := range arms {
-		follow(&arms[i], o, page.After, column)
+		follow(&arms[i], o, page.After, "p", column)
 	}
 	q := sel.union(arms)
 	q.add(" ORDER BY 2"+direction(o)+", 3"+direction(o)+" LIMIT ? OFFSET ?", page.Limit+1, offset(page))
@@ -199,8 +199,8 @@ func (sel selection) fieldArms(column string) (arms []query) {
 	return arms
 }
 
-// follow narrows an arm to what comes after a cursor.
-func follow(q *query, o blog.Order, after *blog.Cursor, column string) {
+// follow narrows a query to what comes after a cursor by a table's column and id.
+func follow(q *query, o blog.Order, after *blog.Cursor, table, column string) {
 	if after == nil {
 		return
 	}
@@ -209,8 +209,9 @@ func follow(q *query, o blog.Order, after *blog.Cursor, column string) {
 		op = "<"
 	}
 	var value any = after.Int
-	if o.Field == "title" {
+	switch column {
+	case "title", "username", "email":
 		value = after.Text
 	}
-	q.add(" AND (p."+column+", p.id) "+op+" (?, ?)", value, after.ID)
+	q.add(" AND ("+table+"."+column+", "+table+".id) "+op+" (?, ?)", value, after.ID)
 }

@@ -104,7 +104,7 @@ func (sel selection) hits(c *conn, o blog.Order, page blog.Page) ([]place, error
 		q.add("SELECT p.key, p."+column+", p.id FROM posts_fts f CROSS JOIN posts p ON p.rank = f.rowid WHERE f.posts_fts MATCH ? AND f.rowid BETWEEN ? AND ?",
 			sel.narrowed(sel.words()), sel.low, sel.high)
 	}
-	follow(&q, o, page.After, column)
+	follow(&q, o, page.After, "p", column)
 	q.add(" ORDER BY 2"+direction(o)+", 3"+direction(o)+" LIMIT ? OFFSET ?", page.Limit+1, offset(page))
 	return collect(c, q.sql, 0, q.args)
 }

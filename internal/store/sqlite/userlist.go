@@ -28,7 +28,6 @@ func listUsers(c *conn, f blog.UserFilter) (list blog.Listed[*blog.User], err er
 		return list, err
 	}
 	q := findUsers(f, phrase)
-	column := userColumns[f.Order.Field]
 	q.add(" ORDER BY 2"+direction(f.Order)+", 3"+direction(f.Order)+" LIMIT ? OFFSET ?", f.Page.Limit+1, offset(f.Page))
 	places, err := collect(c, q.sql, 0, q.args)
 	if err != nil {
@@ -42,7 +41,7 @@ func listUsers(c *conn, f blog.UserFilter) (list blog.Listed[*blog.User], err er
 		list.Items = append(list.Items, &u.User)
 	}
 	if len(places) > f.Page.Limit {
-		list.Next = userCursor(f.Order, column, list.Items[len(list.Items)-1])
+		list.Next = userCursor(f.Order, list.Items[len(list.Items)-1])
 	}
 	return list, nil
 }
@@ -61,25 +60,9 @@ func findUsers(f blog.UserFilter, phrase blog.Phrase) (q query) {
 		} else {
 			q.add("SELECT u.key, u."+column+", u.id FROM users u INDEXED BY users_"+column+" WHERE u.role = ? AND u.active = ?", string(group.Role), group.Active)
 		}
-		followUser(&q, f, column)
+		follow(&q, f.Order, f.Page.After, "u", column)
 	}
 	return q
-}
-
-func followUser(q *query, f blog.UserFilter, column string) {
-	after := f.Page.After
-	if after == nil {
-		return
-	}
-	op := ">"
-	if f.Order.Desc {
-		op = "<"
-	}
-	var value any = after.Int
-	if column == "username" || column == "email" {
-		value = after.Text
-	}
-	q.add(" AND (u."+column+", u.id) "+op+" (?, ?)", value, after.ID)
 }
 
 // userGroup is what users are counted by.
@@ -130,14 +113,14 @@ func countFound(c *conn, f blog.UserFilter, phrase blog.Phrase) (int64, error) {
 		append([]any{quote(phrase)}, args...)...)
 }
 
-func userCursor(o blog.Order, column string, u *blog.User) *blog.Cursor {
+func userCursor(o blog.Order, u *blog.User) *blog.Cursor {
 	cur := &blog.Cursor{ID: u.ID}
-	switch column {
-	case "created":
+	switch o.Field {
+	case "createdAt":
 		cur.Int = millis(u.CreatedAt)
-	case "updated":
+	case "updatedAt":
 		cur.Int = millis(u.UpdatedAt)
-	case "last_login":
+	case "lastLogin":
 		cur.Int = millis(u.LastLogin)
 	case "username":
 		cur.Text = u.Username
