@@ -355,6 +355,15 @@ func TestTagsOfPublishedPostsAreListedMostUsedFirst(t *testing.T) {
 		if got := a.Each("tags", "name"); !slices.Equal(got, []string{"微服务", "Go"}) {
 			t.Errorf("tags %v", got)
 		}
+		var many []string
+		for i := range 20 {
+			many = append(many, "签"+strconv.Itoa(i))
+		}
+		other := u.Write("published", object{"tags": many})
+		if got := s.Anyone.Get("/api/posts/tags").Each("tags", "name"); len(got) != 22 {
+			t.Errorf("%d tags are listed, want 22", len(got))
+		}
+		u.Delete("/api/posts/" + other).Expect(200)
 		u.Patch("/api/posts/"+id, object{"status": "archived"}).Expect(200)
 		s.Anyone.Get("/api/posts/tags").Expect(200).Counts("tags.0.count", 1)
 	})

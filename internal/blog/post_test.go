@@ -106,6 +106,23 @@ func TestEveryRuleOfAPost(t *testing.T) {
 	}
 }
 
+func TestACoverIsAWebAddressAnUploadOrNothing(t *testing.T) {
+	for s, want := range map[string]bool{
+		"": true, " ": true, "http://example.com": true, " HTTPS://例子.中国/图.png?a=b#c ": true, "https://example.com:8443/a": true,
+		"/uploads/image/image-1-a.png": true, "/uploads/" + strings.Repeat("a", maxURI-9): true, "https://a.b/" + strings.Repeat("a", maxURI-12): true,
+		"/uploads/" + strings.Repeat("a", maxURI-8): false, "https://a.b/" + strings.Repeat("a", maxURI-11): false,
+		"/uploads/": false, "/uploads": false, "uploads/a.png": false, "/a.png": false, "/uploads/../a": false, `/uploads/\a`: false, "/uploads/a b": false, "/uploads/a\nb": false,
+		"ftp://example.com/a": false, "javascript:alert(1)": false, "data:image/png;base64,AA": false, "//example.com/a": false, "https:///a": false, "https://": false, "https:a": false,
+		"https://example.com/a b": false, "https://example.com/\x00": false, "https://example.com/\xff": false, "/uploads/\xff": false, "https://[::1": false,
+	} {
+		p := somePost()
+		err := PostInput{CoverImage: &s}.Apply(&p, categories, time.Now())
+		if err == nil != want || want && p.CoverImage != strings.TrimSpace(s) {
+			t.Errorf("%.60q: %v, cover %.60q", s, err, p.CoverImage)
+		}
+	}
+}
+
 func TestAllBrokenFieldsAreToldInOrder(t *testing.T) {
 	in := PostInput{Status: ptr(Status("x"))}
 	in.RequireAll()

@@ -143,6 +143,10 @@ func TestAChangeUnderAnOldRevisionIsRefused(t *testing.T) {
 	if blog.CodeOf(err) != blog.CodePostChanged {
 		t.Error(err)
 	}
+	_, err = h.posts.Update(t.Context(), h.other, p.ID, blog.PostInput{}, func(int64) bool { return false })
+	if blog.CodeOf(err) != blog.CodeNotOwner {
+		t.Errorf("who may not write is told of the revision: %v", err)
+	}
 }
 
 func TestPublishingDatesOnceAndKeepsWhatIsOmitted(t *testing.T) {
