@@ -78,9 +78,10 @@ type Users interface {
 
 // Posts keeps the articles with their tags, likes, views and search terms.
 type Posts interface {
-	// Create adds p, whose Author needs only the ID, and fills in the rest of
-	// the author. CodeUserNotFound if there is no such author; CodeInvalid with
-	// RuleDate if PublishedAt is outside the years 1970 to 2199, as in Update.
+	// Create adds p, whose Author needs only the ID, fills in the rest of the
+	// author and sets the counters to 0. CodeUserNotFound if there is no such
+	// author; CodeInvalid with RuleDate if PublishedAt is outside the years 1970
+	// to 2199, as in Update.
 	Create(ctx context.Context, p *Post) error
 
 	// Get returns a post with its author. CodePostNotFound.

@@ -80,6 +80,13 @@ func TestListAgreesWithAPlainFilterAndSort(t *testing.T) {
 	}
 }
 
+func TestARangeOfDatesHasTheRanksOfItsMillisecondsAndNoOther(t *testing.T) {
+	low, high := rankRange(blog.PostFilter{From: day, To: day})
+	if first, next := rankBase(day.UnixMilli(), blog.ID{}), rankBase(day.UnixMilli()+1, blog.ID{}); low != first || high != next-1 {
+		t.Errorf("ranks %d to %d, want %d to %d", low, high, first, next-1)
+	}
+}
+
 func randomFilter(r *rand.Rand, authors []*blog.User) (f blog.PostFilter) {
 	f.Status = []blog.Status{"", blog.Published, blog.Published, blog.Draft}[r.IntN(4)]
 	if r.IntN(3) == 0 {

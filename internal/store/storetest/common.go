@@ -213,6 +213,8 @@ func invisibleChanges(w *world) {
 			_, err := w.Posts().Update(w.ctx, hidden.ID, func(p *blog.Post) error { p.Title = "new"; return nil })
 			w.ok(err)
 		}},
+		{"a draft's like", func() { w.like(hidden, u, true) }},
+		{"a draft's views", func() { w.ok(w.Posts().AddViews(w.ctx, map[blog.ID]int64{hidden.ID: 1})) }},
 		{"a draft's end", func() { w.ok(w.Posts().Delete(w.ctx, hidden.ID, anyPost)) }},
 		{"a source", func() { w.ok(w.Sources().Set(w.ctx, u.ID, "a.md", p.ID, "d")) }},
 		{"an upload", func() { w.upload(u, "a.png") }},

@@ -17,6 +17,7 @@ func (m modelPosts) Create(ctx context.Context, p *blog.Post) error {
 			return false, blog.Fail(blog.CodeUserNotFound)
 		}
 		p.Author = m.author(p.Author.ID)
+		p.ViewCount, p.LikeCount, p.CommentCount = 0, 0, 0
 		return p.Status == blog.Published, m.putPost(*p)
 	})
 }
@@ -104,7 +105,7 @@ func (m modelPosts) SetLike(ctx context.Context, id, user blog.ID, on bool, chec
 			delete(m.likes, like{id, user})
 		}
 		n = m.shown(p).LikeCount
-		return before != on, nil
+		return before != on && p.Status == blog.Published, nil
 	})
 	return n, err
 }
@@ -115,7 +116,7 @@ func (m modelPosts) AddViews(ctx context.Context, views map[blog.ID]int64) error
 			if p, ok := m.posts[id]; ok {
 				p.ViewCount += n
 				m.posts[id] = p
-				visible = true
+				visible = visible || p.Status == blog.Published
 			}
 		}
 		return visible, nil

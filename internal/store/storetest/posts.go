@@ -11,6 +11,7 @@ import (
 var postPromises = []promise{
 	{"a post comes back with every field and its author", postComesBack},
 	{"an unknown post is not found", unknownPost},
+	{"a post begins with no views, likes and comments", postBeginsUncounted},
 	{"a post needs an author who exists", postNeedsAuthor},
 	{"a post is published between 1970 and 2200", publicationDates},
 	{"what the store returns belongs to the caller", postBelongsToCaller},
@@ -43,6 +44,15 @@ func postComesBack(w *world) {
 	if at := w.stored(d).PublishedAt; !at.IsZero() {
 		w.Errorf("a zero publishedAt came back as %v", at)
 	}
+}
+
+func postBeginsUncounted(w *world) {
+	p := w.post(w.user("user"), "post", func(p *blog.Post) { p.ViewCount, p.LikeCount, p.CommentCount = 7, 8, 9 })
+	w.same("returned", counters(p), [3]int64{})
+	w.same("stored", counters(w.stored(p)), [3]int64{})
+	st, err := w.Posts().Stats(w.ctx)
+	w.ok(err)
+	w.same("overview", st.Statuses, []blog.StatusStats{{Status: blog.Published, Count: 1}})
 }
 
 func unknownPost(w *world) {
