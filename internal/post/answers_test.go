@@ -1,8 +1,11 @@
 package post
 
 import (
+	"fmt"
 	"net/http/httptest"
 	"testing"
+
+	"inkstone/internal/blog"
 )
 
 // That different questions have different keys is asked of the answers, in apitest.
@@ -26,9 +29,9 @@ func TestTheSameQuestionInOtherWordsHasOneKey(t *testing.T) {
 
 func keyOf(t *testing.T, query string) string {
 	t.Helper()
-	f, err := filter(httptest.NewRequest("GET", "/?"+query, nil))
+	f, err := filter(httptest.NewRequest("GET", "/?"+query, nil), blog.Actor{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return key(f)
+	return fmt.Sprint(f.List(), f.Page)
 }
