@@ -174,6 +174,16 @@ func (b *bench) overload() error {
 			b.overloadBy(p, name, mixes[name])
 		}
 	}
+	if b.mix != "" && b.mix != "bare" {
+		return nil
+	}
+	// What as many clients do to any server on the cores that it shares with them.
+	plain, size, err := b.bare(p, "/api/posts")
+	if err != nil {
+		return err
+	}
+	defer plain.stop()
+	b.overloadBy(plain, fmt.Sprintf("bare handler, %d bytes", size), mixes["cached"])
 	return nil
 }
 
