@@ -2,6 +2,7 @@ package blog
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 )
@@ -77,6 +78,26 @@ func TestACursorComesBack(t *testing.T) {
 		if _, err := ParseCursor(c.Encode(), Order{Field: "title"}); CodeOf(err) != CodeInvalid {
 			t.Errorf("the cursor of another order: %v", err)
 		}
+	}
+}
+
+func TestACursorThatNoDatabaseCanReadIsRefused(t *testing.T) {
+	order := Order{Field: "title"}
+	good := Cursor{Sort: "title", Text: "题", ID: ID{1}}
+	for name, spoil := range map[string]func(*Cursor){
+		"NUL in the text": func(c *Cursor) { c.Text = "a\x00" },
+		"no id":           func(c *Cursor) { c.ID = ID{} },
+		"no order":        func(c *Cursor) { c.Sort = "" },
+		"too long":        func(c *Cursor) { c.Text = strings.Repeat("a", maxCursor) },
+	} {
+		c := good
+		spoil(&c)
+		if got, err := ParseCursor(c.Encode(), order); CodeOf(err) != CodeInvalid {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	if _, err := ParseCursor(good.Encode(), order); err != nil {
+		t.Error(err)
 	}
 }
 
