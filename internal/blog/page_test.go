@@ -2,6 +2,7 @@ package blog
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 )
@@ -104,6 +105,26 @@ func TestListsDifferInAllButThePage(t *testing.T) {
 		if _, known := lists[l]; !known {
 			t.Errorf("the page makes another list: %q", l)
 		}
+	}
+}
+
+func TestACursorThatNoDatabaseCanReadIsRefused(t *testing.T) {
+	order := Order{Field: "title"}
+	good := Cursor{Sort: "title", Text: "题", ID: ID{1}}
+	for name, spoil := range map[string]func(*Cursor){
+		"NUL in the text": func(c *Cursor) { c.Text = "a\x00" },
+		"no id":           func(c *Cursor) { c.ID = ID{} },
+		"no order":        func(c *Cursor) { c.Sort = "" },
+		"too long":        func(c *Cursor) { c.Text = strings.Repeat("a", maxCursor) },
+	} {
+		c := good
+		spoil(&c)
+		if got, err := ParseCursor(c.Encode(), order); CodeOf(err) != CodeInvalid {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	if _, err := ParseCursor(good.Encode(), order); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -80,8 +80,8 @@ type Users interface {
 type Posts interface {
 	// Create adds p, whose Author needs only the ID, fills in the rest of the
 	// author and sets the counters to 0. CodeUserNotFound if there is no such
-	// author; CodeInvalid with RuleDate if PublishedAt is outside the years 1970
-	// to 2199, as in Update.
+	// author; CodeInvalid with RuleDate unless PublishedAt is zero, or after the
+	// first instant of 1970 and before 2200, as in Update.
 	Create(ctx context.Context, p *Post) error
 
 	// Get returns a post with its author. CodePostNotFound.

@@ -253,10 +253,10 @@ func updatePost(c *conn, id blog.ID, change func(*blog.Post) error) (postRow, er
 	if err := change(&row.Post); err != nil {
 		return old, err
 	}
-	keep(&row.Post, &old.Post)
-	if err := checkPublished(row.PublishedAt); err != nil {
+	if err := checkPublished(row.PublishedAt); err != nil { // before it is rounded: the first instant of 1970 is kept as none
 		return old, err
 	}
+	keep(&row.Post, &old.Post)
 	if !row.PublishedAt.Equal(old.PublishedAt) {
 		if row.rank, err = newRank(c, millis(row.PublishedAt), row.ID); err != nil {
 			return old, err

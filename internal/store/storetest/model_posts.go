@@ -23,7 +23,7 @@ func (m modelPosts) Create(ctx context.Context, p *blog.Post) error {
 }
 
 func (m *model) putPost(p blog.Post) error {
-	if at := p.PublishedAt; !at.IsZero() && (at.UTC().Year() < 1970 || at.UTC().Year() >= 2200) {
+	if at := p.PublishedAt; !at.IsZero() && (at.UnixMilli() <= 0 || at.UTC().Year() >= 2200) {
 		return blog.Invalid("publishedAt", blog.RuleDate)
 	}
 	p.Tags, p.Tier = slices.Clone(p.Tags), 0

@@ -79,7 +79,7 @@ func postNeedsAuthor(w *world) {
 func publicationDates(w *world) {
 	u := w.user("user")
 	kept := w.post(u, "kept")
-	for _, at := range []time.Time{time.Date(1969, 7, 20, 0, 0, 0, 0, time.UTC), time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)} {
+	for _, at := range []time.Time{time.Date(1969, 7, 20, 0, 0, 0, 0, time.UTC), time.UnixMilli(0), time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)} {
 		p := w.newPost(u.ID, "refused")
 		p.PublishedAt = at
 		w.fails(w.Posts().Create(w.ctx, p), blog.CodeInvalid)
