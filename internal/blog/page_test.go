@@ -109,21 +109,20 @@ func TestListsDifferInAllButThePage(t *testing.T) {
 }
 
 func TestACursorThatNoDatabaseCanReadIsRefused(t *testing.T) {
-	order := Order{Field: "title"}
-	good := Cursor{Sort: "title", Text: "题", ID: ID{1}}
+	const list List = "posts by title"
+	good := Cursor{Text: "题", ID: ID{1}}
 	for name, spoil := range map[string]func(*Cursor){
 		"NUL in the text": func(c *Cursor) { c.Text = "a\x00" },
 		"no id":           func(c *Cursor) { c.ID = ID{} },
-		"no order":        func(c *Cursor) { c.Sort = "" },
 		"too long":        func(c *Cursor) { c.Text = strings.Repeat("a", maxCursor) },
 	} {
 		c := good
 		spoil(&c)
-		if got, err := ParseCursor(c.Encode(), order); CodeOf(err) != CodeInvalid {
+		if got, err := ParseCursor(c.Encode(list), list); CodeOf(err) != CodeInvalid {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
-	if _, err := ParseCursor(good.Encode(), order); err != nil {
+	if _, err := ParseCursor(good.Encode(list), list); err != nil {
 		t.Error(err)
 	}
 }
