@@ -70,7 +70,8 @@ func (s *Service) liked(ctx context.Context, who blog.Actor, id blog.ID) (*bool,
 }
 
 // List answers the posts of f that the actor may see. What is the same for
-// everybody is kept under the narrowed filter. *largeList.
+// everybody is kept under the narrowed filter. A list that is too large for one
+// answer is the error *largeList.
 func (s *Service) List(ctx context.Context, who blog.Actor, f blog.PostFilter) (*web.Answer, error) {
 	f.Narrow(who)
 	load := func(ctx context.Context) (*web.Answer, error) { return s.list(ctx, f) }

@@ -165,9 +165,7 @@ func boundAnswer(w http.ResponseWriter, r *http.Request, a *Answer) error {
 	if len(a.body) <= maxWhole || public && len(a.body) <= maxPublic {
 		return nil
 	}
-	if rec, ok := w.(*recorder); ok {
-		rec.stall = min(rec.stall, largeStall)
-	}
+	hurry(w)
 	size := min(int64(len(a.body)), allAnswers)
 	if public {
 		return a.readers.enter(r.Context(), size)

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"net/http"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -56,6 +57,13 @@ func takeShare(ctx context.Context, of *semaphore.Weighted, size int64) error {
 		of.Release(size)
 	})
 	return nil
+}
+
+// hurry has a client take a large answer within largeStall for each piece.
+func hurry(w http.ResponseWriter) {
+	if rec, ok := w.(*recorder); ok {
+		rec.stall = min(rec.stall, largeStall)
+	}
 }
 
 // readers are those who take the same answer, which has one share for all of them.

@@ -16,9 +16,7 @@ func WriteList(w http.ResponseWriter, r *http.Request, posts iter.Seq2[Post, err
 	if err := takeShare(r.Context(), largeAnswers, streamShare); err != nil {
 		return err
 	}
-	if rec, ok := w.(*recorder); ok {
-		rec.stall = min(rec.stall, largeStall)
-	}
+	hurry(w)
 	h := w.Header()
 	h["Content-Type"], h["Cache-Control"] = jsonType, privateCache
 	if r.Method == http.MethodHead {

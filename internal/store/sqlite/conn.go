@@ -117,12 +117,13 @@ func (c *conn) rollback() error {
 
 // exec runs a statement that answers no rows.
 func (c *conn) exec(query string, args ...any) error {
-	if !slices.ContainsFunc(args, isLarge) {
-		return c.each(query, nil, args...)
-	}
+	large := slices.ContainsFunc(args, isLarge)
 	stmt, err := c.bound(query, args)
 	if err != nil {
 		return err
+	}
+	if !large {
+		return drain(stmt)
 	}
 	debug.FreeOSMemory() // SQLite has its own copy: what was made for it alone goes before the work begins
 	return errors.Join(drain(stmt), stmt.ClearBindings())
@@ -158,9 +159,6 @@ func (c *conn) each(query string, row func(*sqlite.Stmt) error, args ...any) err
 		more, err := stmt.Step()
 		if !more {
 			return err
-		}
-		if row == nil {
-			continue
 		}
 		if err := row(stmt); err != nil {
 			return errors.Join(err, stmt.Reset())

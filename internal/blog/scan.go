@@ -1,0 +1,151 @@
+package blog
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxTerm bounds one indexed word, in runes; a longer word is cut on both sides alike.
+const maxTerm = 64
+
+// maxRun bounds the memory that a run takes while it is cut, in runes. Queries are shorter.
+const maxRun = 1024
+
+// piece is a word or a run found in a text, of which no more than maxTerm
+// characters are told of a word, and a run longer than maxRun comes in parts.
+type piece struct {
+	text   []rune // folded; valid during the call only
+	run    bool
+	next   rune   // what the next part of the same run begins with
+	sign   string // "+", "++" or "#" right behind a word
+	joined bool   // only a joiner stands between this word and the one before
+}
+
+func (p piece) term() string { return string(p.text) }
+
+func (p piece) queryTerm() string { return p.term() + p.sign }
+
+const joiners = ".-_/:@'"
+
+type kind int
+
+const (
+	separator kind = iota
+	wordRune
+	runRune
+)
+
+// scan calls f for each word and run of s, in order, as long as it wants. A mark belongs to what it
+// follows; behind a separator (the variation selector of an emoji) it is one too.
+func scan(s string, f func(piece) bool) {
+	buf := make([]rune, 0, 64)
+	afterWord, gap, joiner := false, 0, false
+	for i := 0; i < len(s); {
+		r, n := foldedRune(s[i:])
+		k := kindOf(r)
+		if k == separator {
+			gap++
+			joiner = gap == 1 && strings.ContainsRune(joiners, r)
+			i += n
+			continue
+		}
+		buf = append(buf[:0], r)
+		next := rune(0)
+		for i += n; i < len(s); i += n {
+			r, n = foldedRune(s[i:])
+			if same := kindOf(r) == k; same && k == runRune && len(buf) >= maxRun {
+				next = r
+				break
+			} else if !same && !unicode.IsMark(r) {
+				break
+			}
+			if k == runRune || len(buf) < maxTerm {
+				buf = append(buf, r)
+			}
+		}
+		p := piece{text: buf, run: k == runRune, next: next}
+		if !p.run {
+			p.sign = signAt(s[i:])
+			p.joined = afterWord && joiner
+		}
+		if !f(p) {
+			return
+		}
+		afterWord, gap, joiner = !p.run && p.sign == "", 0, false
+	}
+}
+
+// signAt returns the sign a word ends with, read from what follows the word: a +
+// or # that another word follows (a+b) is no sign.
+func signAt(rest string) string {
+	var sign []rune
+	for rest != "" {
+		r, n := foldedRune(rest)
+		if r != '+' && r != '#' {
+			if kindOf(r) == wordRune {
+				return ""
+			}
+			break
+		}
+		sign = append(sign, r)
+		if len(sign) > 2 {
+			return ""
+		}
+		rest = rest[n:]
+	}
+	switch s := string(sign); s {
+	case "+", "++", "#":
+		return s
+	}
+	return ""
+}
+
+// foldedRune reads the first rune of s: full-width ASCII as ASCII, without case.
+func foldedRune(s string) (rune, int) {
+	if c := s[0]; c < utf8.RuneSelf {
+		return foldCase(rune(c)), 1
+	}
+	r, n := utf8.DecodeRuneInString(s)
+	if isIdeograph(r) {
+		return r, n
+	}
+	if '\uff01' <= r && r <= '\uff5e' {
+		r -= '\uff01' - '!'
+	}
+	return foldCase(r), n
+}
+
+// commonKana are letters of Japanese text that Unicode gives to no script: the
+// long-vowel signs, the half-width voicing marks and the closing mark.
+const commonKana = "ーｰﾞﾟ〆"
+
+// Most of a Chinese text is these two, so they are told without a look at the
+// tables of Unicode.
+
+func isIdeograph(r rune) bool { return '\u4e00' <= r && r <= '\u9fff' }
+
+// isPunctuation tells of general and of CJK punctuation, not of all there is.
+func isPunctuation(r rune) bool {
+	return '\u2010' <= r && r <= '\u2027' || '\u3000' <= r && r <= '\u3004' || '\u3008' <= r && r <= '\u3020'
+}
+
+func kindOf(r rune) kind {
+	switch {
+	case r < utf8.RuneSelf:
+		if 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
+			return wordRune
+		}
+		return separator
+	case isIdeograph(r):
+		return runRune
+	case isPunctuation(r):
+		return separator
+	case strings.ContainsRune(commonKana, r),
+		unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo):
+		return runRune
+	case unicode.IsLetter(r) || unicode.IsNumber(r):
+		return wordRune
+	}
+	return separator
+}

@@ -1,0 +1,160 @@
+package blog
+
+import (
+	"hash"
+	"hash/fnv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxDifferent bounds the different terms of a text: a million of them, which no
+// text has that means anything, would hold up every other write for ten seconds.
+// A long article has five thousand, a shelf of ten megabytes less than this.
+const maxDifferent = 200_000
+
+// Terms cuts a text into the terms an engine indexes, separated by blanks, in
+// the order of the text: words, pairs of run characters, and the last character
+// of each run. Behind them follow, once each, the single characters of runs and
+// the words with a sign (c++) that have no place in the sequence; they are only
+// ever looked for alone. It ends soon after maxDifferent terms.
+func Terms(text string) string {
+	c := cutter{known: map[string]bool{}}
+	c.out.Grow(3 * len(text))
+	if len(text) > maxDifferent { // else it can't have so many
+		c.different, c.hash = map[uint64]bool{}, fnv.New64a()
+	}
+	scan(text, c.cut)
+	c.out.WriteString(strings.Join(c.alone, " "))
+	return strings.TrimSuffix(c.out.String(), " ")
+}
+
+// cutter writes the terms of a text.
+type cutter struct {
+	out       strings.Builder
+	alone     []string // what follows behind the sequence
+	known     map[string]bool
+	singles   runeSet
+	term      []byte
+	different map[uint64]bool // the terms of a large text, by hash
+	hash      hash.Hash64
+}
+
+// cut writes the terms of p and reports whether there may be more.
+func (c *cutter) cut(p piece) bool {
+	if p.run {
+		c.run(p)
+	} else {
+		c.word(p)
+	}
+	return len(c.different) < maxDifferent
+}
+
+func (c *cutter) word(p piece) {
+	c.term = c.term[:0]
+	for _, r := range p.text {
+		c.term = utf8.AppendRune(c.term, r)
+	}
+	c.write()
+	if p.sign != "" {
+		c.later(p.queryTerm())
+	}
+}
+
+func (c *cutter) run(p piece) {
+	for i, r := range p.text {
+		c.term = utf8.AppendRune(c.term[:0], r)
+		if i+1 < len(p.text) {
+			c.term = utf8.AppendRune(c.term, p.text[i+1])
+		} else if p.next != 0 {
+			c.term = utf8.AppendRune(c.term, p.next)
+		}
+		c.write()
+		if c.singles.add(r) {
+			c.later(string(r))
+		}
+	}
+}
+
+func (c *cutter) write() {
+	if c.hash != nil {
+		c.hash.Reset()
+		_, _ = c.hash.Write(c.term)
+		c.different[c.hash.Sum64()] = true
+	}
+	c.term = append(c.term, ' ')
+	c.out.Write(c.term)
+}
+
+func (c *cutter) later(term string) {
+	if !c.known[term] {
+		c.known[term] = true
+		c.alone = append(c.alone, term)
+	}
+}
+
+// runeSet is a set of characters.
+type runeSet struct {
+	plane [1 << 16 / 64]uint64 // a bit for each of the basic plane
+	rest  map[rune]bool
+}
+
+// add reports whether r is new.
+func (s *runeSet) add(r rune) bool {
+	if r < 1<<16 {
+		word, bit := &s.plane[r/64], uint64(1)<<(r%64)
+		was := *word&bit != 0
+		*word |= bit
+		return !was
+	}
+	if s.rest == nil {
+		s.rest = map[rune]bool{}
+	}
+	was := s.rest[r]
+	s.rest[r] = true
+	return !was
+}
+
+// Grams cuts a short text (a name, an address) so that any part of it can be
+// found by GramPhrase: pairs of characters, and each character alone.
+func Grams(text string) string {
+	run := []rune(Fold(strings.TrimSpace(text)))
+	var out []string
+	for i := range run {
+		if i+1 < len(run) {
+			out = append(out, gram(run[i:i+2]))
+		}
+	}
+	for _, r := range run {
+		out = append(out, gram([]rune{r}))
+	}
+	return strings.Join(out, " ")
+}
+
+// GramPhrase returns what finds text as a part of a text cut by Grams; nil for nothing.
+func GramPhrase(text string) Phrase {
+	run := []rune(firstRunes(Fold(strings.TrimSpace(text)), MaxSearchRunes))
+	if len(run) == 0 {
+		return nil
+	}
+	if len(run) == 1 {
+		return Phrase{gram(run)}
+	}
+	p := make(Phrase, len(run)-1)
+	for i := range p {
+		p[i] = gram(run[i : i+2])
+	}
+	return p
+}
+
+// gram writes characters as hex digits: names hold blanks and signs, which no
+// engine's tokenizer is then asked about.
+func gram(rs []rune) string {
+	const digits = "0123456789abcdef"
+	b := []byte{'g'}
+	for _, r := range rs {
+		for shift := 20; shift >= 0; shift -= 4 {
+			b = append(b, digits[(r>>shift)&0xf])
+		}
+	}
+	return string(b)
+}
