@@ -19,6 +19,9 @@ type Options struct {
 	// Observe is told of each finished operation, e.g. "posts.list". It may be
 	// called by several goroutines at once and must be quick.
 	Observe func(operation string, d time.Duration, err error)
+	// Admit lets a reading operation begin, which then ends with leave, or refuses it
+	// with err; nil lets all begin.
+	Admit func(ctx context.Context, operation string) (leave func(), err error)
 }
 
 // Open opens the store at a URL: sqlite:path, or sqlite:///absolute/path.
@@ -27,7 +30,7 @@ func Open(ctx context.Context, url string, opt Options) (blog.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := sqlite.Open(ctx, path, sqlite.Options{NoMigrate: opt.NoMigrate, Observe: opt.Observe})
+	s, err := sqlite.Open(ctx, path, sqlite.Options{NoMigrate: opt.NoMigrate, Observe: opt.Observe, Admit: opt.Admit})
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}

@@ -37,6 +37,7 @@ type EdgeOptions struct {
 type edge struct {
 	EdgeOptions
 	next http.Handler
+	shed tally
 }
 
 // Edge is the chain facing clients around next: request id, recovery, log and
@@ -91,7 +92,12 @@ func (e *edge) finish(w *recorder, r *http.Request, s *state, start time.Time) {
 	if w.status == 0 { // nothing was written: net/http answers with what is set
 		s.addHeaders(w.Header())
 	}
-	w.leave()
+	if s.entered {
+		e.Shedder.Leave(s.shed)
+	}
+	if s.shed {
+		e.countShed()
+	}
 	e.record(w.status, r, s, time.Since(start))
 	if cause != nil {
 		panic(http.ErrAbortHandler)
@@ -180,13 +186,16 @@ func (e *edge) admit(w http.ResponseWriter, r *http.Request) {
 		e.next.ServeHTTP(w, r)
 		return
 	}
+	s := stateOf(r)
 	if e.Shedder != nil && !waits(r.URL.Path) {
-		if !e.enter(w.(*recorder), r) {
-			e.shed(w, r)
+		who := visitor(r)
+		if s.entered = e.Shedder.Enter(who); !s.entered {
+			limit.HoldBack(r.Context(), time.Now())
+			WriteError(w, r, blog.Fail(blog.CodeBusy))
 			return
 		}
+		r = r.WithContext(limit.WithTicket(r.Context(), &limit.Ticket{Member: who == Member}))
 	}
-	s := stateOf(r)
 	s.actor, s.authErr = identify(r, e.Verifier)
 	if err := e.limit(s); err != nil {
 		e.Metrics.RateLimited()
@@ -194,15 +203,6 @@ func (e *edge) admit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e.next.ServeHTTP(w, r)
-}
-
-func (e *edge) enter(w *recorder, r *http.Request) bool {
-	w.read = r.Method == http.MethodGet || r.Method == http.MethodHead
-	if !e.Shedder.Enter(visitor(r), w.read) {
-		return false
-	}
-	w.at = e.Shedder
-	return true
 }
 
 // waits reports whether a request's time is spent waiting, for a hash or for a
@@ -219,22 +219,13 @@ func visitor(r *http.Request) Visitor {
 	return Stranger
 }
 
-// refusalPause is how long a refusal is held back.
-const refusalPause = 10 * time.Millisecond
-
-// shed refuses a request. The log tells how many there were: a line for each
+// countShed counts a refusal. The log tells how many there were: a line for each
 // would cost more than the refusal.
-func (e *edge) shed(w http.ResponseWriter, r *http.Request) {
+func (e *edge) countShed() {
 	e.Metrics.Shed()
-	stateOf(r).shed = true
-	if n := e.Shedder.Told(); n > 0 {
+	if n := e.shed.add(time.Now()); n > 0 {
 		e.Log.Warn("overloaded", "refused", n)
 	}
-	select { // who takes no notice of Retry-After must not eat what the others could have
-	case <-time.After(refusalPause):
-	case <-r.Context().Done():
-	}
-	WriteError(w, r, blog.Fail(blog.CodeBusy))
 }
 
 // isAPI reports whether a path is below /api, in whatever spelling.

@@ -49,6 +49,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	if status >= http.StatusInternalServerError && !s.gone {
 		s.err = err
 	}
+	s.shed = e.Code == blog.CodeBusy
 	h := w.Header()
 	header(h, e.Code, err)
 	body := encodeError(r, e, s.id)

@@ -17,6 +17,7 @@ type state struct {
 	authErr error      // why the token that was sent does not count
 	err     error      // the failure behind a 5xx, for the log line
 	gone    bool       // the client left before the answer
+	entered bool       // let in by the Shedder
 	shed    bool       // refused because of overload
 	quota   *quota     // nil: the request does not count
 }

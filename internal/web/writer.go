@@ -17,9 +17,7 @@ type recorder struct {
 	stall  time.Duration
 	status int
 	state  *state
-	bare   bool     // the connection adds what every answer has
-	at     *Shedder // where the request is at work, until its answer begins; may be nil
-	read   bool     // as it was let in there
+	bare   bool // the connection adds what every answer has
 }
 
 // Unwrap serves http.ResponseController.
@@ -29,20 +27,11 @@ func (w *recorder) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status
 		w.extend()
-		w.leave() // what a slow client takes his time for is no work
 		if !w.bare {
 			w.state.addHeaders(w.Header())
 		}
 	}
 	w.ResponseWriter.WriteHeader(status)
-}
-
-// leave ends the request's work, once.
-func (w *recorder) leave() {
-	if w.at != nil {
-		w.at.Leave(w.read)
-		w.at = nil
-	}
 }
 
 func (w *recorder) Write(b []byte) (int, error) {

@@ -33,15 +33,32 @@ type dish struct {
 // hastyPause is how soon a client who takes no notice of Retry-After comes back.
 const hastyPause = 10 * time.Millisecond
 
+// settling is when the start of a load is over.
+const settling = time.Second
+
 // seen is what a crowd saw.
 type seen struct {
 	served, refused []time.Duration // sorted
+	settled         []time.Duration // served, asked for after settling; sorted
 	failed          int
-	byDish          map[string][2]int // served, refused
-	last            time.Duration     // of the last refusal, since the start
+	byDish          map[string]*dishSeen
+	last            time.Duration // of the last refusal, since the start
 	length          time.Duration
 	cpu, own        time.Duration // of the server and of the crowd itself, who share the cores
 	failure         error         // the first
+}
+
+// dishSeen is what a crowd saw of one kind of request, after settling.
+type dishSeen struct {
+	served  []time.Duration
+	refused int
+}
+
+func (s *seen) of(dish string) *dishSeen {
+	if s.byDish[dish] == nil {
+		s.byDish[dish] = &dishSeen{}
+	}
+	return s.byDish[dish]
 }
 
 func (s *seen) rate() float64 { return float64(len(s.served)) / s.length.Seconds() }
@@ -62,7 +79,7 @@ func (s *seen) String() string {
 func (c crowd) run(ctx context.Context, p *process) *seen {
 	ctx, cancel := context.WithTimeout(ctx, c.length)
 	defer cancel()
-	all := &seen{byDish: map[string][2]int{}, length: c.length}
+	all := &seen{byDish: map[string]*dishSeen{}, length: c.length}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	start := time.Now()
@@ -82,31 +99,36 @@ func (c crowd) run(ctx context.Context, p *process) *seen {
 	all.cpu, all.own = after-cpu, ownCPU()-own
 	slices.Sort(all.served)
 	slices.Sort(all.refused)
+	slices.Sort(all.settled)
+	for _, d := range all.byDish {
+		slices.Sort(d.served)
+	}
 	return all
 }
 
 func (s *seen) add(o *seen) {
 	s.served, s.refused = append(s.served, o.served...), append(s.refused, o.refused...)
+	s.settled = append(s.settled, o.settled...)
 	s.failed += o.failed
 	if s.failure == nil {
 		s.failure = o.failure
 	}
 	s.last = max(s.last, o.last)
 	for name, n := range o.byDish {
-		m := s.byDish[name]
-		s.byDish[name] = [2]int{m[0] + n[0], m[1] + n[1]}
+		m := s.of(name)
+		m.served, m.refused = append(m.served, n.served...), m.refused+n.refused
 	}
 }
 
 func (c crowd) client(ctx context.Context, address string, hasty bool, start time.Time) *seen {
-	s := &seen{byDish: map[string][2]int{}}
+	s := &seen{byDish: map[string]*dishSeen{}}
 	conn := rawClient{address: address}
 	defer conn.close()
 	sleep(ctx, time.Duration(rand.Int64N(int64(c.pause+10*time.Millisecond)))) // not all in one instant
 	for ctx.Err() == nil {
 		d := c.choose()
 		a, err := conn.do(d.requests[rand.IntN(len(d.requests))])
-		n := s.byDish[d.name]
+		n := s.of(d.name)
 		switch {
 		case err != nil || a.status >= 400 && a.status != 503 && a.status != c.also:
 			s.failed++
@@ -115,7 +137,7 @@ func (c crowd) client(ctx context.Context, address string, hasty bool, start tim
 		case a.status == 503:
 			s.refused = append(s.refused, a.took)
 			s.last = time.Since(start)
-			n[1]++
+			n.refused++
 			if again := a.again; hasty {
 				sleep(ctx, max(hastyPause, c.pause))
 			} else {
@@ -123,10 +145,12 @@ func (c crowd) client(ctx context.Context, address string, hasty bool, start tim
 			}
 		default:
 			s.served = append(s.served, a.took)
-			n[0]++
+			if time.Since(start)-a.took > settling {
+				s.settled = append(s.settled, a.took)
+				n.served = append(n.served, a.took)
+			}
 			sleep(ctx, c.pause)
 		}
-		s.byDish[d.name] = n
 	}
 	return s
 }
@@ -193,16 +217,20 @@ func (b *bench) overloadBy(p *process, name string, mix []dish) {
 	over := crowd{clients: b.crowd, length: 3 * b.length, hasty: b.hasty, mix: mix}.run(b.ctx, p)
 	after := crowd{clients: 2, length: b.length, pause: 5 * time.Millisecond, mix: mix}.run(b.ctx, p)
 	fmt.Printf("%s, %d clients, %.0f%% hasty\n  idle  %s\n  peak  %s\n  over  %s\n  after %s\n", name, b.crowd, 100*b.hasty, idle, peak, over, after)
-	fmt.Printf("  goodput %.2f of peak, served p99 %.1f x idle, normal again after %.1f s\n", over.rate()/peak.rate(),
-		float64(quantile(over.served, 0.99))/float64(quantile(idle.served, 0.99)), after.last.Seconds())
+	fmt.Printf("  goodput %.2f of peak, served p99 %.1f x idle, %.1f x (p50 %.2f ms, p99 %.2f ms) without the first second, nobody refused from %.1f s after it\n",
+		over.rate()/peak.rate(), ratio(quantile(over.served, 0.99), quantile(idle.served, 0.99)), ratio(quantile(over.settled, 0.99), quantile(idle.served, 0.99)),
+		millis(quantile(over.settled, 0.5)), millis(quantile(over.settled, 0.99)), after.last.Seconds())
 	if err := errors.Join(peak.failure, over.failure); err != nil {
 		fmt.Println("  " + err.Error())
 	}
 	for i := range mix {
-		n := over.byDish[mix[i].name]
-		fmt.Printf("  %-10s served %.2f\n", mix[i].name, float64(n[0])/float64(max(n[0]+n[1], 1)))
+		before, n := idle.of(mix[i].name), over.of(mix[i].name)
+		fmt.Printf("  %-10s served %.2f  p50 %6.2f ms  p99 %6.2f ms  (idle %.2f, %.2f ms)\n", mix[i].name, float64(len(n.served))/float64(max(len(n.served)+n.refused, 1)),
+			millis(quantile(n.served, 0.5)), millis(quantile(n.served, 0.99)), millis(quantile(before.served, 0.5)), millis(quantile(before.served, 0.99)))
 	}
 }
+
+func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }
 
 // mixes are what the crowds ask for.
 func (b *bench) mixes(p *process) (map[string][]dish, error) {

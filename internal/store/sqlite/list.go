@@ -29,11 +29,11 @@ type selection struct {
 
 // List implements blog.Posts.
 func (p posts) List(ctx context.Context, f blog.PostFilter) (list blog.Listed[*blog.Post], err error) {
-	limit := readLimit
+	operation, limit := "posts.list", readLimit
 	if !f.Search.IsZero() {
-		limit = searchLimit
+		operation, limit = "posts.search", searchLimit
 	}
-	err = p.view(ctx, "posts.list", limit, func(c *conn) error {
+	err = p.view(ctx, operation, limit, func(c *conn) error {
 		list, err = listPosts(c, f)
 		return err
 	})

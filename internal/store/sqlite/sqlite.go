@@ -25,6 +25,9 @@ type Options struct {
 	// Observe is told of each finished operation, e.g. "posts.list". It may be
 	// called by several goroutines at once and must be quick.
 	Observe func(operation string, d time.Duration, err error)
+	// Admit lets a reading operation begin, which then ends with leave, or refuses it
+	// with err; nil lets all begin.
+	Admit func(ctx context.Context, operation string) (leave func(), err error)
 
 	prepared func(query string) // tests: told of each statement that runs
 }
@@ -35,6 +38,7 @@ type Store struct {
 	readers    *readers
 	generation *generation
 	observe    func(string, time.Duration, error)
+	admit      func(context.Context, string) (leave func(), err error)
 }
 
 // Stats says how busy the store is.
@@ -75,11 +79,15 @@ func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 	if opt.Readers <= 0 {
 		opt.Readers = max(4, 2*runtime.GOMAXPROCS(0))
 	}
+	if opt.Admit == nil {
+		opt.Admit = func(context.Context, string) (func(), error) { return func() {}, nil }
+	}
 	return &Store{
 		writer:     newWriter(first, open),
 		readers:    newReaders(opt.Readers, openReader),
 		generation: gen,
 		observe:    opt.Observe,
+		admit:      opt.Admit,
 	}, nil
 }
 
@@ -149,6 +157,11 @@ func (s *Store) read(ctx context.Context, operation string, limit time.Duration,
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	leave, err := s.admit(ctx, operation)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	c, err := s.readers.take(ctx)
 	if err != nil {
 		return fault(ctx, err)

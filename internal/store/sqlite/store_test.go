@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -287,6 +288,37 @@ func TestReadsBeyondThePoolWaitForABoundedTime(t *testing.T) {
 	close(hold)
 	wg.Wait()
 	must(t, s.Ping(t.Context()))
+}
+
+func TestReadsAskBeforeTheyBeginAndSayWhenTheyEnd(t *testing.T) {
+	var asked []string
+	inside, refuse := 0, false
+	s := open(t, Options{Admit: func(_ context.Context, operation string) (func(), error) {
+		if refuse {
+			return nil, blog.Fail(blog.CodeBusy)
+		}
+		asked = append(asked, operation)
+		inside++
+		return func() { inside-- }, nil
+	}})
+	for _, f := range []blog.PostFilter{{}, {Search: blog.ParseQuery("砚")}} {
+		f.Page = blog.Page{Number: 1, Limit: 1}
+		if _, err := s.Posts().List(t.Context(), f); err != nil {
+			t.Error(err)
+		}
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_ = s.read(t.Context(), "panics", readLimit, func(*conn) error { panic("broken") })
+	}()
+	if want := []string{"posts.list", "posts.search", "panics"}; !slices.Equal(asked, want) || inside != 0 {
+		t.Errorf("asked %q, want %q; %d have not said that they ended", asked, want, inside)
+	}
+	refuse = true
+	wantCode(t, s.Ping(t.Context()), blog.CodeBusy)
+	if busy := s.Stats().ReadersBusy; busy != 0 {
+		t.Errorf("%d readers are busy with what was refused", busy)
+	}
 }
 
 func TestPostsOfOneMillisecondKeepTheOrderOfTheirIDs(t *testing.T) {

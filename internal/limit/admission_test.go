@@ -1,0 +1,292 @@
+package limit
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// worker asks for work that takes so long and notes how it went.
+type worker struct {
+	waited time.Duration
+	err    error
+}
+
+// crowd lets n callers of a ticket's kind come at once, each with work of length d.
+func crowd(a *Admission, n int, member bool, d time.Duration) []*worker {
+	all := make([]*worker, n)
+	for i := range all {
+		w := &worker{}
+		all[i] = w
+		go func() { w.work(WithTicket(context.Background(), &Ticket{Member: member}), a, d) }()
+	}
+	return all
+}
+
+func (w *worker) work(ctx context.Context, a *Admission, d time.Duration) {
+	start := time.Now()
+	leave, err := a.Enter(ctx)
+	w.waited, w.err = time.Since(start), err
+	if err == nil {
+		time.Sleep(d)
+		leave()
+	}
+}
+
+// pass lets time pass until all who can have gone on.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func served(all []*worker) (n int) {
+	for _, w := range all {
+		if w.err == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// overload lets three strangers a millisecond come for d, of whom a single worker can
+// serve one, and returns those who came after the first 100 ms.
+func overload(a *Admission, d time.Duration) (all []*worker) {
+	for begin := time.Now(); time.Since(begin) < d; time.Sleep(time.Millisecond) {
+		now := crowd(a, 3, false, time.Millisecond)
+		if time.Since(begin) > 100*time.Millisecond {
+			all = append(all, now...)
+		}
+	}
+	return all
+}
+
+func TestAsManyWorkAtOnceAsAreAllowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := NewAdmission(3)
+		var mu sync.Mutex
+		most, now := 0, 0
+		count := func(n int) { mu.Lock(); defer mu.Unlock(); now += n; most = max(most, now) }
+		for range 20 {
+			go func() {
+				leave, err := a.Enter(WithTicket(t.Context(), &Ticket{}))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				count(1)
+				time.Sleep(time.Millisecond)
+				count(-1)
+				leave()
+			}()
+			synctest.Wait()
+		}
+		pass(time.Second)
+		if most != 3 || now != 0 || a.free != 3 || a.length != 0 {
+			t.Errorf("%d at once, %d still, %d free, %d waiting", most, now, a.free, a.length)
+		}
+	})
+}
+
+func TestABurstIsServedInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := NewAdmission(2)
+		var mu sync.Mutex
+		var order []int
+		for i := range standingLine * 3 / 2 {
+			go func() {
+				leave, err := a.Enter(WithTicket(t.Context(), &Ticket{}))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				order = append(order, i)
+				mu.Unlock()
+				time.Sleep(2 * time.Millisecond)
+				leave()
+			}()
+			synctest.Wait()
+		}
+		pass(time.Second)
+		if len(order) != standingLine*3/2 {
+			t.Fatalf("%d of a burst are served", len(order))
+		}
+		for i := range order {
+			if order[i] > i+2 || order[i] < i-2 {
+				t.Fatalf("served in the order %v", order)
+			}
+		}
+	})
+}
+
+func TestFewWhoAlwaysWaitAreNoOverload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := NewAdmission(2)
+		var mu sync.Mutex
+		var done []*worker
+		for range 50 { // who ask again as soon as they are served
+			go func() {
+				for range 20 {
+					w := &worker{}
+					w.work(WithTicket(t.Context(), &Ticket{}), a, 20*time.Millisecond)
+					mu.Lock()
+					done = append(done, w)
+					mu.Unlock()
+				}
+			}()
+		}
+		pass(time.Minute)
+		if n := served(done); n != 1000 || a.strict {
+			t.Errorf("%d of 1000 are served, strict %v", n, a.strict)
+		}
+	})
+}
+
+func TestInOverloadAsManyAreServedAndNobodyWaitsLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := NewAdmission(1)
+		all := overload(a, 2*time.Second)
+		pass(time.Second)
+		if n := served(all); n < 1850 || n > 1910 { // one a millisecond
+			t.Errorf("%d are served in 1.9 s", n)
+		}
+		var waits []time.Duration
+		for _, w := range all {
+			if w.err == nil {
+				waits = append(waits, w.waited)
+			}
+			if w.err == nil && w.waited > patience+time.Millisecond {
+				t.Fatalf("one who is served waits for %v", w.waited)
+			}
+			if w.err != nil && (!errors.Is(w.err, ErrBusy) || w.waited < refusalTime || w.waited > refusalTime+patience) {
+				t.Fatalf("one is refused after %v: %v", w.waited, w.err)
+			}
+		}
+		slices.Sort(waits)
+		if half := waits[len(waits)/2]; half > 2*time.Millisecond {
+			t.Errorf("half of those who are served wait for %v", half)
+		}
+	})
+}
+
+func TestWhoWaitsWhenOverloadBeginsIsRefusedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := NewAdmission(1)
+		all := crowd(a, 400, false, time.Millisecond)
+		pass(time.Second)
+		slowest := slices.MaxFunc(all, func(x, y *worker) int { return int(x.waited - y.waited) })
+		if slowest.waited > standingTime+2*time.Millisecond {
+			t.Errorf("somebody waits for %v", slowest.waited)
+		}
+		if n := served(all); n < 40 || n > 50 {
+			t.Errorf("%d are served", n)
+		}
+	})
+}
+
+func TestMembersGoFirstAndWhoHasBegunIsNotRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := NewAdmission(1)
+		go overload(a, 2*time.Second)
+		time.Sleep(500 * time.Millisecond)
+		var members, twice []*worker
+		for range 100 {
+			members = append(members, crowd(a, 1, true, time.Millisecond)...)
+			ctx, w := WithTicket(t.Context(), &Ticket{Member: true}), &worker{}
+			twice = append(twice, w)
+			go func() {
+				(&worker{}).work(ctx, a, 0)
+				for range 20 {
+					if w.work(ctx, a, 0); w.err != nil {
+						return
+					}
+				}
+			}()
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(5 * time.Second)
+		if n := served(members); n != 100 {
+			t.Errorf("%d of 100 members are served", n)
+		}
+		if n := served(twice); n != 100 {
+			t.Errorf("%d of 100 who had begun end", n)
+		}
+	})
+}
+
+func TestAdmissionIsAsBeforeWithinFiveSecondsOfOverload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := NewAdmission(1)
+		overload(a, time.Second)
+		time.Sleep(3 * time.Second)
+		burst := crowd(a, standingLine, false, 2*time.Millisecond) // who would have to wait for 128 ms
+		pass(time.Second)
+		if n := served(burst); n != standingLine || a.strict {
+			t.Errorf("%d of %d are served, strict %v", n, standingLine, a.strict)
+		}
+	})
+}
+
+func TestWhoLeavesTheLineTakesNobodysPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := NewAdmission(1)
+		ctx, cancel := context.WithCancel(WithTicket(t.Context(), &Ticket{}))
+		first := crowd(a, 1, false, 100*time.Millisecond)
+		synctest.Wait()
+		gone := &worker{}
+		go gone.work(ctx, a, 0)
+		synctest.Wait()
+		last := crowd(a, 1, false, 0)
+		time.Sleep(50 * time.Millisecond)
+		cancel()
+		pass(time.Second)
+		if !errors.Is(gone.err, context.Canceled) || gone.waited != 50*time.Millisecond {
+			t.Errorf("who leaves gets %v after %v", gone.err, gone.waited)
+		}
+		if served(first) != 1 || served(last) != 1 || a.free != 1 || a.length != 0 {
+			t.Errorf("%d and %d are served, %d free, %d waiting", served(first), served(last), a.free, a.length)
+		}
+	})
+}
+
+func TestWaitingHasAnEndWithoutOverload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := NewAdmission(1)
+		crowd(a, 1, false, time.Minute)
+		synctest.Wait()
+		w := &worker{}
+		w.work(WithTicket(t.Context(), &Ticket{}), a, 0)
+		if !errors.Is(w.err, ErrBusy) || w.waited != longestWait {
+			t.Errorf("%v after %v", w.err, w.waited)
+		}
+		pass(time.Minute)
+	})
+}
+
+func TestTheProgramsOwnWorkIsNeitherCountedNorRefused(t *testing.T) {
+	a := NewAdmission(0)
+	leave, err := a.Enter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	leave()
+	if a.free != 0 {
+		t.Errorf("%d free", a.free)
+	}
+}
+
+func BenchmarkEnter(b *testing.B) {
+	a := NewAdmission(1)
+	ctx := WithTicket(b.Context(), &Ticket{})
+	for b.Loop() {
+		leave, err := a.Enter(ctx)
+		if err != nil {
+			b.Fatal(err)
+		}
+		leave()
+	}
+}
