@@ -58,7 +58,7 @@ var (
 	// overload begins beyond this: fewer who wait are none, however slow the machine is.
 	overload = backlog{5 * time.Millisecond, 64}
 	// goal is what must be reached in overload: who is served then should hardly notice it.
-	goal = backlog{time.Millisecond, 16}
+	goal = backlog{time.Millisecond, 8}
 )
 
 // leastBurst is how many may come at once, even if shedBurst allows fewer.

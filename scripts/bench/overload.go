@@ -182,7 +182,7 @@ func (c crowd) choose() *dish {
 }
 
 // overload loads a server with several times what it can do and prints what the
-// clients get: idle, at its peak, in overload, and just after it.
+// clients get: at its peak, idle, in overload, and just after it.
 func (b *bench) overload() error {
 	p, err := b.server("BCRYPT_COST=10", "LOG_LEVEL=error")
 	if err != nil {
@@ -212,11 +212,11 @@ func (b *bench) overload() error {
 }
 
 func (b *bench) overloadBy(p *process, name string, mix []dish) {
-	idle := crowd{clients: 2, length: b.length, pause: 5 * time.Millisecond, mix: mix}.run(b.ctx, p)
 	peak := crowd{clients: 8, length: b.length, mix: mix}.run(b.ctx, p)
+	idle := crowd{clients: 2, length: b.length, pause: 5 * time.Millisecond, mix: mix}.run(b.ctx, p)
 	over := crowd{clients: b.crowd, length: 3 * b.length, hasty: b.hasty, mix: mix}.run(b.ctx, p)
 	after := crowd{clients: 2, length: b.length, pause: 5 * time.Millisecond, mix: mix}.run(b.ctx, p)
-	fmt.Printf("%s, %d clients, %.0f%% hasty\n  idle  %s\n  peak  %s\n  over  %s\n  after %s\n", name, b.crowd, 100*b.hasty, idle, peak, over, after)
+	fmt.Printf("%s, %d clients, %.0f%% hasty\n  peak  %s\n  idle  %s\n  over  %s\n  after %s\n", name, b.crowd, 100*b.hasty, peak, idle, over, after)
 	fmt.Printf("  goodput %.2f of peak, served p99 %.1f x idle, %.1f x (p50 %.2f ms, p99 %.2f ms) without the first second, nobody refused from %.1f s after it\n",
 		over.rate()/peak.rate(), ratio(quantile(over.served, 0.99), quantile(idle.served, 0.99)), ratio(quantile(over.settled, 0.99), quantile(idle.served, 0.99)),
 		millis(quantile(over.settled, 0.5)), millis(quantile(over.settled, 0.99)), after.last.Seconds())

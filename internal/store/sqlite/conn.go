@@ -126,6 +126,7 @@ func (c *conn) exec(query string, args ...any) error {
 		return drain(stmt)
 	}
 	debug.FreeOSMemory() // SQLite has its own copy: what was made for it alone goes before the work begins
+	defer returnFreed()
 	return errors.Join(drain(stmt), stmt.ClearBindings())
 }
 

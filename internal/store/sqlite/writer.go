@@ -18,7 +18,7 @@ const (
 	queueWait      = 2 * time.Second // for a place in the queue
 	batchJobs      = 64
 	batchWork      = 20 * time.Millisecond
-	writerCacheKiB = 8 << 10
+	writerCacheKiB = 2 << 10
 )
 
 // writer owns the one connection that writes, in one goroutine. Jobs that wait
