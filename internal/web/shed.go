@@ -32,6 +32,7 @@ type Shedder struct {
 type interval struct {
 	start          time.Time
 	arrived, ended int
+	kept           int           // of those who arrived, kept out
 	waited         time.Duration // of all probes
 	probes         int           // that came back
 }
@@ -100,6 +101,7 @@ func (s *Shedder) enter(now time.Time, who Visitor) (ok, probe bool) {
 	}
 	if !s.token(now, who) {
 		s.refused = now
+		s.kept++
 		return false, probe
 	}
 	return true, probe
@@ -155,14 +157,15 @@ func (s *Shedder) token(now time.Time, who Visitor) bool {
 // conclude judges the interval that has ended and begins another.
 func (s *Shedder) conclude(now time.Time) {
 	took := now.Sub(s.start)
-	s.served += (float64(s.ended)/took.Seconds() - s.served) / 3
-	s.best = max(s.best*s.memory(), s.served)
+	ended := float64(s.ended) / took.Seconds()
 	seen := backlog{delay: s.delay(now)}
 	seen.waiting = float64(s.arrived) / took.Seconds() * seen.delay.Seconds() // Little's law
-	if s.rate == 0 {
-		s.watch(now, seen)
-	} else {
+	s.served += (ended - s.served) / 3
+	s.best = max(s.best*s.memory(), s.served)
+	if s.rate > 0 {
 		s.steer(now, seen, float64(took)/float64(shedInterval))
+	} else {
+		s.watch(now, seen, ended)
 	}
 	s.interval = interval{start: now}
 }
@@ -178,12 +181,13 @@ func (s *Shedder) memory() float64 {
 
 // watch sets a rate when too many have waited for too long in two intervals in a row,
 // or in one that was overload already, behind the Shedder.
-func (s *Shedder) watch(now time.Time, seen backlog) {
+func (s *Shedder) watch(now time.Time, seen backlog, ended float64) {
 	known := now.Sub(s.refused) < shedCalm
 	if !seen.beyond(overload) && !(known && seen.beyond(goal)) {
 		s.late = 0
 		return
 	}
+	s.best = max(s.best, ended) // no average: until now there may have been little to do
 	if s.late++; s.late > 1 || known {
 		s.rate, s.refused, s.late = s.best, now, 0
 	}
@@ -191,13 +195,14 @@ func (s *Shedder) watch(now time.Time, seen backlog) {
 
 // steer lowers the rate until few wait, but not far below what has been served: to
 // refuse more would help nobody. Then it raises it, the faster the fewer wait, and
-// ends it once it has kept nobody out for a while.
+// ends it once nobody has been refused for a while. Where most are refused, it is
+// they who wait, and the rate is raised in spite of them.
 func (s *Shedder) steer(now time.Time, seen backlog, intervals float64) {
 	if now.Sub(s.refused) > shedCalm {
 		s.rate = 0
 		return
 	}
-	if seen.beyond(goal) {
+	if seen.beyond(goal) && (s.kept <= s.ended || seen.beyond(overload)) {
 		s.rate = max(s.rate*0.95, s.best*0.95, float64(leastBurst))
 		return
 	}

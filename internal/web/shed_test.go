@@ -151,6 +151,49 @@ func TestARefusalLaterMakesAShortQueueOverload(t *testing.T) {
 	}
 }
 
+// crowd lets ten strangers arrive each millisecond for a second.
+func (c *shedClock) crowd() {
+	for range 1000 {
+		for range 9 {
+			if c.Enter(Stranger) {
+				c.Leave(false)
+			}
+		}
+		c.millisecond(Stranger)
+	}
+}
+
+// Who is refused waits to be told so. If most are, the delay says nothing about the
+// few who are served, and to refuse more would not make it shorter.
+func TestRefusalsThatWaitDoNotKeepTheRateDown(t *testing.T) {
+	c := newShedClock()
+	c.second()
+	c.delay = 100 * time.Millisecond
+	c.second()
+	before := c.rate
+	c.delay = 3 * time.Millisecond
+	for range 5 {
+		c.crowd()
+	}
+	if c.rate < 2*before {
+		t.Errorf("the rate was %.0f and is %.0f, though nobody who is served waits", before, c.rate)
+	}
+}
+
+// Until the crowd came there was little to do: that is no measure of what can be done.
+func TestACrowdOutOfNothingIsServedAtTheFullRate(t *testing.T) {
+	c := newShedClock()
+	for range 20 { // two a second
+		c.millisecond(Stranger)
+		c.now = c.now.Add(500 * time.Millisecond)
+	}
+	c.delay = 40 * time.Millisecond
+	c.crowd()
+	if c.rate < 9000 {
+		t.Errorf("of 10000 a second that end, %.0f are let in", c.rate)
+	}
+}
+
 func TestAPipeComesBack(t *testing.T) {
 	p, err := OpenPipe()
 	if err != nil {
