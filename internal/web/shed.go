@@ -208,6 +208,7 @@ func (s *Shedder) steer(now time.Time, seen backlog, intervals float64) {
 	}
 	spare := max(0, 1-seen.waiting/goal.waiting)
 	s.rate *= 1 + (0.02+0.06*spare)*min(intervals, 20)
+	s.rate = max(min(s.rate, 2*s.best), float64(leastBurst)) // within reach: a night of refusals behind it would raise it for ever
 }
 
 // tally counts what is told in sum.

@@ -180,6 +180,29 @@ func TestRefusalsThatWaitDoNotKeepTheRateDown(t *testing.T) {
 	}
 }
 
+func TestTheRateStaysWithinReach(t *testing.T) {
+	c := newShedClock()
+	c.second()
+	c.delay = 100 * time.Millisecond
+	c.second()
+	c.delay = 0
+	for range 60 { // all are let in, and some refused behind it
+		for range 1000 {
+			if c.Enter(Stranger) {
+				c.Leave(true)
+			}
+			c.now = c.now.Add(time.Millisecond)
+			for _, back := range c.backs {
+				back()
+			}
+			c.backs = nil
+		}
+	}
+	if c.rate == 0 || c.rate > 3000 {
+		t.Errorf("of 1000 a second, all let in, %.0f would be", c.rate)
+	}
+}
+
 // Until the crowd came there was little to do: that is no measure of what can be done.
 func TestACrowdOutOfNothingIsServedAtTheFullRate(t *testing.T) {
 	c := newShedClock()
