@@ -41,6 +41,7 @@ func openConn(path string, wait time.Duration, cacheKiB int) (*conn, error) {
 }
 
 func tryOpen(path string, wait time.Duration, cacheKiB int) (*conn, error) {
+	returnFreed()
 	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
 	if err != nil {
 		return nil, err
@@ -126,7 +127,6 @@ func (c *conn) exec(query string, args ...any) error {
 		return drain(stmt)
 	}
 	debug.FreeOSMemory() // SQLite has its own copy: what was made for it alone goes before the work begins
-	defer returnFreed()
 	return errors.Join(drain(stmt), stmt.ClearBindings())
 }
 

@@ -1,28 +1,28 @@
 package sqlite
 
 import (
+	"runtime"
+	"sync"
+
 	"modernc.org/libc"
-	"modernc.org/libc/sys/types"
 )
 
-// The blocks that returnFreed has handed back, in bytes: no value is larger than
-// the most of them, and of smaller ones the allocator keeps little.
-const (
-	leastBlock = 4 << 20
-	mostBlock  = 64 << 20
-)
+// poolFiller is how large the block is that returnFreed parks, in bytes of address
+// space. SQLite never has as much memory at once.
+const poolFiller = 256 << 20
 
-// returnFreed makes SQLite's allocator hand freed memory back to the system. Of
-// each size, a power of two, it keeps the block that was freed last as it is, tens
-// of megabytes after a large post, and drops what is in the others
-// (modernc.org/memory, Allocator.retain). So one that was never written to is freed last.
-func returnFreed() {
+// returnFreed makes SQLite's allocator hand freed memory back to the system. It keeps
+// as much for later as was ever in use at once, and of each size, a power of two, the
+// block that was freed last with all that is in it: tens of megabytes after a large
+// post (modernc.org/memory, Allocator.canRetain and retain). A block that is never
+// written to, so that it takes no memory, fills what it keeps but for a few
+// megabytes. Where address space is not to be had, or must be backed (Windows), it
+// keeps what it keeps.
+var returnFreed = sync.OnceFunc(func() {
+	if runtime.GOOS == "windows" {
+		return
+	}
 	tls := libc.NewTLS()
 	defer tls.Close()
-	for size := types.Size_t(leastBlock); size <= mostBlock; size *= 2 {
-		kept := libc.Xmalloc(tls, size/2+1)
-		fresh := libc.Xmalloc(tls, size/2+1)
-		libc.Xfree(tls, kept)
-		libc.Xfree(tls, fresh)
-	}
-}
+	libc.Xfree(tls, libc.Xmalloc(tls, poolFiller))
+})
