@@ -86,7 +86,7 @@ func (a *App) openStore(ctx context.Context) error {
 // more would only make each other late. A search takes as long as many other reads:
 // searches queue among themselves first, so that they never take all the places.
 func admission() func(context.Context, string) (func(), error) {
-	searches, reads := limit.NewAdmission(processors()), limit.NewAdmission(2*processors())
+	reads, searches := limit.NewAdmission(2*processors(), 1), limit.NewAdmission(processors(), 2)
 	return func(ctx context.Context, operation string) (func(), error) {
 		if operation != "posts.search" {
 			return enter(ctx, reads)

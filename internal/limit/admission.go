@@ -29,6 +29,8 @@ const (
 // of them do; so most who are served notice nothing, and as many are served.
 // (Controlled delay and adaptive LIFO: Ben Maurer, Fail at Scale, ACM Queue 13 (8), 2015.)
 type Admission struct {
+	level int32
+
 	mu      sync.Mutex
 	free    int
 	lines   [classes][]*waiter // each in the order in which they came
@@ -42,7 +44,7 @@ type Admission struct {
 type class int
 
 const (
-	begun class = iota // has worked for the same request before
+	begun class = iota // has worked for the same request, at this level or above
 	member
 	stranger
 	classes
@@ -56,7 +58,7 @@ type waiter struct {
 // Ticket stands for one request.
 type Ticket struct {
 	Member bool // goes before others
-	begun  atomic.Bool
+	begun  atomic.Int32
 }
 
 type ticketKey struct{}
@@ -67,30 +69,35 @@ func WithTicket(ctx context.Context, t *Ticket) context.Context {
 	return context.WithValue(ctx, ticketKey{}, t)
 }
 
-// NewAdmission lets at most n callers work at once.
-func NewAdmission(n int) *Admission { return &Admission{free: n, short: time.Now()} }
+// NewAdmission lets at most n callers work at once. What is dearer has a higher
+// level, from 1.
+func NewAdmission(n, level int) *Admission {
+	return &Admission{level: int32(level), free: n, short: time.Now()}
+}
 
 // Enter waits until the caller may work, who then calls leave. A request that has
-// worked before is not refused in overload: that would waste what was done for it.
-// ErrBusy, held back as HoldBack does; the context's error.
+// worked at this level or above is not refused in overload: that would waste what
+// was done for it. ErrBusy, held back as HoldBack does; the context's error.
 func (a *Admission) Enter(ctx context.Context) (leave func(), err error) {
 	t, ok := ctx.Value(ticketKey{}).(*Ticket)
 	if !ok {
 		return func() {}, nil
 	}
-	c := t.class()
+	c := t.class(a.level)
 	if w := a.enter(c); w != nil {
 		if err := a.wait(ctx, c, w); err != nil {
 			return nil, err
 		}
 	}
-	t.begun.Store(true)
+	if c != begun {
+		t.begun.Store(a.level)
+	}
 	return a.leave, nil
 }
 
-func (t *Ticket) class() class {
+func (t *Ticket) class(level int32) class {
 	switch {
-	case t.begun.Load():
+	case t.begun.Load() >= level:
 		return begun
 	case t.Member:
 		return member

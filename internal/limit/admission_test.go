@@ -66,7 +66,7 @@ func overload(a *Admission, d time.Duration) (all []*worker) {
 
 func TestAsManyWorkAtOnceAsAreAllowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := NewAdmission(3)
+		a := NewAdmission(3, 1)
 		var mu sync.Mutex
 		most, now := 0, 0
 		count := func(n int) { mu.Lock(); defer mu.Unlock(); now += n; most = max(most, now) }
@@ -93,7 +93,7 @@ func TestAsManyWorkAtOnceAsAreAllowed(t *testing.T) {
 
 func TestABurstIsServedInTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := NewAdmission(2)
+		a := NewAdmission(2, 1)
 		var mu sync.Mutex
 		var order []int
 		for i := range standingLine * 3 / 2 {
@@ -125,7 +125,7 @@ func TestABurstIsServedInTurn(t *testing.T) {
 
 func TestFewWhoAlwaysWaitAreNoOverload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := NewAdmission(2)
+		a := NewAdmission(2, 1)
 		var mu sync.Mutex
 		var done []*worker
 		for range 50 { // who ask again as soon as they are served
@@ -148,7 +148,7 @@ func TestFewWhoAlwaysWaitAreNoOverload(t *testing.T) {
 
 func TestInOverloadAsManyAreServedAndNobodyWaitsLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := NewAdmission(1)
+		a := NewAdmission(1, 1)
 		all := overload(a, 2*time.Second)
 		pass(time.Second)
 		if n := served(all); n < 1850 || n > 1910 { // one a millisecond
@@ -175,7 +175,7 @@ func TestInOverloadAsManyAreServedAndNobodyWaitsLong(t *testing.T) {
 
 func TestWhoWaitsWhenOverloadBeginsIsRefusedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := NewAdmission(1)
+		a := NewAdmission(1, 1)
 		all := crowd(a, 400, false, time.Millisecond)
 		pass(time.Second)
 		slowest := slices.MaxFunc(all, func(x, y *worker) int { return int(x.waited - y.waited) })
@@ -190,7 +190,7 @@ func TestWhoWaitsWhenOverloadBeginsIsRefusedAtOnce(t *testing.T) {
 
 func TestMembersGoFirstAndWhoHasBegunIsNotRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := NewAdmission(1)
+		a := NewAdmission(1, 1)
 		go overload(a, 2*time.Second)
 		time.Sleep(500 * time.Millisecond)
 		var members, twice []*worker
@@ -218,9 +218,41 @@ func TestMembersGoFirstAndWhoHasBegunIsNotRefused(t *testing.T) {
 	})
 }
 
+// Members are looked up first: that they have begun at little must not let them wait
+// for what is dear until all are too late.
+func TestMembersWaitForWhatIsDearAsOthersDo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lookUps, searches := NewAdmission(1, 1), NewAdmission(1, 2)
+		var all []*worker
+		for range 1000 {
+			for range 3 {
+				w := &worker{}
+				all = append(all, w)
+				go func() {
+					ctx := WithTicket(t.Context(), &Ticket{Member: true})
+					(&worker{}).work(ctx, lookUps, 0)
+					if w.work(ctx, searches, time.Millisecond); w.err == nil {
+						(&worker{}).work(ctx, lookUps, 0)
+					}
+				}()
+			}
+			time.Sleep(time.Millisecond)
+		}
+		pass(5 * time.Second)
+		for i, w := range all[300:] {
+			if w.waited > refusalTime+patience || w.err == nil && w.waited > patience+time.Millisecond {
+				t.Fatalf("the %d. waits for %v: %v", i, w.waited, w.err)
+			}
+		}
+		if n := served(all[300:]); n < 850 {
+			t.Errorf("%d are served in 0.9 s", n)
+		}
+	})
+}
+
 func TestAdmissionIsAsBeforeWithinFiveSecondsOfOverload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := NewAdmission(1)
+		a := NewAdmission(1, 1)
 		overload(a, time.Second)
 		time.Sleep(3 * time.Second)
 		burst := crowd(a, standingLine, false, 2*time.Millisecond) // who would have to wait for 128 ms
@@ -233,7 +265,7 @@ func TestAdmissionIsAsBeforeWithinFiveSecondsOfOverload(t *testing.T) {
 
 func TestWhoLeavesTheLineTakesNobodysPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := NewAdmission(1)
+		a := NewAdmission(1, 1)
 		ctx, cancel := context.WithCancel(WithTicket(t.Context(), &Ticket{}))
 		first := crowd(a, 1, false, 100*time.Millisecond)
 		synctest.Wait()
@@ -255,7 +287,7 @@ func TestWhoLeavesTheLineTakesNobodysPlace(t *testing.T) {
 
 func TestWaitingHasAnEndWithoutOverload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := NewAdmission(1)
+		a := NewAdmission(1, 1)
 		crowd(a, 1, false, time.Minute)
 		synctest.Wait()
 		w := &worker{}
@@ -268,7 +300,7 @@ func TestWaitingHasAnEndWithoutOverload(t *testing.T) {
 }
 
 func TestTheProgramsOwnWorkIsNeitherCountedNorRefused(t *testing.T) {
-	a := NewAdmission(0)
+	a := NewAdmission(0, 1)
 	leave, err := a.Enter(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -280,7 +312,7 @@ func TestTheProgramsOwnWorkIsNeitherCountedNorRefused(t *testing.T) {
 }
 
 func BenchmarkEnter(b *testing.B) {
-	a := NewAdmission(1)
+	a := NewAdmission(1, 1)
 	ctx := WithTicket(b.Context(), &Ticket{})
 	for b.Loop() {
 		leave, err := a.Enter(ctx)

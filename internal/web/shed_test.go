@@ -281,7 +281,7 @@ func shedBy(m *telemetry.Metrics) string {
 func TestARefusalOfTheStoreIsCountedAsOverload(t *testing.T) {
 	var lines bytes.Buffer
 	m := NewMux()
-	line := limit.NewAdmission(0)
+	line := limit.NewAdmission(0, 1)
 	m.Handle("GET /api/work", Anyone, func(_ http.ResponseWriter, r *http.Request, _ blog.Actor) error {
 		ctx, cancel := context.WithTimeout(r.Context(), time.Millisecond)
 		defer cancel()
