@@ -33,7 +33,7 @@ func main() {
 	only := flag.String("only", "", "run only this: cached, uncached, writes, logins or overload")
 	crowd := flag.Int("crowd", 400, "clients of an overload")
 	hasty := flag.Float64("hasty", 0.2, "share of them who take no notice of Retry-After")
-	mix := flag.String("mix", "", "what they ask for, only this: cached, mixed, searches or bare")
+	mix := flag.String("mix", "", "what they ask for, only this: cached, mixed, searches, members or bare")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // else the server would go on
 	defer stop()

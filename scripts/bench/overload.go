@@ -193,7 +193,7 @@ func (b *bench) overload() error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"cached", "mixed", "searches"} {
+	for _, name := range []string{"cached", "mixed", "searches", "members"} {
 		if b.mix == "" || b.mix == name {
 			b.overloadBy(p, name, mixes[name])
 		}
@@ -225,7 +225,7 @@ func (b *bench) overloadBy(p *process, name string, mix []dish) {
 	}
 	for i := range mix {
 		before, n := idle.of(mix[i].name), over.of(mix[i].name)
-		fmt.Printf("  %-10s served %.2f  p50 %6.2f ms  p99 %6.2f ms  (idle %.2f, %.2f ms)\n", mix[i].name, float64(len(n.served))/float64(max(len(n.served)+n.refused, 1)),
+		fmt.Printf("  %-17s served %.2f  p50 %6.2f ms  p99 %6.2f ms  (idle %.2f, %.2f ms)\n", mix[i].name, float64(len(n.served))/float64(max(len(n.served)+n.refused, 1)),
 			millis(quantile(n.served, 0.5)), millis(quantile(n.served, 0.99)), millis(quantile(before.served, 0.5)), millis(quantile(before.served, 0.99)))
 	}
 }
@@ -251,16 +251,18 @@ func (b *bench) mixes(p *process) (map[string][]dish, error) {
 		posts.requests = append(posts.requests, rawRequest("GET", "/api/posts/"+id, "", ""))
 		own.requests = append(own.requests, rawRequest("GET", "/api/posts/"+id, token, ""))
 	}
-	searches := dish{name: "searches", weight: 14} // each another, so that few are cached
-	for i := range 5000 {
-		searches.requests = append(searches.requests, rawRequest("GET", "/api/posts?search="+url.QueryEscape(commonWord)+
-			time.UnixMilli(int64(i)).UTC().Format("&from=2006-01-02T15:04:05.000Z"), "", ""))
+	searches, members := dish{name: "searches", weight: 14}, dish{name: "members' searches", weight: 1}
+	for i := range 5000 { // each another, so that few are cached
+		path := "/api/posts?search=" + url.QueryEscape(commonWord) + time.UnixMilli(int64(i)).UTC().Format("&from=2006-01-02T15:04:05.000Z")
+		searches.requests = append(searches.requests, rawRequest("GET", path, "", ""))
+		members.requests = append(members.requests, rawRequest("GET", path, token, ""))
 	}
 	comments := dish{name: "comments", weight: 1, requests: [][]byte{rawRequest("POST", "/api/posts/"+ids[0]+"/comments", token, `{"content":"写得好"}`)}}
 	return map[string][]dish{
 		"cached":   {lists, posts},
 		"mixed":    {lists, posts, own, searches, comments},
 		"searches": {searches},
+		"members":  {members},
 	}, nil
 }
 
