@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime"
-	"sync"
 	"time"
 
 	"inkstone/internal/account"
@@ -81,47 +79,6 @@ func (a *App) openStore(ctx context.Context) error {
 	a.closers = append(a.closers, s.Close)
 	return nil
 }
-
-// admission bounds who reads at once. Reading takes a processor and nothing else, so
-// more would only make each other late. A search takes as long as many other reads:
-// searches queue among themselves first, so that they never take all the places.
-func admission() func(context.Context, string) (func(), error) {
-	reads, searches := limit.NewAdmission(2*processors(), 1), limit.NewAdmission(processors(), 2)
-	return func(ctx context.Context, operation string) (func(), error) {
-		if operation != "posts.search" {
-			return enter(ctx, reads)
-		}
-		leave, err := enter(ctx, searches)
-		if err != nil {
-			return nil, err
-		}
-		leaveReads, err := enter(ctx, reads)
-		if err != nil {
-			leave()
-			return nil, err
-		}
-		return func() { leaveReads(); leave() }, nil
-	}
-}
-
-func enter(ctx context.Context, line *limit.Admission) (leave func(), err error) {
-	leave, err = line.Enter(ctx)
-	if errors.Is(err, limit.ErrBusy) {
-		err = blog.Wrap(blog.CodeBusy, err)
-	}
-	return leave, err
-}
-
-// processors returns how many there are. Where there is but one, Go gets a second:
-// it looks for what has come only when nothing can run, or every 10 ms, and so a
-// request would wait behind all who read, also the one that asks for little.
-var processors = sync.OnceValue(func() int {
-	n := runtime.GOMAXPROCS(0)
-	if n == 1 {
-		runtime.GOMAXPROCS(2)
-	}
-	return n
-})
 
 // observe counts as failed what is no fault of the input.
 func (a *App) observe(operation string, took time.Duration, err error) {

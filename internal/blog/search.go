@@ -108,12 +108,18 @@ func firstRunes(s string, n int) string {
 }
 
 func runPhrase(run []rune) Phrase {
+	return pairs(run, func(term []rune) string { return string(term) })
+}
+
+// pairs returns the terms of a run in its order, as spell writes them: each pair of
+// characters, or the only one.
+func pairs(run []rune, spell func([]rune) string) Phrase {
 	if len(run) == 1 {
-		return Phrase{string(run)}
+		return Phrase{spell(run)}
 	}
 	p := make(Phrase, len(run)-1)
 	for i := range p {
-		p[i] = string(run[i : i+2])
+		p[i] = spell(run[i : i+2])
 	}
 	return p
 }

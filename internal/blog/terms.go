@@ -136,14 +136,7 @@ func GramPhrase(text string) Phrase {
 	if len(run) == 0 {
 		return nil
 	}
-	if len(run) == 1 {
-		return Phrase{gram(run)}
-	}
-	p := make(Phrase, len(run)-1)
-	for i := range p {
-		p[i] = gram(run[i : i+2])
-	}
-	return p
+	return pairs(run, gram)
 }
 
 // gram writes characters as hex digits: names hold blanks and signs, which no

@@ -19,7 +19,7 @@ const (
 	patience     = 6 * time.Millisecond  // how long one waits at most in overload
 	longestWait  = 2 * time.Second       // and else
 	calmTime     = 2 * time.Second       // without a refusal, after which overload has passed
-	refusalTime  = 20 * time.Millisecond
+	refusalTime  = 20 * time.Millisecond // after which a refusal is told
 )
 
 // Admission lets a bounded number of callers work at once. The others wait in a

@@ -32,7 +32,7 @@ type Shedder struct {
 type interval struct {
 	start          time.Time
 	arrived, ended int
-	kept           int           // of those who arrived, kept out
+	keptOut        int           // of those who arrived
 	waited         time.Duration // of all probes
 	probes         int           // that came back
 }
@@ -101,7 +101,7 @@ func (s *Shedder) enter(now time.Time, who Visitor) (ok, probe bool) {
 	}
 	if !s.token(now, who) {
 		s.refused = now
-		s.kept++
+		s.keptOut++
 		return false, probe
 	}
 	return true, probe
@@ -202,7 +202,7 @@ func (s *Shedder) steer(now time.Time, seen backlog, intervals float64) {
 		s.rate = 0
 		return
 	}
-	if seen.beyond(goal) && (s.kept <= s.ended || seen.beyond(overload)) {
+	if seen.beyond(goal) && (s.keptOut <= s.ended || seen.beyond(overload)) {
 		s.rate = max(s.rate*0.95, s.best*0.95, float64(leastBurst))
 		return
 	}
