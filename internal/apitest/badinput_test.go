@@ -130,6 +130,17 @@ func TestMalformedHTTPNeverEndsTheServer(t *testing.T) {
 	})
 }
 
+// A 2xx would make a tunnel of the connection, to a proxy in front (RFC 9110, section 9.3.6).
+func TestConnectIsRefused(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		for _, target := range []string{"x:1", "/", "/health", "/metrics", "/docs", "/api/posts", "/uploads/image/a.png"} {
+			if status := hangUp(t, s.url, "CONNECT "+target+" HTTP/1.1\r\nHost: x\r\n\r\n"); status < 400 || status >= 500 {
+				t.Errorf("CONNECT %s: %d", target, status)
+			}
+		}
+	})
+}
+
 // hangUp sends raw bytes, reads the status of an answer that comes at once (0:
 // none) and cuts the connection.
 func hangUp(t *testing.T, base, request string) int {

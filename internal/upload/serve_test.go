@@ -55,6 +55,12 @@ func TestServingIsHarmlessAndCachedForGood(t *testing.T) {
 	if w := h.get("/", "images", name, "Range", "lines=1-3"); w.Code != 200 || !bytes.Equal(w.Body.Bytes(), content) {
 		t.Errorf("range of an unknown unit: %d, %d bytes", w.Code, w.Body.Len())
 	}
+	if w := h.get("/", "images", name, "Range", "bytes=0-0,2-2"); w.Code != 206 {
+		t.Errorf("two ranges: %d", w.Code)
+	}
+	if w := h.get("/", "images", name, "Range", "bytes=0-0"+strings.Repeat(",0-0", 10)); w.Code != 200 || !bytes.Equal(w.Body.Bytes(), content) {
+		t.Errorf("many ranges: %d, %d bytes", w.Code, w.Body.Len())
+	}
 	if w := h.get("/", "images", name, "If-None-Match", `"`+name+`"`); w.Code != 304 || w.Body.Len() != 0 {
 		t.Errorf("not modified: %d", w.Code)
 	}
