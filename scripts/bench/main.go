@@ -34,10 +34,11 @@ func main() {
 	crowd := flag.Int("crowd", 400, "clients of an overload")
 	hasty := flag.Float64("hasty", 0.2, "share of them who take no notice of Retry-After")
 	mix := flag.String("mix", "", "what they ask for, only this: cached, mixed, searches, members or bare")
+	cpus := flag.String("server-cpus", "", "processors for the servers alone, if the bench itself runs on others: taskset -c 1 go run ./scripts/bench -server-cpus 0")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // else the server would go on
 	defer stop()
-	exit(run(&bench{ctx: ctx, posts: *posts, length: *length, only: *only, crowd: *crowd, hasty: *hasty, mix: *mix}, *dir))
+	exit(run(&bench{ctx: ctx, posts: *posts, length: *length, only: *only, crowd: *crowd, hasty: *hasty, mix: *mix, cpus: *cpus}, *dir))
 }
 
 func exit(err error) {

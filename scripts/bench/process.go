@@ -23,11 +23,14 @@ type process struct {
 }
 
 // startProcess runs a server that listens on PORT of its environment and writes
-// to logFile.
-func startProcess(ctx context.Context, logFile string, env []string, name string, args ...string) (*process, error) {
+// to logFile, on the processors that taskset knows by cpus ("": on any).
+func startProcess(ctx context.Context, logFile, cpus string, env []string, name string, args ...string) (*process, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
+	}
+	if cpus != "" {
+		name, args = "taskset", append([]string{"-c", cpus, name}, args...)
 	}
 	cmd := exec.Command(name, args...)
 	cmd.Env = append(append(os.Environ(), "HOST=127.0.0.1", "PORT="+port), env...)

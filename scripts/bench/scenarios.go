@@ -29,6 +29,7 @@ type bench struct {
 	crowd  int     // clients of an overload
 	hasty  float64 // share of them who take no notice of Retry-After
 	mix    string  // the one thing they ask for; "": each in turn
+	cpus   string  // the servers' processors; "": any
 }
 
 const clients = 8
@@ -53,7 +54,7 @@ func (b *bench) all() error {
 func (b *bench) server(env ...string) (*process, error) {
 	env = append([]string{"NODE_ENV=production", "JWT_SECRET=" + rand.Text() + rand.Text(), "DATA_DIR=" + b.data, "LOG_DIR=", "RATE_LIMIT_MAX=0", "RATE_LIMIT_USER_MAX=0", "LOGIN_LIMIT_MAX=0", "LOGIN_LIMIT_IP_MAX=0",
 		"ADMIN_EMAIL=bench@example.com", "ADMIN_USERNAME=bench", "ADMIN_PASSWORD=bench-password"}, env...)
-	return startProcess(b.ctx, b.log(), env, b.binary, "serve")
+	return startProcess(b.ctx, b.log(), b.cpus, env, b.binary, "serve")
 }
 
 func (b *bench) log() string { return filepath.Join(b.data, "server.log") }
@@ -169,7 +170,7 @@ func (b *bench) bare(p *process, path string, env ...string) (*process, int, err
 	if err != nil {
 		return nil, 0, err
 	}
-	plain, err := startProcess(b.ctx, b.log(), append(env, fmt.Sprintf("BARE_BYTES=%d", len(body))), self, "bare")
+	plain, err := startProcess(b.ctx, b.log(), b.cpus, append(env, fmt.Sprintf("BARE_BYTES=%d", len(body))), self, "bare")
 	return plain, len(body), err
 }
 

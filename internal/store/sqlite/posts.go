@@ -19,6 +19,7 @@ type postRow struct {
 	key    int64
 	rank   int64
 	author int64
+	terms  *terms // nil unless they were cut before the row was made
 }
 
 // The columns of a post, and of one whose content stays behind if it has more
@@ -106,8 +107,9 @@ func getRef(c *conn, id blog.ID) (ref blog.PostRef, key int64, err error) {
 // Create implements blog.Posts.
 func (p posts) Create(ctx context.Context, post *blog.Post) error {
 	var made blog.Post
+	row := postRow{Post: *post, terms: cutEarly(post)}
 	err := p.write(ctx, "posts.create", func(c *conn) (err error) {
-		made, err = createPost(c, *post)
+		made, err = createPost(c, row)
 		return err
 	})
 	if err == nil {
@@ -125,7 +127,7 @@ func (s *Store) CreateMany(ctx context.Context, ps []*blog.Post) error {
 	for some := range slices.Chunk(ps, bulk) {
 		err := s.write(ctx, "posts.createmany", func(c *conn) error {
 			for _, p := range some {
-				if _, err := createPost(c, *p); err != nil {
+				if _, err := createPost(c, postRow{Post: *p}); err != nil {
 					return err
 				}
 			}
@@ -138,14 +140,13 @@ func (s *Store) CreateMany(ctx context.Context, ps []*blog.Post) error {
 	return nil
 }
 
-func createPost(c *conn, post blog.Post) (blog.Post, error) {
-	p := postRow{Post: post}
+func createPost(c *conn, p postRow) (blog.Post, error) {
 	if err := checkPublished(p.PublishedAt); err != nil {
-		return post, err
+		return p.Post, err
 	}
-	u, err := getAuthor(c, post.Author.ID)
+	u, err := getAuthor(c, p.Author.ID)
 	if err != nil {
-		return post, err
+		return p.Post, err
 	}
 	p.Author, p.author = u.Author, u.key
 	p.Revision = max(p.Revision, 1)
@@ -153,13 +154,13 @@ func createPost(c *conn, post blog.Post) (blog.Post, error) {
 	p.PublishedAt, p.CreatedAt, p.UpdatedAt = rounded(p.PublishedAt), rounded(p.CreatedAt), rounded(p.UpdatedAt)
 	p.Tags = slices.Clone(p.Tags)
 	if p.rank, err = newRank(c, millis(p.PublishedAt), p.ID); err != nil {
-		return post, err
+		return p.Post, err
 	}
 	if err := insertPost(c, &p); err != nil {
-		return post, err
+		return p.Post, err
 	}
 	if err := index(c, &p); err != nil {
-		return post, err
+		return p.Post, err
 	}
 	return p.Post, bumpIf(c, p.Status == blog.Published)
 }
