@@ -52,7 +52,7 @@ func Edge(next http.Handler, o EdgeOptions) http.Handler {
 		AllowOriginFunc:  denyAll(o.Origins),
 		AllowCredentials: true,
 		AllowedMethods:   methods,
-		AllowedHeaders:   []string{"Accept", "Accept-Language", "Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Request-Id", "X-Requested-With"},
+		AllowedHeaders:   []string{"*"}, // those that are asked for are told back, however spelled and in any order
 		ExposedHeaders: []string{"ETag", "X-Request-Id", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
 			"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"},
 	})
