@@ -75,5 +75,13 @@ func TestTheDocsPageNeedsNothingFromOutside(t *testing.T) {
 		if len(assets) == 0 {
 			t.Errorf("no assets: %s", a.Body)
 		}
+		for _, asset := range assets {
+			a := s.Anyone.Get(asset[1]).Expect(200)
+			s.Anyone.With("If-None-Match", a.Header.Get("ETag")).Get(asset[1]).Expect(304)
+			if kind := a.Header.Get("Content-Type"); len(a.Body) == 0 || strings.HasSuffix(asset[1], ".js") != strings.HasPrefix(kind, "text/javascript") {
+				t.Errorf("%s: %d bytes of %s", asset[1], len(a.Body), kind)
+			}
+		}
+		s.Anyone.Get("/docs/index.html").Refused(404, "ROUTE_NOT_FOUND")
 	})
 }
