@@ -70,6 +70,7 @@ func denyAll(origins []string) func(string) bool {
 
 func (e *edge) serve(w http.ResponseWriter, r *http.Request, inner http.Handler) {
 	start := time.Now()
+	noteWork(r)
 	s := &state{id: requestID(r), ip: clientIP(r, e.Trusted)}
 	r = withState(r, s)
 	rec := &recorder{ResponseWriter: w, stall: e.Bounds.WriteStall, state: s}
