@@ -18,6 +18,7 @@ const (
 	Anyone   Access = iota // a token is optional; a bad one still gets its 401
 	SignedIn               // CodeTokenMissing without a token
 	Admin                  // CodeForbidden for other users
+	NoToken                // for who wants one: what is sent is not looked at
 )
 
 // Handler answers one route for the actor who asks. It either writes an answer
