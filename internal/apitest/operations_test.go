@@ -46,6 +46,25 @@ func TestMetricsNameRoutesByPattern(t *testing.T) {
 	})
 }
 
+// Whoever tries every method everywhere must not fill the metrics.
+func TestMethodsThatNoRouteHasAreOneInTheMetrics(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		series := func() int {
+			return bytes.Count(s.Anyone.Get("/metrics").Expect(200).Body, []byte("http_requests_total{"))
+		}
+		series() // notes itself
+		before := series()
+		for _, r := range s.routes {
+			for _, method := range []string{"OPTIONS", "TRACE"} {
+				s.Anyone.Send(method, r.Pattern, nil)
+			}
+		}
+		if added := series() - before; added != 2 {
+			t.Errorf("%d routes: %d more", len(s.routes), added)
+		}
+	})
+}
+
 func TestTheDocumentIsServedAsItIs(t *testing.T) {
 	each(t, nil, func(t *testing.T, s *site) {
 		if a := s.Anyone.Get("/openapi.yaml").Expect(200); !bytes.Equal(a.Body, api.YAML) {
