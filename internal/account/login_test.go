@@ -77,8 +77,12 @@ func TestExactlyTenFailedLoginsPerAccountAreTried(t *testing.T) {
 	var all sync.WaitGroup
 	for range 15 {
 		all.Go(func() {
-			_, _, err := s.Login(t.Context(), "ada@example.com", "wrong1", "::1")
-			if blog.CodeOf(err) == blog.CodeBadCredentials {
+			code := blog.CodeBusy // on a slow machine; who is told so has not tried
+			for code == blog.CodeBusy {
+				_, _, err := s.Login(t.Context(), "ada@example.com", "wrong1", "::1")
+				code = blog.CodeOf(err)
+			}
+			if code == blog.CodeBadCredentials {
 				tried.Add(1)
 			}
 		})
