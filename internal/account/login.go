@@ -73,19 +73,23 @@ func (s *Service) authenticate(ctx context.Context, email, password, ip string) 
 
 // signedIn notes the login, and renews a hash that has become too cheap if there
 // is a worker free for it. A user who was disabled or got another password
-// meanwhile is not let in.
+// meanwhile, which ends his tokens, is not let in; that another login has renewed
+// the hash is no change of the password.
 func (s *Service) signedIn(ctx context.Context, u *blog.User, password string) (*blog.User, error) {
-	checked, hash := u.PasswordHash, u.PasswordHash
-	if s.passwords.Outdated(hash) {
-		if renewed, err := s.passwords.Hash(ctx, password); err == nil {
-			hash = renewed
+	version, renewed := u.TokenVersion, ""
+	if s.passwords.Outdated(u.PasswordHash) {
+		if hash, err := s.passwords.Hash(ctx, password); err == nil {
+			renewed = hash
 		}
 	}
 	u, err := s.users.Update(ctx, u.ID, func(u *blog.User) error {
-		if !u.Active || u.PasswordHash != checked {
+		if !u.Active || u.TokenVersion != version {
 			return blog.Fail(blog.CodeBadCredentials)
 		}
-		u.PasswordHash, u.LastLogin = hash, s.now()
+		if renewed != "" {
+			u.PasswordHash = renewed
+		}
+		u.LastLogin = s.now()
 		return nil
 	})
 	if blog.CodeOf(err) == blog.CodeUserNotFound {

@@ -10,8 +10,8 @@ import (
 
 // MountAuth adds the routes of signing in and out to m.
 func (s *Service) MountAuth(m *web.Mux) {
-	m.Handle("POST /api/auth/register", web.Anyone, s.register)
-	m.Handle("POST /api/auth/login", web.Anyone, s.login)
+	m.Handle("POST /api/auth/register", web.NoToken, s.register)
+	m.Handle("POST /api/auth/login", web.NoToken, s.login)
 	m.Handle("GET /api/auth/me", web.SignedIn, s.me)
 	m.Handle("POST /api/auth/refresh", web.SignedIn, s.refresh)
 	m.Handle("POST /api/auth/logout", web.SignedIn, s.logout)

@@ -169,9 +169,9 @@ func (s *Service) replacePassword(ctx context.Context, u *blog.User, next string
 	if err != nil {
 		return "", err
 	}
-	old := u.PasswordHash
+	version := u.TokenVersion
 	u, err = s.update(ctx, u.ID, func(u *blog.User) error {
-		if u.PasswordHash != old { // another change came first: what was checked is no longer the password
+		if u.TokenVersion != version { // another change came first: what was checked is no longer the password
 			return blog.Fail(blog.CodeWrongPassword)
 		}
 		u.PasswordHash = hash

@@ -226,6 +226,21 @@ func TestNothingButASoundBearerTokenIsATokenAnywhere(t *testing.T) {
 	})
 }
 
+// A page that sends its token with every request must get over the end of it.
+func TestWhateverTokenIsSentOneCanSignIn(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u, gone := s.User(), s.User()
+		s.Admin.Patch("/api/users/"+gone.ID, object{"isActive": false}).Expect(200)
+		expired := mint(jwt.MapClaims{"userId": u.ID, "iat": time.Now().Add(-time.Hour).Unix(), "exp": time.Now().Add(-time.Minute).Unix()}, secret)
+		for i, token := range []string{expired, gone.Token, "x", u.Token} {
+			c := s.Anyone.WithToken(token)
+			c.Post("/api/auth/login", object{"email": u.Email, "password": u.Password}).Expect(200)
+			name := "again" + strconv.Itoa(i)
+			c.Post("/api/auth/register", object{"username": name, "email": name + "@example.com", "password": password}).Expect(201)
+		}
+	})
+}
+
 func TestATokenOfTheOriginalIsAccepted(t *testing.T) {
 	each(t, nil, func(t *testing.T, s *site) {
 		u := s.User()

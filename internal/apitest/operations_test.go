@@ -46,6 +46,25 @@ func TestMetricsNameRoutesByPattern(t *testing.T) {
 	})
 }
 
+// Whoever tries every method everywhere must not fill the metrics.
+func TestMethodsThatNoRouteHasAreOneInTheMetrics(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		series := func() int {
+			return bytes.Count(s.Anyone.Get("/metrics").Expect(200).Body, []byte("http_requests_total{"))
+		}
+		series() // notes itself
+		before := series()
+		for _, r := range s.routes {
+			for _, method := range []string{"OPTIONS", "TRACE"} {
+				s.Anyone.Send(method, r.Pattern, nil)
+			}
+		}
+		if added := series() - before; added != 2 {
+			t.Errorf("%d routes: %d more", len(s.routes), added)
+		}
+	})
+}
+
 func TestTheDocumentIsServedAsItIs(t *testing.T) {
 	each(t, nil, func(t *testing.T, s *site) {
 		if a := s.Anyone.Get("/openapi.yaml").Expect(200); !bytes.Equal(a.Body, api.YAML) {
@@ -75,5 +94,13 @@ func TestTheDocsPageNeedsNothingFromOutside(t *testing.T) {
 		if len(assets) == 0 {
 			t.Errorf("no assets: %s", a.Body)
 		}
+		for _, asset := range assets {
+			a := s.Anyone.Get(asset[1]).Expect(200)
+			s.Anyone.With("If-None-Match", a.Header.Get("ETag")).Get(asset[1]).Expect(304)
+			if kind := a.Header.Get("Content-Type"); len(a.Body) == 0 || strings.HasSuffix(asset[1], ".js") != strings.HasPrefix(kind, "text/javascript") {
+				t.Errorf("%s: %d bytes of %s", asset[1], len(a.Body), kind)
+			}
+		}
+		s.Anyone.Get("/docs/index.html").Refused(404, "ROUTE_NOT_FOUND")
 	})
 }

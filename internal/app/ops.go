@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
-	"slices"
 	"sync"
 
 	"github.com/swaggest/swgui"
@@ -30,7 +29,7 @@ func (a *App) mountOps(m *web.Mux) {
 	m.Handle("GET /openapi.yaml", web.Anyone, document("application/yaml; charset=utf-8", func() []byte { return api.YAML }))
 	ui := v5emb.NewHandlerWithConfig(swgui.Config{Title: "砚台 Inkstone", SwaggerJSON: "/openapi.json", BasePath: "/docs"})
 	m.Handle("GET /docs", web.Anyone, docs(document("text/html; charset=utf-8", func() []byte { return rendered(ui, "/docs") })))
-	m.Handle("GET /docs/{asset}", web.Anyone, docs(docsAsset(ui)))
+	m.Handle("GET /docs/{asset}", web.Anyone, docs(docsAssets(ui)))
 }
 
 // document serves a body that is made when it is first asked for.
@@ -41,11 +40,6 @@ func document(mediaType string, body func() []byte) web.Handler {
 	}
 }
 
-// docsAssets are what the interactive page loads; all of them are in the program.
-var docsAssets = []string{
-	"swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "favicon-16x16.png", "favicon-32x32.png",
-}
-
 // docs has a part of the interactive page answered under its own policy.
 func docs(part web.Handler) web.Handler {
 	return func(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
@@ -54,14 +48,22 @@ func docs(part web.Handler) web.Handler {
 	}
 }
 
-func docsAsset(ui http.Handler) web.Handler {
-	return func(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
-		if !slices.Contains(docsAssets, r.PathValue("asset")) {
+// docsAssets serves what the interactive page loads; all of it is in the program.
+func docsAssets(ui http.Handler) web.Handler {
+	const style, script, icon = "text/css; charset=utf-8", "text/javascript; charset=utf-8", "image/png"
+	assets := map[string]web.Handler{}
+	for name, kind := range map[string]string{
+		"swagger-ui.css": style, "swagger-ui-bundle.js": script, "swagger-ui-standalone-preset.js": script,
+		"favicon-16x16.png": icon, "favicon-32x32.png": icon,
+	} {
+		assets[name] = document(kind, func() []byte { return rendered(ui, "/docs/"+name) })
+	}
+	return func(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
+		asset, ok := assets[r.PathValue("asset")]
+		if !ok {
 			return blog.Fail(blog.CodeRouteNotFound)
 		}
-		w.Header().Set("Cache-Control", "public, max-age=86400")
-		ui.ServeHTTP(w, r)
-		return nil
+		return asset(w, r, who)
 	}
 }
 

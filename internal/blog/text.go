@@ -36,13 +36,14 @@ func length(s string) int { return utf8.RuneCountInString(s) }
 
 // validEmail accepts an addr-spec (RFC 5322, section 3.4.1) whose domain has a
 // dot, at most 254 bytes (RFC 5321, section 4.5.3.1.3). A display name, a
-// comment or angle brackets are refused, and so are domain literals.
+// comment or angle brackets are refused, and so are domain literals, and quotes
+// where none are needed: they would spell one address in two ways.
 func validEmail(s string) bool {
 	if len(s) > 254 {
 		return false
 	}
 	a, err := mail.ParseAddress(s)
-	if err != nil || a.Name != "" || a.Address != s {
+	if err != nil || a.String() != "<"+s+">" { // String quotes what must be, and only that
 		return false
 	}
 	domain := s[strings.LastIndexByte(s, '@')+1:]

@@ -85,6 +85,7 @@ func TestAddresses(t *testing.T) {
 	long := strings.Repeat("x", 64)
 	for _, s := range []string{
 		"a@b.co", "first.last+tag@sub.example.com", "o'brien@example.ie", "x_y-z@a-b.example", "1@2.33", "用户@例子.中国", long + "@example.com",
+		`"john doe"@example.com`, `"a@b"@c.de`, `"a\"b"@c.de`, `"a..b"@c.de`, // RFC 5322, section 3.2.4
 	} {
 		if !validEmail(s) {
 			t.Errorf("%q is refused", s)
@@ -93,6 +94,7 @@ func TestAddresses(t *testing.T) {
 	for _, s := range []string{
 		"", "a", "@b.co", "a@", "a@b", "a@@b.co", "a b@c.de", "a@b..co", "a@.b.co", "a@b.co.", ".a@b.co", "a.@b.co", "a..b@c.de",
 		"A <a@b.co>", "<a@b.co>", "a@b.co (comment)", "a@[127.0.0.1]", "a@-b.co", "a@b-.co", "a@b_c.de", "a@b.co, c@d.ef", "a@b.co\r\nBcc: x@y.z",
+		`"a"@b.co`, `"a\x"@b.co`, `"a"b@c.de`, `"a b@c.de`, "\"a\r\nb\"@c.de", "\"a\x00b\"@c.de",
 		"a@" + long + ".com", long + "@" + strings.Repeat("x.", 100) + "com",
 	} {
 		if validEmail(s) {

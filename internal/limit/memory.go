@@ -11,8 +11,8 @@ import (
 
 const (
 	shards = 64
-	// maxPerShard bounds the memory: with keys of up to 100 bytes the whole
-	// counter stays below 32 MiB, however many addresses a flood comes from.
+	// maxPerShard bounds the memory: the whole counter stays below 16 MiB, however
+	// many addresses a flood comes from.
 	maxPerShard = 1500
 	evictSample = 8
 )
@@ -26,7 +26,9 @@ type Result struct {
 	In        time.Duration // until Reset, by the clock that opened the window
 }
 
-// Memory counts in this process. A window begins with a key's first event and
+// Memory counts in this process. Keys, which may be long, are kept as their hashes
+// by a seed that nobody knows: that two of them share one is less likely than one
+// in a billion. A window begins with a key's first event and
 // ends after the window's length; it is exact under concurrency. When more keys
 // are alive than it keeps, those whose windows end soonest are forgotten, which
 // lets their owners begin again.
@@ -39,7 +41,7 @@ type Memory struct {
 
 type shard struct {
 	mu      sync.Mutex
-	entries map[string]*entry
+	entries map[uint64]*entry
 }
 
 type entry struct {
@@ -52,7 +54,7 @@ type entry struct {
 func NewMemory(window time.Duration, now func() time.Time) *Memory {
 	m := &Memory{window: window, now: now, seed: maphash.MakeSeed()}
 	for i := range m.shards {
-		m.shards[i].entries = map[string]*entry{}
+		m.shards[i].entries = map[uint64]*entry{}
 	}
 	return m
 }
@@ -60,14 +62,14 @@ func NewMemory(window time.Duration, now func() time.Time) *Memory {
 // Take counts one event of key if fewer than most were counted in its window.
 func (m *Memory) Take(key string, most int) Result {
 	now := m.now()
-	s := m.shard(key)
+	s, hash := m.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.entries[key]
+	e := s.entries[hash]
 	if e == nil || !now.Before(e.ends) {
 		s.makeRoom(now)
 		e = &entry{ends: now.Add(m.window)}
-		s.entries[key] = e
+		s.entries[hash] = e
 	}
 	if e.count >= most {
 		return Result{Limit: most, Reset: e.ends, In: e.ends.Sub(now)}
@@ -78,16 +80,17 @@ func (m *Memory) Take(key string, most int) Result {
 
 // Refund takes one event of key back, if its window still runs.
 func (m *Memory) Refund(key string) {
-	s := m.shard(key)
+	s, hash := m.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := s.entries[key]; e != nil && e.count > 0 {
+	if e := s.entries[hash]; e != nil && e.count > 0 {
 		e.count--
 	}
 }
 
-func (m *Memory) shard(key string) *shard {
-	return &m.shards[maphash.String(m.seed, key)%shards]
+func (m *Memory) shard(key string) (s *shard, hash uint64) {
+	hash = maphash.String(m.seed, key)
+	return &m.shards[hash%shards], hash
 }
 
 // makeRoom keeps the shard within its bound: first without what has ended, then
@@ -96,16 +99,16 @@ func (s *shard) makeRoom(now time.Time) {
 	if len(s.entries) < maxPerShard {
 		return
 	}
-	var soonest string
+	var soonest uint64
 	var ends time.Time
 	seen := 0
-	for key, e := range s.entries { // Go ranges over a map from a random place
+	for hash, e := range s.entries { // Go ranges over a map from a random place
 		if !now.Before(e.ends) {
-			delete(s.entries, key)
+			delete(s.entries, hash)
 			return
 		}
-		if soonest == "" || e.ends.Before(ends) {
-			soonest, ends = key, e.ends
+		if ends.IsZero() || e.ends.Before(ends) {
+			soonest, ends = hash, e.ends
 		}
 		if seen++; seen == evictSample {
 			break

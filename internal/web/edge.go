@@ -52,7 +52,7 @@ func Edge(next http.Handler, o EdgeOptions) http.Handler {
 		AllowOriginFunc:  denyAll(o.Origins),
 		AllowCredentials: true,
 		AllowedMethods:   methods,
-		AllowedHeaders:   []string{"Accept", "Accept-Language", "Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Request-Id", "X-Requested-With"},
+		AllowedHeaders:   []string{"*"}, // those that are asked for are told back, however spelled and in any order
 		ExposedHeaders: []string{"ETag", "X-Request-Id", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
 			"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"},
 	})
@@ -70,6 +70,7 @@ func denyAll(origins []string) func(string) bool {
 
 func (e *edge) serve(w http.ResponseWriter, r *http.Request, inner http.Handler) {
 	start := time.Now()
+	noteWork(r)
 	s := &state{id: requestID(r), ip: clientIP(r, e.Trusted)}
 	r = withState(r, s)
 	rec := &recorder{ResponseWriter: w, stall: e.Bounds.WriteStall, state: s}

@@ -18,6 +18,7 @@ const (
 	Anyone   Access = iota // a token is optional; a bad one still gets its 401
 	SignedIn               // CodeTokenMissing without a token
 	Admin                  // CodeForbidden for other users
+	NoToken                // for who wants one: what is sent is not looked at
 )
 
 // Handler answers one route for the actor who asks. It either writes an answer
@@ -96,7 +97,8 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // refuse answers a request that no pattern matches with 404, or with 405 if it
-// would match by another method; a plain OPTIONS is then answered with 204.
+// would match by another method; a plain OPTIONS is then answered with 204. To the
+// metrics all these have no route: each method of each would be a dozen series more.
 func (m *Mux) refuse(w http.ResponseWriter, r *http.Request) {
 	allowed := m.allowed(r)
 	if len(allowed) == 0 {
@@ -117,9 +119,8 @@ func (m *Mux) allowed(r *http.Request) []string {
 	for _, method := range methods {
 		probe.Method = method
 		h, _ := m.mux.Handler(&probe)
-		if e, ok := h.(*endpoint); ok {
+		if _, ok := h.(*endpoint); ok {
 			found = append(found, method)
-			stateOf(r).route = e.route.Pattern
 		}
 	}
 	return found

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"inkstone/internal/blog"
 	"inkstone/internal/telemetry"
 )
 
@@ -33,7 +34,10 @@ func NewServer(h http.Handler, log *slog.Logger, b Bounds) *http.Server {
 		IdleTimeout:       b.Idle,
 		MaxHeaderBytes:    64 << 10,
 		ConnContext:       withConn,
+		ConnState:         noteIdle,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+
+		DisableGeneralOptionsHandler: true, // it would answer without any header
 	}
 }
 
@@ -42,9 +46,6 @@ const maxWhole = 60 << 10
 
 // MaxConnections is a good cap for Limit.
 const MaxConnections = 4096
-
-const refusal = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json; charset=utf-8\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 56\r\n\r\n" +
-	`{"error":"服务繁忙，请稍后再试","code":"BUSY"}`
 
 // Limit wraps l so that at most so many connections are open; one more is told
 // 503 and closed. metrics counts the open ones.
@@ -69,7 +70,7 @@ func (l *limited) Accept() (net.Conn, error) {
 		select {
 		case l.open <- struct{}{}:
 			l.metrics.Connections(1)
-			return &countedConn{Conn: c, done: sync.OnceFunc(func() { <-l.open; l.metrics.Connections(-1) })}, nil
+			return &countedConn{Conn: c, idle: true, done: sync.OnceFunc(func() { <-l.open; l.metrics.Connections(-1) })}, nil
 		default:
 			l.refuse(c)
 		}
@@ -99,7 +100,7 @@ func (l *limited) refuse(c net.Conn) {
 func tellBusy(c net.Conn) {
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(refusalTime))
-	if _, err := c.Write([]byte(refusal)); err != nil {
+	if _, err := c.Write(unread("503 Service Unavailable", blog.CodeBusy)); err != nil {
 		return
 	}
 	if half, ok := c.(interface{ CloseWrite() error }); ok {
@@ -111,6 +112,7 @@ func tellBusy(c net.Conn) {
 type countedConn struct {
 	net.Conn
 	done func()
+	idle bool                // no request is at work: what net/http writes then is a refusal of its own
 	held *[]byte             // what a whole answer has gathered; nil if it goes out at once
 	head func([]byte) []byte // appends the header lines that follow its status line
 }
@@ -134,6 +136,9 @@ var heldAnswers = sync.Pool{New: func() any { b := make([]byte, 0, maxWhole+4<<1
 
 // Write implements net.Conn.
 func (c *countedConn) Write(b []byte) (int, error) {
+	if c.idle {
+		return c.retell(b)
+	}
 	if c.held == nil {
 		return c.Conn.Write(b)
 	}

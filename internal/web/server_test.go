@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -143,9 +144,8 @@ func TestOneConnectionTooManyIsToldSo(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%.20q: %v", sent, err)
 		}
-		var body struct{ Code string }
-		if err := json.NewDecoder(resp.Body).Decode(&body); err != nil || resp.StatusCode != 503 || body.Code != "BUSY" || resp.Header.Get("Retry-After") != "1" {
-			t.Errorf("%.20q: %d %v %v", sent, resp.StatusCode, body, err)
+		if err := likeEveryError(resp, 503, "BUSY"); err != nil || resp.Header.Get("Retry-After") != "1" {
+			t.Errorf("%.20q: %v, %v", sent, resp.Header, err)
 		}
 	}
 	first.Close()
@@ -156,16 +156,74 @@ func TestOneConnectionTooManyIsToldSo(t *testing.T) {
 	}
 }
 
-func TestAHugeQueryIsRefusedWithItsHeader(t *testing.T) {
+// likeEveryError reports what of resp is not as the contract wants each error.
+func likeEveryError(resp *http.Response, status int, code blog.Code) error {
+	defer resp.Body.Close()
+	var body errorBody
+	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
+		return err
+	}
+	id := resp.Header.Get("X-Request-Id")
+	if resp.StatusCode != status || body.Code != code || body.Error != codes[code].zh || body.RequestID != id || id == "" {
+		return fmt.Errorf("%d %+v, X-Request-Id %q", resp.StatusCode, body, id)
+	}
+	for name, value := range helmet {
+		if resp.Header.Get(name) != value[0] {
+			return fmt.Errorf("%s: %q", name, resp.Header[name])
+		}
+	}
+	return nil
+}
+
+// What net/http refuses before anybody has read it is told as every error is,
+// also behind a request that was answered.
+func TestARequestThatCannotBeReadGetsTheErrorOfAllOthers(t *testing.T) {
 	l := listenLocal(t)
 	serve(t, testMux(), l, 10)
-	c := dial(t, l, "")
-	go func() {
-		_, _ = io.WriteString(c, "GET /api/posts/1?q="+strings.Repeat("x", 1<<20)+" HTTP/1.1\r\nHost: a\r\n\r\n")
-	}()
-	line, _ := bufio.NewReader(c).ReadString('\n')
-	if !strings.HasPrefix(line, "HTTP/1.1 431 ") {
-		t.Errorf("%q", line)
+	const good = "GET /api/posts/1 HTTP/1.1\r\nHost: a\r\n\r\n"
+	for sent, status := range map[string]int{
+		"GET /api/posts/%zz HTTP/1.1\r\nHost: a\r\n\r\n":                                     400,
+		"GET /api/posts/1 HTTP/1.1\r\n\r\n":                                                  400,
+		"GET /api/posts/1 HTTP/1.1\r\nHost: a\r\nA b: c\r\n\r\n":                             400,
+		"GET /api/posts/1 HTTP/9.9\r\nHost: a\r\n\r\n":                                       400,
+		"POST /api/posts/1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x\r\n\r\n":              400,
+		"GET /api/posts/1 HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n":                       400,
+		"GET /api/posts/1?q=" + strings.Repeat("x", 80<<10) + " HTTP/1.1\r\nHost: a\r\n\r\n": 431,
+	} {
+		for _, before := range []string{"", good} {
+			c := dial(t, l, before)
+			go func() { _, _ = io.WriteString(c, sent) }()
+			answers := bufio.NewReader(c)
+			if before != "" {
+				resp, err := http.ReadResponse(answers, nil)
+				if err != nil || resp.StatusCode != 200 {
+					t.Fatalf("%v %v", resp, err)
+				}
+				_, _ = io.Copy(io.Discard, resp.Body)
+			}
+			resp, err := http.ReadResponse(answers, nil)
+			if err == nil {
+				err = likeEveryError(resp, status, blog.CodeBadRequest)
+			}
+			if err != nil {
+				t.Errorf("%.50q: %v", sent, err)
+			}
+			if _, err := answers.ReadByte(); err == nil {
+				t.Errorf("%.50q: something follows", sent)
+			}
+		}
+	}
+}
+
+func TestOptionsOfTheWholeServerIsAnUnknownRoute(t *testing.T) {
+	l := listenLocal(t)
+	serve(t, testMux(), l, 10)
+	resp, err := http.ReadResponse(bufio.NewReader(dial(t, l, "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")), nil)
+	if err == nil {
+		err = likeEveryError(resp, 404, blog.CodeRouteNotFound)
+	}
+	if err != nil {
+		t.Error(err)
 	}
 }
 
