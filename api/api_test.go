@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -100,6 +101,10 @@ func TestEveryOperationIsDescribedInBothLanguages(t *testing.T) {
 				if op[key] == nil {
 					t.Errorf("%s %s has no %s", method, path, key)
 				}
+			}
+			summary, _ := op["summary"].(string)
+			if !strings.ContainsFunc(summary, func(r rune) bool { return unicode.Is(unicode.Han, r) }) || !strings.ContainsAny(summary, "aeiou") {
+				t.Errorf("%s %s: the summary %q is in one language", method, path, summary)
 			}
 		}
 	}

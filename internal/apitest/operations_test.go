@@ -51,7 +51,7 @@ func TestTheDocumentIsServedAsItIs(t *testing.T) {
 		if a := s.Anyone.Get("/openapi.yaml").Expect(200); !bytes.Equal(a.Body, api.YAML) {
 			t.Errorf("%d bytes, want %d", len(a.Body), len(api.YAML))
 		}
-		s.Anyone.Get("/openapi.json").Expect(200).Says("info.title", "Inkstone")
+		s.Anyone.Get("/openapi.json").Expect(200).Says("info.title", "砚台 Inkstone")
 		for path, kind := range map[string]string{
 			"/openapi.yaml": "application/yaml; charset=utf-8", "/openapi.json": "application/json; charset=utf-8", "/docs": "text/html; charset=utf-8",
 		} {
@@ -74,6 +74,9 @@ func TestTheDocsPageNeedsNothingFromOutside(t *testing.T) {
 		assets := regexp.MustCompile(`(?:src|href)\s*=\s*["']([^"'#]+)["']`).FindAllStringSubmatch(string(a.Body), -1)
 		if len(assets) == 0 {
 			t.Errorf("no assets: %s", a.Body)
+		}
+		if !bytes.Contains(a.Body, []byte("/openapi.yaml")) {
+			t.Error("the page does not take the document in the order in which it is written")
 		}
 	})
 }
