@@ -90,6 +90,17 @@ func TestEveryExampleFitsItsSchema(t *testing.T) {
 	}
 }
 
+func TestEveryAnswerInJSONHasAnExample(t *testing.T) {
+	eachMedia(t, at(t), "", func(pointer string, media map[string]any) {
+		if !strings.Contains(pointer, "/responses/") || !strings.HasSuffix(pointer, "/application~1json") || strings.Contains(pointer, "openapi.json") {
+			return
+		}
+		if media["example"] == nil {
+			t.Errorf("%s has none", pointer)
+		}
+	})
+}
+
 func TestEveryOperationIsDescribedInBothLanguages(t *testing.T) {
 	for path, item := range at(t, "paths").(map[string]any) {
 		for method, op := range item.(map[string]any) {
