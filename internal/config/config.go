@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -214,9 +215,13 @@ func (p place) read(name string, emptyCounts bool) (value string, given bool) {
 // readSecret returns the text of a file without the newline and the byte order
 // mark that editors add.
 func (l *loader) readSecret(name, path string) string {
-	b, err := os.ReadFile(path)
+	b, err := readSome(path)
 	if err != nil {
 		l.wrong(name, fmt.Sprintf("无法读取文件 %s，请检查路径与权限", path))
+		return ""
+	}
+	if len(b) > maxSecret {
+		l.wrong(name, fmt.Sprintf("文件 %s 太大，不是一个密钥", path))
 		return ""
 	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
@@ -224,6 +229,19 @@ func (l *loader) readSecret(name, path string) string {
 		l.wrong(name, fmt.Sprintf("文件 %s 是空的", path))
 	}
 	return text
+}
+
+// maxSecret bounds a secret's file, in bytes: a path to a device must not fill the memory.
+const maxSecret = 64 << 10
+
+// readSome reads a file up to one byte beyond maxSecret.
+func readSome(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxSecret+1))
 }
 
 // checkAdmin holds the three ADMIN_ settings against the rules of registration.

@@ -149,6 +149,14 @@ func TestASecretsFileThatIsMissingIsOneMistake(t *testing.T) {
 	}
 }
 
+func TestASecretsFileIsReadUpToABound(t *testing.T) {
+	path := write(t, t.TempDir(), "secret", strings.Repeat(strong, 2000))
+	_, _, err := load(t, t.TempDir(), map[string]string{"JWT_SECRET_FILE": path})
+	if err == nil || !strings.Contains(err.Error(), "太大") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestEverySecretHasAFileTwin(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	for _, s := range Settings() {
