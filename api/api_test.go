@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -89,6 +90,17 @@ func TestEveryExampleFitsItsSchema(t *testing.T) {
 	}
 }
 
+func TestEveryAnswerInJSONHasAnExample(t *testing.T) {
+	eachMedia(t, at(t), "", func(pointer string, media map[string]any) {
+		if !strings.Contains(pointer, "/responses/") || !strings.HasSuffix(pointer, "/application~1json") || strings.Contains(pointer, "openapi.json") {
+			return
+		}
+		if media["example"] == nil {
+			t.Errorf("%s has none", pointer)
+		}
+	})
+}
+
 func TestEveryOperationIsDescribedInBothLanguages(t *testing.T) {
 	for path, item := range at(t, "paths").(map[string]any) {
 		for method, op := range item.(map[string]any) {
@@ -100,6 +112,10 @@ func TestEveryOperationIsDescribedInBothLanguages(t *testing.T) {
 				if op[key] == nil {
 					t.Errorf("%s %s has no %s", method, path, key)
 				}
+			}
+			summary, _ := op["summary"].(string)
+			if !strings.ContainsFunc(summary, func(r rune) bool { return unicode.Is(unicode.Han, r) }) || !strings.ContainsAny(summary, "aeiou") {
+				t.Errorf("%s %s: the summary %q is in one language", method, path, summary)
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -128,6 +129,19 @@ func TestConfigShowsValuesWithTheirSourceAndAllMistakes(t *testing.T) {
 		if strings.HasPrefix(line, "HOST ") && !(strings.Contains(line, "::1") && strings.Contains(line, ".env")) {
 			t.Errorf("%s", line)
 		}
+	}
+}
+
+func TestColumnsAreStraightWhereCharactersAreWide(t *testing.T) {
+	got := columns([][]string{{"A", "技术,生活", "默认"}, {"LONG", "x", ".env"}, {"B", "", ""}})
+	if want := "A     技术,生活  默认\nLONG  x          .env\nB\n"; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+func TestAnInterruptionIsToldInOneWord(t *testing.T) {
+	if got := explain(fmt.Errorf("a.md：%w", context.Canceled)); got != "已中断" {
+		t.Errorf("%q", got)
 	}
 }
 

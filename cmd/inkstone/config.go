@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
+	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
 
 	"inkstone/internal/config"
@@ -28,16 +28,34 @@ func (p *program) settings() *cobra.Command {
 				return fmt.Errorf("--markdown 只能是 zh 或 en")
 			}
 			_, values, err := config.Load(p.lookup, ".")
-			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-			for _, v := range values {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", v.Name, v.Value, v.Source, strings.ReplaceAll(v.ZH, "`", ""))
+			rows := make([][]string, len(values))
+			for i, v := range values {
+				rows[i] = []string{v.Name, v.Value, v.Source, strings.ReplaceAll(v.ZH, "`", "")}
 			}
-			if flushed := w.Flush(); err == nil {
-				err = flushed
-			}
+			fmt.Fprint(c.OutOrStdout(), columns(rows))
 			return err
 		},
 	}
 	c.Flags().StringVar(&markdown, "markdown", "", "输出 README 的设置表，`语言`为 zh 或 en")
 	return c
+}
+
+// columns sets rows in columns as a terminal shows them, where a Chinese character
+// is as wide as two others.
+func columns(rows [][]string) string {
+	widest := map[int]int{}
+	for _, row := range rows {
+		for i, cell := range row {
+			widest[i] = max(widest[i], uniseg.StringWidth(cell))
+		}
+	}
+	var b strings.Builder
+	for _, row := range rows {
+		line := ""
+		for i, cell := range row {
+			line += cell + strings.Repeat(" ", widest[i]-uniseg.StringWidth(cell)+2)
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	return b.String()
 }

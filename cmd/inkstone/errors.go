@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -27,6 +28,9 @@ var fieldWords = map[string]string{
 
 // explain turns an error into lines for people.
 func explain(err error) string {
+	if errors.Is(err, context.Canceled) { // by a signal: nothing else ends a command's context
+		return "已中断"
+	}
 	e, ok := errors.AsType[*blog.Error](err)
 	if !ok {
 		return err.Error()

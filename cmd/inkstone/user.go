@@ -197,7 +197,8 @@ func askHidden(ctx context.Context, w io.Writer, f *os.File, prompt string) (str
 	}()
 	select {
 	case <-ctx.Done():
-		return "", errors.New("已取消")
+		fmt.Fprintln(w)
+		return "", ctx.Err()
 	case r := <-done:
 		fmt.Fprintln(w)
 		return string(r.text), r.err

@@ -70,7 +70,7 @@ func TestTheDocumentIsServedAsItIs(t *testing.T) {
 		if a := s.Anyone.Get("/openapi.yaml").Expect(200); !bytes.Equal(a.Body, api.YAML) {
 			t.Errorf("%d bytes, want %d", len(a.Body), len(api.YAML))
 		}
-		s.Anyone.Get("/openapi.json").Expect(200).Says("info.title", "Inkstone")
+		s.Anyone.Get("/openapi.json").Expect(200).Says("info.title", "砚台 Inkstone")
 		for path, kind := range map[string]string{
 			"/openapi.yaml": "application/yaml; charset=utf-8", "/openapi.json": "application/json; charset=utf-8", "/docs": "text/html; charset=utf-8",
 		} {
@@ -102,5 +102,8 @@ func TestTheDocsPageNeedsNothingFromOutside(t *testing.T) {
 			}
 		}
 		s.Anyone.Get("/docs/index.html").Refused(404, "ROUTE_NOT_FOUND")
+		if !bytes.Contains(a.Body, []byte("/openapi.yaml")) {
+			t.Error("the page does not take the document in the order in which it is written")
+		}
 	})
 }

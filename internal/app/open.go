@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -48,7 +49,16 @@ func cannotOpen(cfg *config.Config, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("无法打开数据库 %s，请检查 DATABASE_URL、权限与磁盘：%v", cfg.Database, err)
+	advice := "请检查 DATABASE_URL、权限与磁盘"
+	switch {
+	case errors.Is(err, store.ErrNewerSchema):
+		advice = "它由更新版本的 inkstone 写入，请安装那个版本，或换用旧的备份"
+	case errors.Is(err, store.ErrForeign):
+		advice = "它是别的程序的数据库，请检查 DATABASE_URL"
+	case errors.Is(err, store.ErrDamaged):
+		advice = "它不是数据库或已损坏，请检查 DATABASE_URL，或从备份恢复"
+	}
+	return fmt.Errorf("无法打开数据库 %s：%s（%v）", cfg.Database, advice, err)
 }
 
 // HasAdmin reports whether there is an admin.

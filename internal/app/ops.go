@@ -27,7 +27,7 @@ func (a *App) mountOps(m *web.Mux) {
 	}
 	m.Handle("GET /openapi.json", web.Anyone, document("application/json; charset=utf-8", api.JSON))
 	m.Handle("GET /openapi.yaml", web.Anyone, document("application/yaml; charset=utf-8", func() []byte { return api.YAML }))
-	ui := v5emb.NewHandlerWithConfig(swgui.Config{Title: "砚台 Inkstone", SwaggerJSON: "/openapi.json", BasePath: "/docs"})
+	ui := v5emb.NewHandlerWithConfig(swgui.Config{Title: "砚台 Inkstone", SwaggerJSON: "/openapi.yaml", BasePath: "/docs"})
 	m.Handle("GET /docs", web.Anyone, docs(document("text/html; charset=utf-8", func() []byte { return rendered(ui, "/docs") })))
 	m.Handle("GET /docs/{asset}", web.Anyone, docs(docsAssets(ui)))
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -122,6 +123,7 @@ func parseDotenv(text string) (map[string]string, error) {
 }
 
 func (l *loader) load(s setting) {
+	before := len(l.mistakes)
 	value, source := l.find(s)
 	if source == fromDefault {
 		value = s.defaultIn(l.config)
@@ -131,6 +133,9 @@ func (l *loader) load(s setting) {
 		shown = s.masked(value)
 	}
 	l.values = append(l.values, Value{s.Setting, shown, source})
+	if len(l.mistakes) > before {
+		return // there is no saying what it should be
+	}
 	if err := s.parse(l.config, value); err != nil {
 		l.wrong(s.Name, err.Error())
 	}
@@ -143,11 +148,35 @@ const (
 	fromDotenv      = ".env"
 )
 
-// find looks for a value under all names of s. Two names with different values are a mistake.
+// place is where settings are given, before .env the environment.
+type place struct {
+	name string
+	get  func(string) (string, bool)
+}
+
+func (l *loader) places() []place {
+	inDotenv := func(name string) (string, bool) {
+		v, ok := l.dotenv[name]
+		return v, ok
+	}
+	return []place{{fromEnvironment, l.lookup}, {fromDotenv, inDotenv}}
+}
+
+// find takes the value of the first place that has one, under whatever name of s.
 func (l *loader) find(s setting) (value, source string) {
+	for _, p := range l.places() {
+		if value, source = l.findIn(p, s); source != fromDefault {
+			return value, source
+		}
+	}
+	return "", fromDefault
+}
+
+// findIn looks under all names of s. Two with different values are a mistake.
+func (l *loader) findIn(p place, s setting) (value, source string) {
 	source = fromDefault
 	for _, name := range append([]string{s.Name}, s.Aliases...) {
-		v, from := l.findName(s, name)
+		v, from := l.findName(p, s, name)
 		if from == fromDefault {
 			continue
 		}
@@ -160,40 +189,59 @@ func (l *loader) find(s setting) (value, source string) {
 	return value, source
 }
 
-func (l *loader) findName(s setting, name string) (value, source string) {
-	value, source = l.read(name, s.emptyCounts)
-	if !s.Secret {
-		return value, source
+func (l *loader) findName(p place, s setting, name string) (value, source string) {
+	value, given := p.read(name, s.emptyCounts)
+	path, twin := "", false
+	if s.Secret {
+		path, twin = p.read(name+"_FILE", false)
 	}
-	path, fileSource := l.read(name+"_FILE", false)
 	switch {
-	case fileSource == fromDefault:
-		return value, source
-	case source != fromDefault:
+	case twin && given:
 		l.wrong(name, fmt.Sprintf("与 %s_FILE 同时设置，请只保留一个", name))
-		return value, source
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		l.wrong(name+"_FILE", fmt.Sprintf("无法读取文件 %s，请检查路径与权限", path))
-		return "", fromDefault
-	}
-	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
-	if text == "" {
-		l.wrong(name+"_FILE", fmt.Sprintf("文件 %s 是空的", path))
-		return "", fromDefault
-	}
-	return text, path
-}
-
-func (l *loader) read(name string, emptyCounts bool) (value, source string) {
-	if v, ok := l.lookup(name); ok && (v != "" || emptyCounts) {
-		return v, fromEnvironment
-	}
-	if v, ok := l.dotenv[name]; ok && (v != "" || emptyCounts) {
-		return v, fromDotenv
+		return value, p.name
+	case twin:
+		return l.readSecret(name+"_FILE", path), path
+	case given:
+		return value, p.name
 	}
 	return "", fromDefault
+}
+
+func (p place) read(name string, emptyCounts bool) (value string, given bool) {
+	v, ok := p.get(name)
+	return v, ok && (v != "" || emptyCounts)
+}
+
+// readSecret returns the text of a file without the newline and the byte order
+// mark that editors add.
+func (l *loader) readSecret(name, path string) string {
+	b, err := readSome(path)
+	if err != nil {
+		l.wrong(name, fmt.Sprintf("无法读取文件 %s，请检查路径与权限", path))
+		return ""
+	}
+	if len(b) > maxSecret {
+		l.wrong(name, fmt.Sprintf("文件 %s 太大，不是一个密钥", path))
+		return ""
+	}
+	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	if text = strings.TrimPrefix(text, "\ufeff"); text == "" {
+		l.wrong(name, fmt.Sprintf("文件 %s 是空的", path))
+	}
+	return text
+}
+
+// maxSecret bounds a secret's file, in bytes: a path to a device must not fill the memory.
+const maxSecret = 64 << 10
+
+// readSome reads a file up to one byte beyond maxSecret.
+func readSome(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxSecret+1))
 }
 
 // checkAdmin holds the three ADMIN_ settings against the rules of registration.

@@ -119,6 +119,44 @@ func TestASecretCanStandInAFile(t *testing.T) {
 	}
 }
 
+func TestTheEnvironmentWinsOverDotenvUnderEveryName(t *testing.T) {
+	dir := t.TempDir()
+	path := write(t, dir, "secret", strong+"\n")
+	write(t, dir, ".env", "JWT_SECRET=of-dotenv\nUPLOADS=of-dotenv\n")
+	c, _, err := load(t, dir, map[string]string{"JWT_SECRET_FILE": path, "UPLOAD_DIR": "here"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.JWTSecret != strong || c.UploadDir != "here" {
+		t.Errorf("secret %q, folder %q", c.JWTSecret, c.UploadDir)
+	}
+}
+
+func TestWhatAnEditorAddsIsNoPartOfASecret(t *testing.T) {
+	dir := t.TempDir()
+	path := write(t, dir, "secret", "\ufeff"+strong+"\r\n")
+	c, _, err := load(t, dir, map[string]string{"JWT_SECRET_FILE": path})
+	if err != nil || c.JWTSecret != strong {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestASecretsFileThatIsMissingIsOneMistake(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	_, _, err := load(t, t.TempDir(), map[string]string{"NODE_ENV": "production", "JWT_SECRET_FILE": missing})
+	if mistakes, _ := errors.AsType[Mistakes](err); len(mistakes) != 1 {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestASecretsFileIsReadUpToABound(t *testing.T) {
+	path := write(t, t.TempDir(), "secret", strings.Repeat(strong, 2000))
+	_, _, err := load(t, t.TempDir(), map[string]string{"JWT_SECRET_FILE": path})
+	if err == nil || !strings.Contains(err.Error(), "太大") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestEverySecretHasAFileTwin(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	for _, s := range Settings() {
@@ -160,9 +198,20 @@ func TestProductionRefusesWeakSecrets(t *testing.T) {
 	for _, secret := range []string{
 		"", "short", "your-jwt-secret", "your-jwt-secret-your-jwt-secret-your-jwt-secret", strings.Repeat("changeme", 5),
 		strings.Repeat("a", 64), "01234567890123456789012345678901", "your-super-secret-jwt-key-0123456789012345", strings.Repeat("secret ", 8),
+		"your-super-secret-jwt-key-change-this-in-production", "super-secret-jwt-token-with-at-least-32-characters-long",
+		"your_jwt_secret_key_at_least_32_characters_long", "mysecretpasswordmysecretpasswordmysecretpassword", "please-change-me-please-change-me-please",
+		"YOUR-256-BIT-SECRET-YOUR-256-BIT-SECRET", "0123456789abcdef0123456789abcdef", "qwertyuiopasdfghjklzxcvbnm123456", "34567890123456789012345678901234567890",
 	} {
 		if _, _, err := load(t, t.TempDir(), map[string]string{"APP_ENV": "production", "JWT_SECRET": secret}); err == nil {
 			t.Errorf("%q was accepted", secret)
+		}
+	}
+	for _, secret := range []string{
+		"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "86720394857610293847561029384756102938", "correct-horse-battery-staple-secret",
+		"我的密钥不是示例而是一句自己编的话", "my-secret-key-is-Zq8xT2vLw-of-course", "!@#$%^&*()_+-=[]{}|;:,.<>?/~`!@#$%^&*()",
+	} {
+		if _, _, err := load(t, t.TempDir(), map[string]string{"APP_ENV": "production", "JWT_SECRET": secret}); err != nil {
+			t.Errorf("%q was refused: %v", secret, err)
 		}
 	}
 	c, _, err := load(t, t.TempDir(), map[string]string{"NODE_ENV": "production", "JWT_SECRET": strong})
@@ -298,5 +347,38 @@ func TestADamagedKeptSecretIsToldNotReplaced(t *testing.T) {
 	write(t, dir, "jwt-secret", "torn")
 	if s, err := KeptSecret(dir); err == nil {
 		t.Errorf("accepted %q", s)
+	}
+}
+
+func TestWhatWouldOnlyFailLaterIsAMistake(t *testing.T) {
+	for name, values := range map[string][]string{
+		"HOST":         {"localhost:3000", "127.0.0.1:80", "*", "[a]", "a b"},
+		"DATABASE_URL": {"sqlite:data/x.db?mode=ro", "sqlite::memory:"},
+	} {
+		for _, v := range values {
+			if _, _, err := load(t, t.TempDir(), map[string]string{name: v}); err == nil {
+				t.Errorf("%s=%s was accepted", name, v)
+			}
+		}
+	}
+	for _, v := range []string{"::1", "[::1]", "0.0.0.0", "localhost", "blog_1.example"} {
+		if c, _, err := load(t, t.TempDir(), map[string]string{"HOST": v}); err != nil || c.Host != strings.Trim(v, "[]") {
+			t.Errorf("HOST=%s: %+v, %v", v, c, err)
+		}
+	}
+}
+
+func TestCategoriesMayBePartedByTheCommaOfAChineseKeyboard(t *testing.T) {
+	c, _, err := load(t, t.TempDir(), map[string]string{"POST_CATEGORIES": "技术，生活, 随笔"})
+	if err != nil || fmt.Sprint(c.Categories) != "[技术 生活 随笔]" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestASpanIsWrittenAsItIsRead(t *testing.T) {
+	for _, d := range []time.Duration{0, 250 * time.Millisecond, time.Second, 15 * time.Minute, 36 * time.Hour, 24 * time.Hour, 10 * year} {
+		if got, ok := parseSpan(writeSpan(d)); !ok || got != d {
+			t.Errorf("%v is written %s", d, writeSpan(d))
+		}
 	}
 }

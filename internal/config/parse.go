@@ -32,10 +32,11 @@ func environment(c *Config, v string) error {
 }
 
 func host(c *Config, v string) error {
-	if strings.ContainsAny(v, "/ \t") || strings.Contains(v, "://") {
-		return fmt.Errorf("%q 无效，请填写 IP 或主机名，不带协议与路径", v)
+	name := strings.TrimSuffix(strings.TrimPrefix(v, "["), "]")
+	if _, err := netip.ParseAddr(name); err != nil && strings.ContainsAny(v, "/ \t:*[]") {
+		return fmt.Errorf("%q 无效，请填写 IP 或主机名，不带协议、端口与路径", v)
 	}
-	c.Host = strings.Trim(v, "[]")
+	c.Host = name
 	return nil
 }
 
@@ -56,6 +57,9 @@ func database(c *Config, v string) error {
 	}
 	if strings.TrimPrefix(path, "//") == "" {
 		return errors.New("缺少文件路径，请填写 sqlite:路径，例如 sqlite:data/inkstone.db")
+	}
+	if strings.Contains(path, "?") || strings.Contains(path, ":memory:") { // else a file of that name would be made
+		return errors.New("应为一个文件的路径，不支持 :memory: 与 ? 之后的参数，例如 sqlite:data/inkstone.db")
 	}
 	c.Database = v
 	return nil
@@ -136,7 +140,7 @@ func proxies(c *Config, v string) error {
 }
 
 func categories(c *Config, v string) error {
-	names := list(v)
+	names := list(strings.ReplaceAll(v, "，", ",")) // what a Chinese keyboard gives
 	for i, name := range names {
 		if utf8.RuneCountInString(name) > 20 || !blog.CleanText(name) {
 			return fmt.Errorf("分类 %q 无效，每个不超过 20 个字符", name)
@@ -182,7 +186,7 @@ func span(at func(*Config) *duration, least, most time.Duration) parser {
 	return func(c *Config, v string) error {
 		d, ok := parseSpan(v)
 		if !ok || d < least || d > most {
-			return fmt.Errorf("%q 无效，请填写 15m、12h、7d 这样的时长（不带单位为毫秒），最短 %s，最长 %s", v, least, most)
+			return fmt.Errorf("%q 无效，请填写 15m、12h、7d 这样的时长（不带单位为毫秒），最短 %s，最长 %s", v, writeSpan(least), writeSpan(most))
 		}
 		*at(c) = d
 		return nil

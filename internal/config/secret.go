@@ -8,45 +8,49 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"unicode"
 )
 
 // minSecret is the least length of a JWT_SECRET in production, in bytes: as much
 // as HS256 gives (RFC 7518, section 3.2).
 const minSecret = 32
 
-// samples are secrets that tutorials and examples use, ours among them; compared
-// in lower case and without what is not a letter or digit.
-var samples = []string{
-	"yourjwtsecret", "yourjwtsecretkey", "yoursecretkey", "yoursecret", "yoursupersecretjwtkey", "yoursupersecretkey",
-	"jwtsecret", "jwtsecretkey", "mysecret", "mysecretkey", "mysupersecretkey", "supersecret", "supersecretkey",
-	"secret", "secretkey", "changeme", "changethis", "changeit", "replaceme", "changethisinproduction",
-	"testsecret", "testjwtsecret", "devsecret", "default", "password", "inkstone", "example", "examplesecret",
-	"yourjwtsecretchangeme", "yourjwtsecretchangethisinproduction", "pleasechangethissecret",
-	"0123456789abcdef", "1234567890", "0123456789", "123456", "abcdefghijklmnopqrstuvwxyz",
+// placeholder is a text made only of the words that tutorials, examples and
+// generators of projects put where a secret belongs, ours among them, and of the
+// rows of a keyboard. What comes from a random source is never made of them alone.
+var placeholder = regexp.MustCompile(`^(?:` + strings.Join(strings.Fields(`
+	a again an and any app api at auth be before bit bits blog by byte bytes change changed changeit changeme changethis char
+	character characters chars default demo deploy dev development do env example fake first for from generate generated go good here
+	hex hmac hs in inkstone insert is it its json jwt keep key keys least length like local localhost long longer make me min minimum
+	more must my need needs never node not of on only or our own pass passphrase password phrase placeholder please prod production
+	put random really replace replaceit replaceme replacethis safe sample secret secrets secure security server set sha sign signing
+	so some something staging string strong super supersecret sure temp temporary test testing than that the then this to todo token
+	tokens use user value very web with you your yours
+	abc abcdefghijklmnopqrstuvwxyz abcdef qwerty qwertyuiop asdf asdfghjkl zxcv zxcvbnm xxx foo bar baz hello world admin root
+`), "|") + `)*$`)
+
+// wellKnown reports whether a secret is made of a sample's words, with digits or
+// signs around them, of digits that count up, or of hardly any different characters.
+func wellKnown(secret string) bool {
+	letters := keep(secret, func(r rune) bool { return r >= 'a' && r <= 'z' || r > unicode.MaxASCII })
+	if letters != "" {
+		return placeholder.MatchString(letters) || different(secret) < 8
+	}
+	digits := keep(secret, unicode.IsDigit)
+	counted := strings.Repeat("0123456789", len(digits)/10+2)
+	return digits != "" && strings.Contains(counted, digits) || different(secret) < 8
 }
 
-// wellKnown reports whether a secret is one of the samples, once or repeated and
-// with digits or signs around them, or made of hardly any different characters.
-func wellKnown(secret string) bool {
-	bare := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+// keep returns the runes of s that are wanted, in lower case.
+func keep(s string, wanted func(rune) bool) string {
+	return strings.Map(func(r rune) rune {
+		if wanted(r) {
 			return r
 		}
 		return -1
-	}, strings.ToLower(secret))
-	letters := strings.Trim(bare, "0123456789")
-	for _, s := range samples {
-		if repeats(bare, s) || letters != "" && repeats(letters, s) {
-			return true
-		}
-	}
-	return different(secret) < 8
-}
-
-// repeats reports whether s is unit again and again, the last time perhaps cut.
-func repeats(s, unit string) bool {
-	return len(s) >= len(unit) && strings.HasPrefix(strings.Repeat(unit, len(s)/len(unit)+1), s)
+	}, strings.ToLower(s))
 }
 
 func different(s string) int {

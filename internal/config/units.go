@@ -46,6 +46,16 @@ func parseSpan(s string) (time.Duration, bool) {
 	return time.Duration(v), true
 }
 
+// writeSpan writes a duration as parseSpan reads it, in the largest unit that fits.
+func writeSpan(d time.Duration) string {
+	for _, u := range []string{"y", "d", "h", "m", "s"} {
+		if d != 0 && d%spans[u] == 0 {
+			return strconv.FormatInt(int64(d/spans[u]), 10) + u
+		}
+	}
+	return strconv.FormatInt(d.Milliseconds(), 10) + "ms"
+}
+
 // parseSize reads a number of bytes with an optional unit of 1024s.
 func parseSize(s string) (int64, bool) {
 	n, unit := splitUnit(s)

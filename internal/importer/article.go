@@ -56,12 +56,31 @@ func parse(from file, text string, zone *time.Location) (*article, error) {
 	a := &article{file: from.name, content: content}
 	a.id, _ = blog.ParseID(f.text("id"))
 	a.setStatus(f, from.path)
-	a.setTitle(f.text("title"))
+	a.setTitle(f)
 	a.setExcerpt(f)
 	a.cover = coverOf(f)
+	if jekyll(f, from.name) {
+		f.partAtBlanks("tags", "categories")
+	}
 	a.categories = f.list(categoryKeys)
 	a.tags = f.list(tagKeys)
 	return a, a.setTimes(f, zone)
+}
+
+// jekyll reports whether a file is one of Jekyll's: its posts have a layout and a
+// date in their names.
+func jekyll(f fields, file string) bool {
+	return f.text("layout") != "" && datedName.MatchString(baseName(file))
+}
+
+// partAtBlanks makes lists of texts that have blanks and no commas, as Jekyll does;
+// to Hexo and Hugo such a text is one name.
+func (f fields) partAtBlanks(keys ...string) {
+	for _, k := range keys {
+		if s := f.text(k); s != "" && !strings.ContainsAny(s, ",，") {
+			f[k] = strings.Join(strings.Fields(s), ",")
+		}
+	}
 }
 
 // text returns a scalar field; "" if it is absent or none.
@@ -162,7 +181,8 @@ func truth(s string) (value, ok bool) {
 }
 
 // setTitle takes the title, or the first heading, or the file's name.
-func (a *article) setTitle(title string) {
+func (a *article) setTitle(f fields) {
+	title := f.text("title")
 	if title == "" {
 		title = firstHeading(a.content)
 	}
@@ -170,6 +190,9 @@ func (a *article) setTitle(title string) {
 		title = nameTitle(a.file)
 	}
 	a.title = a.fit("标题", title, blog.MaxTitle)
+	if _, text := f["title"].(string); !text && f["title"] != nil {
+		a.note("title 不是文本（以方括号或花括号开头的须用引号括起），标题用 %q", a.title)
+	}
 }
 
 // fit cuts a text at a character border, and tells.
@@ -315,6 +338,11 @@ func (a *article) setTimes(f fields, zone *time.Location) error {
 }
 
 func dateOf(f fields, keys []string, zone *time.Location) (time.Time, error) {
+	for _, k := range keys {
+		if _, text := f[k].(string); !text && f[k] != nil { // as "{{ date }}" of a template that was never filled in
+			return time.Time{}, errRefused(k + " 不是日期")
+		}
+	}
 	s, ok := f.firstText(keys)
 	if !ok || s == "" {
 		return time.Time{}, nil

@@ -44,6 +44,7 @@ var yamlFaults = []struct {
 	{"found unexpected end of stream", fromOne, "引号没有闭合"},
 	{"found unknown escape character", fromOne, "双引号中的反斜杠须写作两个"},
 	{"found a tab character", fromOne, "不能用制表符缩进"},
+	{"did not find expected comment or line break", unplaced, "值以 > 或 | 开头，须用引号括起"},
 	{"unknown anchor", unplaced, "引用了没有定义的锚点"},
 	{"control characters are not allowed", unplaced, "含有控制字符"},
 }

@@ -34,7 +34,7 @@ var (
 	blank   = regexp.MustCompile(`^(?:[ \t]*\r?\n)+`)
 	bareKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*[ \t]*:([ \t]|\r?\n)`)
 	// usualKey is how front matter begins, and prose below a ruler does not.
-	usualKey = regexp.MustCompile(`^\s*(?i:title|date|layout|tags|categories|author|draft|slug)[ \t]*[:=]`)
+	usualKey = regexp.MustCompile(`^\s*(?i:title|date|layout|tags|categories|author|draft|slug)[ \t]*[:=：]`)
 )
 
 // split parts a text in its front matter and its content. A text without front
@@ -84,6 +84,9 @@ func splitFenced(text, mark, rest string, line int) (fields, string, error) {
 	}
 	if err != nil {
 		return nil, "", err
+	}
+	if f == nil && usualKey.MatchString(block) {
+		return nil, "", syntaxFault("YAML", line, "键后应为半角冒号与空格")
 	}
 	if f == nil {
 		return nil, text, nil // prose between two rulers

@@ -213,3 +213,39 @@ func TestACategoryGoesBeforeATagTooMany(t *testing.T) {
 		t.Errorf("%d tags: %q", len(tags), tags)
 	}
 }
+
+func TestAnAuthorsSlipIsRefusedOrTold(t *testing.T) {
+	for text, why := range map[string]string{
+		"title：标题\ndate：2020-01-01":            "第 2 行不是有效的 YAML：键后应为半角冒号",
+		"title: > 大于":                          "须用引号括起",
+		"title: {{ title }}\ndate: {{ date }}": "date 不是日期",
+	} {
+		rep := mustImport(t, newMemory().options(folder(t, "a.md", "---\n"+text+"\n---\n正文\n")))
+		if len(rep.Refused) != 1 || !strings.Contains(rep.Refused[0].Text, why) {
+			t.Errorf("%q: %+v", text, rep)
+		}
+	}
+	for _, title := range []string{"[译]", "{a: b}"} {
+		p, rep := only(t, "a.md", "---\ntitle: "+title+"\n---\n正文\n")
+		if p.Title != "a" || len(rep.Notes) != 1 || !strings.Contains(rep.Notes[0].Text, "title 不是文本") {
+			t.Errorf("%s: %q, %+v", title, p.Title, rep)
+		}
+	}
+}
+
+func TestJekyllPartsTagsAndCategoriesAtBlanks(t *testing.T) {
+	for _, c := range []struct {
+		file, text, category string
+		tags                 []string
+	}{
+		{"2020-01-02-a.md", "layout: post\ntags: Go 入门\ncategories: 前端 技术", "技术", []string{"Go", "入门", "前端"}},
+		{"2020-01-02-a.md", "layout: post\ntags: Spring Boot, Go", "教程", []string{"Spring Boot", "Go"}},
+		{"2020-01-02-a.md", "layout: post\ntags: [Spring Boot]\ncategory: 生活", "生活", []string{"Spring Boot"}},
+		{"2020-01-02-a.md", "tags: Spring Boot", "教程", []string{"Spring Boot"}},
+		{"a.md", "layout: post\ntags: Spring Boot", "教程", []string{"Spring Boot"}},
+	} {
+		if p, _ := only(t, c.file, "---\n"+c.text+"\n---\n正文\n"); p.Category != c.category || !slices.Equal(p.Tags, c.tags) {
+			t.Errorf("%s, %q: %s %q", c.file, c.text, p.Category, p.Tags)
+		}
+	}
+}

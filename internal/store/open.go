@@ -24,6 +24,13 @@ type Options struct {
 	Admit func(ctx context.Context, operation string) (leave func(), err error)
 }
 
+// Why a database is left alone, for Open and Migrate.
+var (
+	ErrNewerSchema = sqlite.ErrNewerSchema
+	ErrForeign     = sqlite.ErrForeign
+	ErrDamaged     = sqlite.ErrDamaged
+)
+
 // Open opens the store at a URL: sqlite:path, or sqlite:///absolute/path.
 func Open(ctx context.Context, url string, opt Options) (blog.Store, error) {
 	path, err := sqlitePath(url)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"syscall"
 
 	"inkstone/internal/blog"
@@ -31,6 +32,8 @@ func fault(ctx context.Context, err error) error {
 	case sqlite.ResultBusy, sqlite.ResultLocked, sqlite.ResultIOErr, sqlite.ResultCantOpen,
 		sqlite.ResultNoMem, sqlite.ResultReadOnly, sqlite.ResultProtocol:
 		return blog.Wrap(blog.CodeUnavailable, err)
+	case sqlite.ResultCorrupt, sqlite.ResultNotADB:
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return faultOfSystem(err)
 }

@@ -22,11 +22,12 @@ var (
 	ErrNewerSchema = errors.New("the database was written by a newer version of inkstone: install that version, or restore an older backup")
 	ErrOldSchema   = errors.New("the database has an older schema: run `inkstone migrate` first")
 	ErrForeign     = errors.New("the file is a database of another program")
+	ErrDamaged     = errors.New("the file is no database, or a damaged one")
 )
 
 // Migrate brings the database at path, made if missing, to the newest schema and
 // returns the versions it had and has. Any number of processes may do so at
-// once: each step happens once. ErrNewerSchema, ErrForeign.
+// once: each step happens once. ErrNewerSchema, ErrForeign, ErrDamaged.
 func Migrate(ctx context.Context, path string) (from, to int, err error) {
 	if err := makeFile(path); err != nil {
 		return 0, 0, faultOfSystem(err)

@@ -52,7 +52,7 @@ type Stats struct {
 }
 
 // Open opens the database at path, made if missing. ErrNewerSchema, ErrOldSchema,
-// ErrForeign; CodeUnavailable, CodeStorageFull.
+// ErrForeign, ErrDamaged; CodeUnavailable, CodeStorageFull.
 func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 	if err := makeFile(path); err != nil {
 		return nil, faultOfSystem(err)
