@@ -14,10 +14,11 @@ import (
 )
 
 // conn is a connection with the few verbs that this package needs. Statements
-// are prepared once per connection and kept. One goroutine may use it at a time,
-// and no query may run inside the row function of another.
+// are prepared once per connection and kept, as far as statements.go has room. One
+// goroutine may use it at a time, and no query may run inside the row function of another.
 type conn struct {
 	*sqlite.Conn
+	kept     statements
 	prepared func(query string) // told of each statement that runs; may be nil
 	texts    []text             // of the writer: what its transaction has yet to tell the full-text table
 	stop     chan struct{}      // closed to interrupt; nil until interruptAfter needs it
@@ -177,7 +178,7 @@ func (c *conn) bound(query string, args []any) (*sqlite.Stmt, error) {
 	if c.prepared != nil {
 		c.prepared(query)
 	}
-	stmt, err := c.Prepare(query)
+	stmt, err := c.kept.prepare(c.Conn, query)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,7 @@
 //
 //   - writer.go: the one connection that writes, and its group commit
 //   - readers.go: the pool of connections that read
-//   - memory.go: what its allocator keeps
+//   - statements.go, memory.go: what a connection and the allocator keep
 //   - generation.go, walindex.go: whether anything that shows has changed
 //   - migrate.go, migrations/: the schema
 //   - posts.go, list.go, search.go, texts.go, counts.go, rank.go, likes.go: articles
