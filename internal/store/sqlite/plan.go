@@ -52,26 +52,39 @@ func (sel selection) driver(c *conn) (best driver, rows int64, err error) {
 	if rows, err = countPosts(c, sel.status, 0, "", ""); err != nil {
 		return byStatus, 0, err
 	}
-	better := func(d driver, author int64, category, tag string) error {
-		n, err := countPosts(c, sel.status, author, category, tag)
+	better := func(d driver, author int64, category string) error {
+		n, err := countPosts(c, sel.status, author, category, "")
 		if n <= rows {
 			best, rows = d, n
 		}
 		return err
 	}
 	if sel.category != "" {
-		err = better(byCategory, 0, sel.category, "")
+		err = better(byCategory, 0, sel.category)
 	}
 	if sel.author != 0 && err == nil {
-		err = better(byAuthor, sel.author, "", "")
+		err = better(byAuthor, sel.author, "")
 	}
-	if len(sel.tags) == 1 && err == nil {
-		err = better(byTag, 0, "", sel.tags[0])
+	if len(sel.tags) == 0 || err != nil {
+		return best, rows, err
 	}
-	if len(sel.tags) > 1 && best == byStatus {
-		best = byTag // how many rows that are is not known; at most all
+	tagged, err := sel.countTagged(c)
+	if best == byStatus || tagged <= rows {
+		best, rows = byTag, min(rows, tagged)
 	}
 	return best, rows, err
+}
+
+// countTagged returns how many posts have the tags; those with two of them count twice.
+func (sel selection) countTagged(c *conn) (rows int64, err error) {
+	for _, tag := range sel.tags {
+		n, err := countPosts(c, sel.status, 0, "", tag)
+		if err != nil {
+			return 0, err
+		}
+		rows += n
+	}
+	return rows, nil
 }
 
 // arms returns the query of each arm of the selection along an index by rank,
