@@ -72,7 +72,7 @@ func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 		return nil, fault(ctx, errors.Join(err, first.Close()))
 	}
 	openReader := func() (*conn, error) { return openReader(path, opt.prepared) }
-	gen, err := newGeneration(openReader)
+	gen, err := newGeneration(first, openReader)
 	if err != nil {
 		return nil, fault(ctx, errors.Join(err, first.Close()))
 	}
