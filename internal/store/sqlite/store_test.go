@@ -138,6 +138,33 @@ func TestAFullQueueIsBusy(t *testing.T) {
 	wg.Wait()
 }
 
+// TestWritersBehindAForeignLockWaitTogether: each used to wait for the lock in its
+// turn, and so the last of a full queue for twenty minutes.
+func TestWritersBehindAForeignLockWaitTogether(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	s := openAt(t, path, Options{})
+	other, err := openConn(path, busyWait, writerCacheKiB)
+	must(t, err)
+	must(t, other.script("BEGIN IMMEDIATE"))
+	start := time.Now()
+	var wg sync.WaitGroup
+	for range 5 {
+		wg.Go(func() {
+			err := s.writer.write(context.Background(), func(*conn) error { return nil })
+			if blog.CodeOf(err) != blog.CodeUnavailable {
+				t.Errorf("got %v, want code %q", err, blog.CodeUnavailable)
+			}
+		})
+	}
+	wg.Wait()
+	if took := time.Since(start); took > turnWait+busyWait+time.Second {
+		t.Errorf("the last heard after %v", took)
+	}
+	must(t, other.script("ROLLBACK"))
+	must(t, other.Close())
+	must(t, s.writer.write(t.Context(), func(*conn) error { return nil }))
+}
+
 func TestAFullDiskRefusesWritesAndIsRecoveredFrom(t *testing.T) {
 	s := open(t, Options{})
 	author := addUser(t, s, "author").ID

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ const (
 	busyWait       = 5 * time.Second // for another process's write lock
 	queueLength    = 256
 	queueWait      = 2 * time.Second // for a place in the queue
+	turnWait       = 5 * time.Second // in the queue
 	batchJobs      = 64
 	batchWork      = 20 * time.Millisecond
 	writerCacheKiB = 2 << 10
@@ -51,17 +53,20 @@ func newWriter(c *conn, open func() (*conn, error)) *writer {
 }
 
 // write runs do in a transaction and returns when it is on disk. A caller whose
-// context ends before its job is begun leaves without it; later it waits for the end.
+// context ends, or who waits too long, before its job is begun leaves without it
+// (CodeUnavailable); later it waits for the end.
 func (w *writer) write(ctx context.Context, do func(*conn) error) error {
 	j := &job{do: do, done: make(chan struct{})}
 	if err := w.enqueue(ctx, j); err != nil {
 		return err
 	}
+	turn, cancel := context.WithTimeout(ctx, turnWait)
+	defer cancel()
 	select {
 	case <-j.done:
-	case <-ctx.Done():
+	case <-turn.Done():
 		if j.taken.CompareAndSwap(false, true) {
-			return ctx.Err()
+			return cmp.Or(ctx.Err(), blog.Fail(blog.CodeUnavailable))
 		}
 		<-j.done
 	}
