@@ -54,7 +54,7 @@ func tryOpen(path string, wait time.Duration, cacheKiB int) (*conn, error) {
 		"PRAGMA synchronous = FULL",
 		"PRAGMA foreign_keys = ON",
 		"PRAGMA temp_store = MEMORY",
-		"PRAGMA journal_size_limit = 67108864",
+		fmt.Sprintf("PRAGMA journal_size_limit = %d", logLimit),
 		fmt.Sprintf("PRAGMA cache_size = -%d", cacheKiB),
 	} {
 		if err := own.script(pragma); err != nil {

@@ -2,6 +2,7 @@
 // one file, read by several connections and written by one.
 //
 //   - writer.go: the one connection that writes, and its group commit
+//   - log.go: that the write-ahead log does not grow without end
 //   - readers.go: the pool of connections that read
 //   - statements.go, memory.go: what a connection and the allocator keep
 //   - generation.go, walindex.go: whether anything that shows has changed

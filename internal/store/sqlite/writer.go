@@ -32,6 +32,7 @@ type writer struct {
 	conn  *conn // nil after it broke, until it is opened again
 	queue chan *job
 	ended chan struct{}
+	log   writeAheadLog
 
 	commits atomic.Int64 // transactions that changed the file
 	writes  atomic.Int64 // jobs acknowledged by them
@@ -46,10 +47,17 @@ type job struct {
 	done     chan struct{}
 }
 
-func newWriter(c *conn, open func() (*conn, error)) *writer {
-	w := &writer{open: open, conn: c, queue: make(chan *job, queueLength), ended: make(chan struct{})}
+func newWriter(c *conn, open func() (*conn, error)) (*writer, error) {
+	database, err := c.path()
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{
+		open: open, conn: c, queue: make(chan *job, queueLength), ended: make(chan struct{}),
+		log: writeAheadLog{path: database + "-wal", limit: logLimit},
+	}
 	go w.loop()
-	return w
+	return w, nil
 }
 
 // write runs do in a transaction and returns when it is on disk. A caller whose
@@ -119,6 +127,9 @@ func (w *writer) loop() {
 				j.err = err
 			}
 			close(j.done)
+		}
+		if w.conn != nil {
+			w.log.bound(w.conn)
 		}
 	}
 }
