@@ -26,7 +26,7 @@ const (
 // writer owns the one connection that writes, in one goroutine. Jobs that wait
 // together share one transaction and so one sync of the disk: each runs in its
 // own savepoint, so one that fails takes back its own changes only, and all are
-// answered after the commit.
+// answered after the commit. If the transaction itself is lost, each runs again alone.
 type writer struct {
 	open  func() (*conn, error)
 	conn  *conn // nil after it broke, until it is opened again
@@ -121,12 +121,11 @@ func (w *writer) loop() {
 		if !j.taken.CompareAndSwap(false, true) {
 			continue
 		}
-		jobs, err := w.batch(j)
-		for _, j := range jobs {
-			if err != nil {
-				j.err = err
-			}
-			close(j.done)
+		jobs, err := w.batch(j, batchJobs)
+		if err != nil && len(jobs) > 1 {
+			w.oneByOne(jobs)
+		} else {
+			answer(jobs, err)
 		}
 		if w.conn != nil {
 			w.log.bound(w.conn)
@@ -134,15 +133,39 @@ func (w *writer) loop() {
 	}
 }
 
-// batch runs first and what waits behind it in one transaction. An error is
-// that of the transaction, and so of each of its jobs.
-func (w *writer) batch(first *job) (jobs []*job, err error) {
+// answer tells the jobs of a transaction that they are done; err is the transaction's.
+func answer(jobs []*job, err error) {
+	for _, j := range jobs {
+		if err != nil {
+			j.err = err
+		}
+		close(j.done)
+	}
+}
+
+// oneByOne runs the jobs of a lost transaction again, each in one of its own: what
+// one of them ran into (a disk too full for it) is not the others' failure. Whoever
+// panicked has his answer, and who would wait too long gets the error of the job before.
+func (w *writer) oneByOne(jobs []*job) {
+	start := time.Now()
+	var err error
+	for _, j := range jobs {
+		if j.panicked == "" && (err == nil || time.Since(start) < turnWait) {
+			_, err = w.batch(j, 1)
+		}
+		answer([]*job{j}, err)
+	}
+}
+
+// batch runs first and what waits behind it, at most so many jobs, in one
+// transaction. An error is that of the transaction, and so of each of its jobs.
+func (w *writer) batch(first *job, most int) (jobs []*job, err error) {
 	jobs = []*job{first}
 	if err := w.begin(); err != nil {
 		return jobs, err
 	}
 	start := time.Now()
-	for j := first; j != nil; j = w.next(len(jobs), start) {
+	for j := first; j != nil; j = w.next(most-len(jobs), start) {
 		if j != first {
 			jobs = append(jobs, j)
 		}
@@ -174,8 +197,8 @@ func (w *writer) count(jobs []*job) {
 }
 
 // next takes a waiting job into the running transaction, or nil.
-func (w *writer) next(jobs int, start time.Time) *job {
-	for jobs < batchJobs && time.Since(start) < batchWork {
+func (w *writer) next(room int, start time.Time) *job {
+	for room > 0 && time.Since(start) < batchWork {
 		select {
 		case j, ok := <-w.queue:
 			if !ok {
