@@ -24,6 +24,8 @@ func TestNoRequestScansATable(t *testing.T) {
 	}})
 	authors := fill(t, s, 200, 200)
 	lists(t, s, authors[0].ID)
+	withSparse(t, 0)
+	lists(t, s, authors[0].ID)
 	withFewHits(t, 1)
 	exercise(t, s, authors)
 	c, err := openReader(path, nil)
@@ -96,6 +98,23 @@ func TestFewPostsAreNotLookedForAlongAnIndexOfAll(t *testing.T) {
 					t.Errorf("%q by %s: %d posts of %d, want %d", tags, sort, len(l.Items), l.Total, want)
 				}
 			}
+		}
+	}
+	withSparse(t, 0)
+	p := newPost(addUser(t, s, "another").ID, "殊途")
+	p.Category = "别处" // of which no other post has the tag
+	must(t, s.Posts().Create(t.Context(), p))
+	for range 20 {
+		p = newPost(p.Author.ID, "同归")
+		p.Category, p.Tags = "别处", []string{"别的"}
+		must(t, s.Posts().Create(t.Context(), p))
+	}
+	for _, sort := range blog.PostSorts {
+		f := blog.PostFilter{Status: blog.Published, Category: "别处", Tags: []string{"go"}, Order: blog.Order{Field: sort}, Page: blog.Page{Number: 1, Limit: 10}}
+		l, err := s.Posts().List(t.Context(), f)
+		must(t, err)
+		if len(l.Items) != 1 || l.Items[0].Title != "殊途" {
+			t.Errorf("a category and a tag that meet once, by %s: %d posts", sort, len(l.Items))
 		}
 	}
 	for _, q := range walked {
