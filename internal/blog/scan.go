@@ -41,9 +41,13 @@ const (
 func scan(s string, f func(piece) bool) {
 	buf := make([]rune, 0, 64)
 	afterWord, gap, joiner := false, 0, false
+	next := rune(0) // what the run that is being told goes on with
 	for i := 0; i < len(s); {
 		r, n := foldedRune(s[i:])
 		k := kindOf(r)
+		if next != 0 { // maybe a mark, which is of no kind
+			k = runRune
+		}
 		if k == separator {
 			gap++
 			joiner = gap == 1 && strings.ContainsRune(joiners, r)
@@ -51,13 +55,14 @@ func scan(s string, f func(piece) bool) {
 			continue
 		}
 		buf = append(buf[:0], r)
-		next := rune(0)
+		next = 0
 		for i += n; i < len(s); i += n {
 			r, n = foldedRune(s[i:])
-			if same := kindOf(r) == k; same && k == runRune && len(buf) >= maxRun {
-				next = r
+			if kindOf(r) != k && !unicode.IsMark(r) {
 				break
-			} else if !same && !unicode.IsMark(r) {
+			}
+			if k == runRune && len(buf) >= maxRun {
+				next = r
 				break
 			}
 			if k == runRune || len(buf) < maxTerm {

@@ -284,3 +284,27 @@ func TestATextIsIndexedAsFarAsItHasSoManyDifferentTerms(t *testing.T) {
 		t.Error("the end of a long text is not found")
 	}
 }
+
+// TestALongRunComesInPartsWhateverItIsMadeOf: marks too are of the run.
+func TestALongRunComesInPartsWhateverItIsMadeOf(t *testing.T) {
+	for _, more := range []string{"文", "\u0301", "文\u0301"} {
+		text := "中" + strings.Repeat(more, 3*maxRun) + "末"
+		var whole []rune
+		parts := 0
+		scan(text, func(p piece) bool {
+			if !p.run || len(p.text) > maxRun {
+				t.Errorf("a piece of %d characters of %q", len(p.text), more)
+			}
+			whole = append(whole, p.text...)
+			parts++
+			return true
+		})
+		if string(whole) != text || parts < 3 {
+			t.Errorf("%q: %d parts, %d characters of %d", more, parts, len(whole), len([]rune(text)))
+		}
+		terms := strings.Fields(Terms(text))
+		if n := len([]rune(text)); len(terms) < n || strings.Join(terms[:n], "") != strings.Join(runPhrase([]rune(text)), "")+"末" {
+			t.Errorf("%q: the terms are not those of one run", more)
+		}
+	}
+}

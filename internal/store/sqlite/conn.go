@@ -14,10 +14,11 @@ import (
 )
 
 // conn is a connection with the few verbs that this package needs. Statements
-// are prepared once per connection and kept. One goroutine may use it at a time,
-// and no query may run inside the row function of another.
+// are prepared once per connection and kept, as far as statements.go has room. One
+// goroutine may use it at a time, and no query may run inside the row function of another.
 type conn struct {
 	*sqlite.Conn
+	kept     statements
 	prepared func(query string) // told of each statement that runs; may be nil
 	texts    []text             // of the writer: what its transaction has yet to tell the full-text table
 	stop     chan struct{}      // closed to interrupt; nil until interruptAfter needs it
@@ -53,7 +54,7 @@ func tryOpen(path string, wait time.Duration, cacheKiB int) (*conn, error) {
 		"PRAGMA synchronous = FULL",
 		"PRAGMA foreign_keys = ON",
 		"PRAGMA temp_store = MEMORY",
-		"PRAGMA journal_size_limit = 67108864",
+		fmt.Sprintf("PRAGMA journal_size_limit = %d", logLimit),
 		fmt.Sprintf("PRAGMA cache_size = -%d", cacheKiB),
 	} {
 		if err := own.script(pragma); err != nil {
@@ -177,7 +178,7 @@ func (c *conn) bound(query string, args []any) (*sqlite.Stmt, error) {
 	if c.prepared != nil {
 		c.prepared(query)
 	}
-	stmt, err := c.Prepare(query)
+	stmt, err := c.kept.prepare(c.Conn, query)
 	if err != nil {
 		return nil, err
 	}

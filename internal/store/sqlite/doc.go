@@ -2,8 +2,9 @@
 // one file, read by several connections and written by one.
 //
 //   - writer.go: the one connection that writes, and its group commit
+//   - log.go: that the write-ahead log does not grow without end
 //   - readers.go: the pool of connections that read
-//   - memory.go: what its allocator keeps
+//   - statements.go, memory.go: what a connection and the allocator keep
 //   - generation.go, walindex.go: whether anything that shows has changed
 //   - migrate.go, migrations/: the schema
 //   - posts.go, list.go, search.go, texts.go, counts.go, rank.go, likes.go: articles

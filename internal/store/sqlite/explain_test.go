@@ -24,6 +24,8 @@ func TestNoRequestScansATable(t *testing.T) {
 	}})
 	authors := fill(t, s, 200, 200)
 	lists(t, s, authors[0].ID)
+	withSparse(t, 0)
+	lists(t, s, authors[0].ID)
 	withFewHits(t, 1)
 	exercise(t, s, authors)
 	c, err := openReader(path, nil)
@@ -69,6 +71,55 @@ func scans(line string) bool {
 		return name != "few" && !strings.ContainsAny(plan, "M=") // few are the statement's own argument
 	}
 	return rest != "f" && rest != "sqlite_master" && rest != "CONSTANT ROW" && !strings.HasPrefix(rest, "(")
+}
+
+// TestFewPostsAreNotLookedForAlongAnIndexOfAll: SQLite calls that a search, but it
+// passes every post there is.
+func TestFewPostsAreNotLookedForAlongAnIndexOfAll(t *testing.T) {
+	var walked []string
+	s := open(t, Options{Readers: 1, prepared: func(q string) {
+		if strings.Contains(q, "INDEXED BY") {
+			walked = append(walked, q)
+		}
+	}})
+	authors := fill(t, s, 400, 60)
+	for i := range 6 {
+		p := newPost(authors[0].ID, "少见")
+		p.Tags = []string{"少见", []string{"罕见", "稀有", "绝无"}[i%3]}
+		must(t, s.Posts().Create(t.Context(), p))
+	}
+	for _, status := range []blog.Status{blog.Published, ""} {
+		for _, tags := range [][]string{{"罕见"}, {"罕见", "稀有"}, {"少见", "罕见", "稀有", "绝无"}} {
+			for _, sort := range blog.PostSorts {
+				f := blog.PostFilter{Status: status, Tags: tags, Order: blog.Order{Field: sort}, Page: blog.Page{Number: 1, Limit: 10}}
+				l, err := s.Posts().List(t.Context(), f)
+				must(t, err)
+				if want := 2 * min(len(tags), 3); len(l.Items) != want || l.Total != int64(want) {
+					t.Errorf("%q by %s: %d posts of %d, want %d", tags, sort, len(l.Items), l.Total, want)
+				}
+			}
+		}
+	}
+	withSparse(t, 0)
+	p := newPost(addUser(t, s, "another").ID, "殊途")
+	p.Category = "别处" // of which no other post has the tag
+	must(t, s.Posts().Create(t.Context(), p))
+	for range 20 {
+		p = newPost(p.Author.ID, "同归")
+		p.Category, p.Tags = "别处", []string{"别的"}
+		must(t, s.Posts().Create(t.Context(), p))
+	}
+	for _, sort := range blog.PostSorts {
+		f := blog.PostFilter{Status: blog.Published, Category: "别处", Tags: []string{"go"}, Order: blog.Order{Field: sort}, Page: blog.Page{Number: 1, Limit: 10}}
+		l, err := s.Posts().List(t.Context(), f)
+		must(t, err)
+		if len(l.Items) != 1 || l.Items[0].Title != "殊途" {
+			t.Errorf("a category and a tag that meet once, by %s: %d posts", sort, len(l.Items))
+		}
+	}
+	for _, q := range walked {
+		t.Errorf("few posts were looked for by %s", q)
+	}
 }
 
 // exercise calls every method that a request can reach.

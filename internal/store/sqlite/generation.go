@@ -14,36 +14,52 @@ import (
 type generation struct {
 	open  func() (*conn, error)
 	index *walIndex
+	shows bool // a commit has been seen to show in the index
 	last  atomic.Pointer[generationAt]
 
 	mu   sync.Mutex
 	conn *conn // nil after it broke
 }
 
-// generationAt is the number as it was at some time after the header.
+// generationAt is the number as it was at some time after the header. It holds
+// while conn is open: SQLite does not remove the index then.
 type generationAt struct {
 	header walHeader
 	value  uint64
 }
 
-func newGeneration(open func() (*conn, error)) (*generation, error) {
-	c, err := open()
+const readGeneration = "SELECT value FROM generation WHERE one = 1"
+
+// newGeneration opens a connection that reads; first is one that writes.
+func newGeneration(first *conn, open func() (*conn, error)) (*generation, error) {
+	path, err := first.path()
 	if err != nil {
 		return nil, err
 	}
-	path, err := c.path()
-	if err != nil {
-		return nil, errors.Join(err, c.Close())
+	g := &generation{open: open}
+	if err := g.connect(); err != nil {
+		return nil, err
 	}
-	g := &generation{open: open, conn: c, index: openWALIndex(path)}
-	if _, err := g.read(); err != nil {
-		return nil, errors.Join(err, g.close())
-	}
+	g.index = openWALIndex(path)
+	g.shows = g.index.shows(first)
 	return g, nil
 }
 
+// connect opens the connection and reads by it, which opens SQLite's own index.
+func (g *generation) connect() error {
+	c, err := g.open()
+	if err != nil {
+		return err
+	}
+	if _, err := c.number(readGeneration); err != nil {
+		return errors.Join(err, c.Close())
+	}
+	g.conn = c
+	return nil
+}
+
 func (g *generation) read() (uint64, error) {
-	header, ok := g.index.header()
+	header, ok := g.header()
 	if last := g.last.Load(); ok && last != nil && last.header == header {
 		return last.value, nil
 	}
@@ -52,25 +68,30 @@ func (g *generation) read() (uint64, error) {
 	return g.ask()
 }
 
+func (g *generation) header() (h walHeader, ok bool) {
+	if !g.shows {
+		return h, false
+	}
+	return g.index.header()
+}
+
 // ask reads the number. The header is read before it: if somebody commits in
 // between, the next read finds another header and asks again.
 func (g *generation) ask() (uint64, error) {
-	header, ok := g.index.header()
+	if g.conn == nil {
+		if err := g.connect(); err != nil {
+			return 0, err
+		}
+		g.index.again()
+	}
+	header, ok := g.header()
 	if last := g.last.Load(); ok && last != nil && last.header == header {
 		return last.value, nil // another caller has asked meanwhile
 	}
-	if g.conn == nil {
-		c, err := g.open()
-		if err != nil {
-			return 0, err
-		}
-		g.conn = c
-	}
-	value, err := g.conn.number("SELECT value FROM generation WHERE one = 1")
+	value, err := g.conn.number(readGeneration)
 	if err != nil {
 		if breaksConnection(err) {
-			_ = g.conn.Close()
-			g.conn = nil
+			g.disconnect()
 		}
 		return 0, err
 	}
@@ -78,6 +99,13 @@ func (g *generation) ask() (uint64, error) {
 		g.last.Store(&generationAt{header, uint64(value)})
 	}
 	return uint64(value), nil
+}
+
+// disconnect gives the connection up, and with it what was known of the index.
+func (g *generation) disconnect() {
+	g.last.Store(nil)
+	_ = g.conn.Close()
+	g.conn = nil
 }
 
 // close must follow the closing of the store's other connections.

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -66,5 +67,58 @@ func TestStoresOfOneFileShareTheWALIndex(t *testing.T) {
 	must(t, b.Close())
 	if _, ok := a.generation.index.header(); !ok {
 		t.Error("the other store's closing closed the index")
+	}
+}
+
+// TestTheGenerationIsReadAfterEveryConnectionBroke: without any SQLite removes the
+// index and then makes another, which the descriptor of the old one knows nothing of.
+func TestTheGenerationIsReadAfterEveryConnectionBroke(t *testing.T) {
+	s := open(t, Options{})
+	author := addUser(t, s, "author").ID
+	must(t, s.Posts().Create(t.Context(), newPost(author, "一个")))
+	must(t, s.Ping(t.Context()))
+	old := s.generation.index.file.Load()
+	s.writer.drop()
+	for len(s.readers.free) > 0 {
+		s.readers.put(<-s.readers.free, true)
+	}
+	before, err := s.Generation(t.Context())
+	must(t, err)
+	s.generation.disconnect()
+	for range 3 {
+		must(t, s.Posts().Create(t.Context(), newPost(author, "一个")))
+		after, err := s.Generation(t.Context())
+		if err != nil || after == before {
+			t.Errorf("generation %d, before the write %d: %v", after, before, err)
+		}
+		before = after
+	}
+	if _, ok := s.generation.header(); !ok || s.generation.index.file.Load() == old {
+		t.Error("the new index is not looked at")
+	}
+}
+
+func TestTheIndexIsTrustedOnlyWhereACommitShowsInIt(t *testing.T) {
+	s := open(t, Options{})
+	addUser(t, s, "author")
+	index := s.generation.index
+	if !s.generation.shows || !index.shows(s.writer.conn) {
+		t.Error("a commit does not show")
+	}
+	frozen, err := os.ReadFile(index.path)
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "test.db")
+	must(t, os.WriteFile(path+"-shm", frozen, 0o600)) // as read where reading sees nothing of a mapping
+	other := openWALIndex(path)
+	if _, ok := other.header(); !ok || other.shows(s.writer.conn) {
+		t.Error("an index in which nothing shows is trusted")
+	}
+	must(t, other.close())
+	if other = openWALIndex(path + ".none"); other.shows(s.writer.conn) {
+		t.Error("no index is trusted")
+	}
+	must(t, other.close())
+	if !s.writer.conn.AutocommitEnabled() {
+		t.Error("a transaction is left open")
 	}
 }

@@ -163,17 +163,25 @@ func (sel selection) count(c *conn) (int64, error) {
 }
 
 func (sel selection) places(c *conn, o blog.Order, page blog.Page, total int64) ([]place, error) {
+	searched := !sel.search.IsZero()
 	switch {
-	case !sel.search.IsZero() && o.Field == "relevance":
+	case searched && o.Field == "relevance":
 		return sel.byRelevance(c, page)
-	case !sel.search.IsZero():
-		return sel.hits(c, o, page)
+	case searched:
+		return sel.hits(c, sel.words(), o, page)
 	case o.Field == "relevance":
-		return sel.walkRank(c, blog.Order{Field: "publishedAt", Desc: true}, page)
-	case o.Field == "publishedAt":
-		return sel.walkRank(c, o, page)
+		o = blog.Order{Field: "publishedAt", Desc: true}
 	}
-	return sel.walkField(c, o, page, total)
+	d, rows, err := sel.driver(c)
+	switch {
+	case err != nil:
+		return nil, err
+	case sel.scattered(rows, total):
+		return sel.hits(c, sel.ofAnyStatus(), o, page)
+	case o.Field == "publishedAt":
+		return sel.walkRank(c, d, o, page)
+	}
+	return sel.walkField(c, d, rows, o, page, total)
 }
 
 // cursorOf returns the place of a post in a list.

@@ -78,6 +78,19 @@ func TestListAgreesWithAPlainFilterAndSort(t *testing.T) {
 	for range 120 {
 		checkList(t, s, all, randomFilter(r, authors))
 	}
+	withSparse(t, 0) // as in a large database
+	for range 120 {
+		f := randomFilter(r, authors)
+		f.Category, f.Author, f.Tags = categories[r.IntN(4)], authors[r.IntN(10)].ID, tagNames[r.IntN(10):][:1]
+		f.From, f.To, f.Search = time.Time{}, time.Time{}, blog.Query{}
+		checkList(t, s, all, f)
+	}
+}
+
+func withSparse(t *testing.T, rows int64) {
+	before := sparse
+	sparse = rows
+	t.Cleanup(func() { sparse = before })
 }
 
 func TestARangeOfDatesHasTheRanksOfItsMillisecondsAndNoOther(t *testing.T) {

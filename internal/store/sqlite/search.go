@@ -83,17 +83,23 @@ func (sel selection) countMatches(c *conn, words string, low, high int64) (int64
 	return c.number("SELECT count(*) FROM posts_fts WHERE posts_fts MATCH ? AND rowid BETWEEN ? AND ?", sel.narrowed(words), low, high)
 }
 
-// hits reads a page of a search sorted by a field.
-func (sel selection) hits(c *conn, o blog.Order, page blog.Page) ([]place, error) {
+// ofAnyStatus returns the expression of the filters but for ranks and status.
+func (sel selection) ofAnyStatus() string {
+	sel.status = 0
+	return sel.facets()
+}
+
+// hits reads a page of the selected posts that words find, sorted by a field.
+func (sel selection) hits(c *conn, words string, o blog.Order, page blog.Page) ([]place, error) {
 	if o.Field == "publishedAt" {
 		low, high, err := sel.bounds(c, page.After, o.Desc)
 		if err != nil {
 			return nil, err
 		}
-		return sel.matches(c, sel.words(), direction(o), low, high, page.Limit+1, offset(page), 0)
+		return sel.matches(c, words, direction(o), low, high, page.Limit+1, offset(page), 0)
 	}
 	column := sortColumns[o.Field]
-	few, ok, err := sel.few(c, sel.words())
+	few, ok, err := sel.few(c, words)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +108,7 @@ func (sel selection) hits(c *conn, o blog.Order, page blog.Page) ([]place, error
 		q = sel.among(few, "p.key, p."+column+", p.id", sel.low, sel.high)
 	} else {
 		q.add("SELECT p.key, p."+column+", p.id FROM posts_fts f CROSS JOIN posts p ON p.rank = f.rowid WHERE f.posts_fts MATCH ? AND f.rowid BETWEEN ? AND ?",
-			sel.narrowed(sel.words()), sel.low, sel.high)
+			sel.narrowed(words), sel.low, sel.high)
 	}
 	follow(&q, o, page.After, "p", column)
 	q.add(" ORDER BY 2"+direction(o)+", 3"+direction(o)+" LIMIT ? OFFSET ?", page.Limit+1, offset(page))

@@ -72,7 +72,7 @@ func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 		return nil, fault(ctx, errors.Join(err, first.Close()))
 	}
 	openReader := func() (*conn, error) { return openReader(path, opt.prepared) }
-	gen, err := newGeneration(openReader)
+	gen, err := newGeneration(first, openReader)
 	if err != nil {
 		return nil, fault(ctx, errors.Join(err, first.Close()))
 	}
@@ -82,8 +82,12 @@ func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 	if opt.Admit == nil {
 		opt.Admit = func(context.Context, string) (func(), error) { return func() {}, nil }
 	}
+	writer, err := newWriter(first, open)
+	if err != nil {
+		return nil, fault(ctx, errors.Join(err, gen.close(), first.Close()))
+	}
 	return &Store{
-		writer:     newWriter(first, open),
+		writer:     writer,
 		readers:    newReaders(opt.Readers, openReader),
 		generation: gen,
 		observe:    opt.Observe,

@@ -138,6 +138,72 @@ func TestAFullQueueIsBusy(t *testing.T) {
 	wg.Wait()
 }
 
+// TestALostTransactionFailsOnlyWhoLostIt: on some errors SQLite takes back all of it,
+// with the changes of those who wrote together with the one that failed.
+func TestALostTransactionFailsOnlyWhoLostIt(t *testing.T) {
+	s := open(t, Options{})
+	hold, begun := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	var once sync.Once
+	lost := sqlite.ResultFull.ToError()
+	do := func(tag string, want blog.Code, then func(*conn) error) {
+		wg.Go(func() {
+			err := s.writer.write(context.Background(), func(c *conn) error {
+				return errors.Join(addCount(c, 1, 0, "", tag, 1), then(c))
+			})
+			if blog.CodeOf(err) != want {
+				t.Errorf("%s: got %v, want code %q", tag, err, want)
+			}
+		})
+	}
+	do("first", "", func(*conn) error { once.Do(func() { close(begun); <-hold }); return nil })
+	<-begun
+	for i, tag := range []string{"before", "lost", "after"} {
+		want, then := blog.Code(""), func(*conn) error { return nil }
+		if tag == "lost" {
+			want, then = blog.CodeStorageFull, func(c *conn) error { return errors.Join(lost, c.script("ROLLBACK")) }
+		}
+		do(tag, want, then)
+		for len(s.writer.queue) < i+1 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	close(hold)
+	wg.Wait()
+	for tag, want := range map[string]int64{"first": 1, "before": 1, "lost": 0, "after": 1} {
+		if n := number(t, s, "SELECT sum(n) FROM post_counts WHERE tag = ?", tag); n != want {
+			t.Errorf("%q counts %d, want %d", tag, n, want)
+		}
+	}
+}
+
+// TestWritersBehindAForeignLockWaitTogether: each used to wait for the lock in its
+// turn, and so the last of a full queue for twenty minutes.
+func TestWritersBehindAForeignLockWaitTogether(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	s := openAt(t, path, Options{})
+	other, err := openConn(path, busyWait, writerCacheKiB)
+	must(t, err)
+	must(t, other.script("BEGIN IMMEDIATE"))
+	start := time.Now()
+	var wg sync.WaitGroup
+	for range 5 {
+		wg.Go(func() {
+			err := s.writer.write(context.Background(), func(*conn) error { return nil })
+			if blog.CodeOf(err) != blog.CodeUnavailable {
+				t.Errorf("got %v, want code %q", err, blog.CodeUnavailable)
+			}
+		})
+	}
+	wg.Wait()
+	if took := time.Since(start); took > turnWait+busyWait+time.Second {
+		t.Errorf("the last heard after %v", took)
+	}
+	must(t, other.script("ROLLBACK"))
+	must(t, other.Close())
+	must(t, s.writer.write(t.Context(), func(*conn) error { return nil }))
+}
+
 func TestAFullDiskRefusesWritesAndIsRecoveredFrom(t *testing.T) {
 	s := open(t, Options{})
 	author := addUser(t, s, "author").ID

@@ -64,6 +64,7 @@ func (r users) Create(ctx context.Context, u *blog.User) error {
 // CreateFirstAdmin implements blog.Users.
 func (r users) CreateFirstAdmin(ctx context.Context, u *blog.User) (created bool, err error) {
 	err = r.write(ctx, "users.createfirstadmin", func(c *conn) error {
+		created = false // it may run again
 		admins, err := c.number("SELECT sum(n) FROM user_counts WHERE role = 'admin'")
 		if err != nil || admins > 0 {
 			return err

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"os"
 	"sync"
+	"sync/atomic"
 )
 
 // walHeader is the header of SQLite's WAL index, as each commit leaves it: a
@@ -18,7 +19,7 @@ type walHeader [48]byte
 // the last store has closed its connections.
 type walIndex struct {
 	path  string
-	file  *os.File // nil if it cannot be read here; header then reports false
+	file  atomic.Pointer[os.File] // nil if it cannot be read here; header then reports false
 	users int
 }
 
@@ -35,12 +36,45 @@ func openWALIndex(database string) *walIndex {
 	path := database + "-shm"
 	x := walIndexes.open[path]
 	if x == nil {
-		file, _ := os.Open(path)
-		x = &walIndex{path: path, file: file}
+		x = &walIndex{path: path}
 		walIndexes.open[path] = x
 	}
+	x.follow()
 	x.users++
 	return x
+}
+
+// again must be called after a time in which the caller had no connection: if
+// nobody had, SQLite has removed the file and made another.
+func (x *walIndex) again() {
+	walIndexes.Lock()
+	defer walIndexes.Unlock()
+	x.follow()
+}
+
+// follow opens the file that is at the path, unless it is open already.
+func (x *walIndex) follow() {
+	old := x.file.Load()
+	if old != nil && isAt(old, x.path) {
+		return
+	}
+	file, err := os.Open(x.path)
+	if err != nil {
+		file = nil
+	}
+	x.file.Store(file)
+	if old != nil {
+		_ = old.Close() // it was removed, so nobody has locks on it
+	}
+}
+
+func isAt(file *os.File, path string) bool {
+	mine, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(path)
+	return err == nil && os.SameFile(mine, there)
 }
 
 // header returns the header as it stands; false if it is being written or cannot
@@ -48,11 +82,24 @@ func openWALIndex(database string) *walIndex {
 // equal in both is whole.
 func (x *walIndex) header() (h walHeader, ok bool) {
 	var both [2 * len(h)]byte
-	if n, _ := x.file.ReadAt(both[:], 0); n < len(both) {
+	if n, _ := x.file.Load().ReadAt(both[:], 0); n < len(both) {
 		return h, false
 	}
 	h = walHeader(both[:len(h)])
 	return h, h == walHeader(both[len(h):])
+}
+
+// shows reports whether a commit shows in the header. It makes one by c: a file
+// that is read and the same file mapped into memory, as SQLite has it, need not agree on
+// every system (OpenBSD) and file system (9P).
+func (x *walIndex) shows(c *conn) bool {
+	before, ok := x.header()
+	if !ok || c.script("BEGIN IMMEDIATE; UPDATE generation SET value = value + 1 WHERE one = 1; COMMIT") != nil {
+		_ = c.rollback() // there may be no transaction
+		return false
+	}
+	after, ok := x.header()
+	return ok && after != before
 }
 
 // close must follow the closing of the store's connections.
@@ -63,8 +110,9 @@ func (x *walIndex) close() error {
 		return nil
 	}
 	delete(walIndexes.open, x.path)
-	if x.file == nil {
+	file := x.file.Load()
+	if file == nil {
 		return nil
 	}
-	return x.file.Close()
+	return file.Close()
 }

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ const (
 	busyWait       = 5 * time.Second // for another process's write lock
 	queueLength    = 256
 	queueWait      = 2 * time.Second // for a place in the queue
+	turnWait       = 5 * time.Second // in the queue
 	batchJobs      = 64
 	batchWork      = 20 * time.Millisecond
 	writerCacheKiB = 2 << 10
@@ -24,12 +26,13 @@ const (
 // writer owns the one connection that writes, in one goroutine. Jobs that wait
 // together share one transaction and so one sync of the disk: each runs in its
 // own savepoint, so one that fails takes back its own changes only, and all are
-// answered after the commit.
+// answered after the commit. If the transaction itself is lost, each runs again alone.
 type writer struct {
 	open  func() (*conn, error)
 	conn  *conn // nil after it broke, until it is opened again
 	queue chan *job
 	ended chan struct{}
+	log   writeAheadLog
 
 	commits atomic.Int64 // transactions that changed the file
 	writes  atomic.Int64 // jobs acknowledged by them
@@ -44,24 +47,34 @@ type job struct {
 	done     chan struct{}
 }
 
-func newWriter(c *conn, open func() (*conn, error)) *writer {
-	w := &writer{open: open, conn: c, queue: make(chan *job, queueLength), ended: make(chan struct{})}
+func newWriter(c *conn, open func() (*conn, error)) (*writer, error) {
+	database, err := c.path()
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{
+		open: open, conn: c, queue: make(chan *job, queueLength), ended: make(chan struct{}),
+		log: writeAheadLog{path: database + "-wal", limit: logLimit},
+	}
 	go w.loop()
-	return w
+	return w, nil
 }
 
 // write runs do in a transaction and returns when it is on disk. A caller whose
-// context ends before its job is begun leaves without it; later it waits for the end.
+// context ends, or who waits too long, before its job is begun leaves without it
+// (CodeUnavailable); later it waits for the end.
 func (w *writer) write(ctx context.Context, do func(*conn) error) error {
 	j := &job{do: do, done: make(chan struct{})}
 	if err := w.enqueue(ctx, j); err != nil {
 		return err
 	}
+	turn, cancel := context.WithTimeout(ctx, turnWait)
+	defer cancel()
 	select {
 	case <-j.done:
-	case <-ctx.Done():
+	case <-turn.Done():
 		if j.taken.CompareAndSwap(false, true) {
-			return ctx.Err()
+			return cmp.Or(ctx.Err(), blog.Fail(blog.CodeUnavailable))
 		}
 		<-j.done
 	}
@@ -108,25 +121,51 @@ func (w *writer) loop() {
 		if !j.taken.CompareAndSwap(false, true) {
 			continue
 		}
-		jobs, err := w.batch(j)
-		for _, j := range jobs {
-			if err != nil {
-				j.err = err
-			}
-			close(j.done)
+		jobs, err := w.batch(j, batchJobs)
+		if err != nil && len(jobs) > 1 {
+			w.oneByOne(jobs)
+		} else {
+			answer(jobs, err)
+		}
+		if w.conn != nil {
+			w.log.bound(w.conn)
 		}
 	}
 }
 
-// batch runs first and what waits behind it in one transaction. An error is
-// that of the transaction, and so of each of its jobs.
-func (w *writer) batch(first *job) (jobs []*job, err error) {
+// answer tells the jobs of a transaction that they are done; err is the transaction's.
+func answer(jobs []*job, err error) {
+	for _, j := range jobs {
+		if err != nil {
+			j.err = err
+		}
+		close(j.done)
+	}
+}
+
+// oneByOne runs the jobs of a lost transaction again, each in one of its own: what
+// one of them ran into (a disk too full for it) is not the others' failure. Whoever
+// panicked has his answer, and who would wait too long gets the error of the job before.
+func (w *writer) oneByOne(jobs []*job) {
+	start := time.Now()
+	var err error
+	for _, j := range jobs {
+		if j.panicked == "" && (err == nil || time.Since(start) < turnWait) {
+			_, err = w.batch(j, 1)
+		}
+		answer([]*job{j}, err)
+	}
+}
+
+// batch runs first and what waits behind it, at most so many jobs, in one
+// transaction. An error is that of the transaction, and so of each of its jobs.
+func (w *writer) batch(first *job, most int) (jobs []*job, err error) {
 	jobs = []*job{first}
 	if err := w.begin(); err != nil {
 		return jobs, err
 	}
 	start := time.Now()
-	for j := first; j != nil; j = w.next(len(jobs), start) {
+	for j := first; j != nil; j = w.next(most-len(jobs), start) {
 		if j != first {
 			jobs = append(jobs, j)
 		}
@@ -158,8 +197,8 @@ func (w *writer) count(jobs []*job) {
 }
 
 // next takes a waiting job into the running transaction, or nil.
-func (w *writer) next(jobs int, start time.Time) *job {
-	for jobs < batchJobs && time.Since(start) < batchWork {
+func (w *writer) next(room int, start time.Time) *job {
+	for room > 0 && time.Since(start) < batchWork {
 		select {
 		case j, ok := <-w.queue:
 			if !ok {

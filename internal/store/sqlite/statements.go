@@ -1,0 +1,50 @@
+package sqlite
+
+import (
+	"container/list"
+
+	"zombiezen.com/go/sqlite"
+)
+
+// keptStatements bounds the prepared statements of a connection. What is asked for
+// day by day is fewer; the filters and orders of a list make ten thousand, at
+// 15 KB and more each.
+const keptStatements = 256
+
+// statements are the prepared statements of a connection. Its zero value has none.
+type statements struct {
+	recent list.List // of statement, the last used first
+	places map[string]*list.Element
+}
+
+type statement struct {
+	query string
+	stmt  *sqlite.Stmt
+}
+
+// prepare returns the statement of a query, ready to be bound, and lets go of the
+// one that was not used for longest if there are too many. None may be running.
+func (s *statements) prepare(c *sqlite.Conn, query string) (*sqlite.Stmt, error) {
+	stmt, err := c.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	if at := s.places[query]; at != nil {
+		s.recent.MoveToFront(at)
+		return stmt, nil
+	}
+	if s.places == nil {
+		s.places = map[string]*list.Element{}
+	}
+	s.places[query] = s.recent.PushFront(statement{query, stmt})
+	if s.recent.Len() > keptStatements {
+		s.forget(s.recent.Back())
+	}
+	return stmt, nil
+}
+
+func (s *statements) forget(at *list.Element) {
+	old := s.recent.Remove(at).(statement)
+	delete(s.places, old.query)
+	_ = old.stmt.Finalize() // its error is that of its last run, which was told then
+}
