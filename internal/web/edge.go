@@ -160,17 +160,12 @@ func loggedURL(r *http.Request) string {
 	if !ok {
 		return where
 	}
-	pairs := strings.Split(query, "&")
-	for i, pair := range pairs {
-		if name, _, _ := strings.Cut(pair, "="); secretName.MatchString(name) {
-			pairs[i] = name + "=***"
-		}
-	}
-	return where + "?" + strings.Join(pairs, "&")
+	return where + "?" + secretPair.ReplaceAllString(query, "$1=***")
 }
 
-// secretName matches what a secret is called, and any name that could be one in another spelling.
-var secretName = regexp.MustCompile(`(?i)token|passw|secret|%`)
+// secretPair matches a secret by what it is called, and any name that could be one in
+// another spelling. Some clients separate by semicolons.
+var secretPair = regexp.MustCompile(`(?i)([^&;=]*(?:token|passw|secret|%)[^&;=]*)=[^&]*`)
 
 // requestID takes over a sane id from outside or makes one.
 func requestID(r *http.Request) string {

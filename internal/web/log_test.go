@@ -43,10 +43,10 @@ func same(ctx context.Context) context.Context { return ctx }
 
 func TestARequestIsLoggedWithWhoAskedWhat(t *testing.T) {
 	ok := func(w http.ResponseWriter, r *http.Request, _ blog.Actor) error { return JSON(w, r, 200, Message{"x"}) }
-	got := logged(t, ok, "/api/posts/1?a=1&reset_token=x&newPassword=x&p%61ssword=x&client_secret=x", same,
+	got := logged(t, ok, "/api/posts/1?a=1&reset_token=x&newPassword=x&p%61ssword=x&client_secret=x&b=2;token=x;y&search=a=b", same,
 		"Authorization", "Bearer good", "User-Agent", "a\r\n{\"level\":\"forged\"}\x00", "X-Request-Id", "abc")
 	for name, want := range map[string]any{
-		"msg": "request", "requestId": "abc", "method": "GET", "url": "/api/posts/1?a=1&reset_token=***&newPassword=***&p%61ssword=***&client_secret=***", "route": "/api/posts/{id}", "status": 200.0,
+		"msg": "request", "requestId": "abc", "method": "GET", "url": "/api/posts/1?a=1&reset_token=***&newPassword=***&p%61ssword=***&client_secret=***&b=2;token=***&search=a=b", "route": "/api/posts/{id}", "status": 200.0,
 		"ip": "192.0.2.1", "userAgent": "a\r\n{\"level\":\"forged\"}\x00", "userId": blog.ID{1}.String(), "level": "INFO",
 	} {
 		if got[name] != want {
