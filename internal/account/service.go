@@ -44,7 +44,7 @@ func New(o Options) *Service {
 	return &Service{o.Users, o.Tokens, o.Passwords, o.Limiter, o.Login, o.Now}
 }
 
-func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Millisecond) }
+func (s *Service) now() time.Time { return blog.ToMillisecond(s.clock()) }
 
 // Register makes an account and signs it in. CodeInvalid, CodeEmailTaken, CodeUsernameTaken, CodeBusy.
 func (s *Service) Register(ctx context.Context, in blog.NewUser) (*blog.User, string, error) {

@@ -84,7 +84,7 @@ func firstAdmin(ctx context.Context, cfg *config.Config, s blog.Store, passwords
 	if err != nil {
 		return err
 	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := blog.ToMillisecond(time.Now())
 	_, err = s.Users().CreateFirstAdmin(ctx, &blog.User{
 		ID: blog.NewID(now), Username: cfg.Admin.Username, Email: cfg.Admin.Email, PasswordHash: hash,
 		Role: blog.RoleAdmin, Active: true, CreatedAt: now, UpdatedAt: now,

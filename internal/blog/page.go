@@ -53,8 +53,8 @@ func (p Page) Offset() int64 {
 	return int64(p.Number-1) * int64(p.Limit)
 }
 
-// Order is the field a list is sorted by, texts by code point; ties are broken by
-// id in the same direction.
+// Order is the field a list is sorted by: texts by code point, a zero time before
+// all others. Ties are broken by id in the same direction.
 type Order struct {
 	Field string
 	Desc  bool
@@ -84,7 +84,7 @@ func ParseOrder(s string, fields []string) (Order, error) {
 // and its id. It carries no rights: the filter of the request that uses it
 // applies again. Only one of Int and Text is used, by the kind of the sort field.
 type Cursor struct {
-	Int  int64 // numbers; times as Unix milliseconds; 0 for none
+	Int  int64 // numbers; times by Millis
 	Text string
 	Tier int // relevance: how good the hit was, see Query
 	ID   ID

@@ -227,6 +227,28 @@ func (f *PostFilter) List() List {
 		f.From.Unix(), f.From.Nanosecond(), f.To.Unix(), f.To.Nanosecond(), f.Order))
 }
 
+// Cursor returns the place of p in the filter's list.
+func (f *PostFilter) Cursor(p *Post) *Cursor {
+	c := &Cursor{ID: p.ID, Tier: p.Tier}
+	switch f.Order.Field {
+	case "publishedAt", "relevance":
+		c.Int = Millis(p.PublishedAt)
+	case "createdAt":
+		c.Int = Millis(p.CreatedAt)
+	case "updatedAt":
+		c.Int = Millis(p.UpdatedAt)
+	case "viewCount":
+		c.Int = p.ViewCount
+	case "likeCount":
+		c.Int = p.LikeCount
+	case "commentCount":
+		c.Int = p.CommentCount
+	case "title":
+		c.Text = p.Title
+	}
+	return c
+}
+
 // Public reports whether the answer is the same for everybody.
 func (f *PostFilter) Public() bool { return f.Status == Published }
 

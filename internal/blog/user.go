@@ -178,7 +178,7 @@ var UserSorts = []string{"createdAt", "updatedAt", "username", "email", "lastLog
 
 // UserFilter says which users are listed. Zero fields do not filter.
 type UserFilter struct {
-	Search string // any part of name or address, without regard to case
+	Search string // any part of name or address, compared by Fold; see GramPhrase
 	Role   Role
 	Active *bool
 	Order  Order // field: one of UserSorts
@@ -192,6 +192,24 @@ func (f UserFilter) List() List {
 		active = strconv.FormatBool(*f.Active)
 	}
 	return List(fmt.Sprintf("users %q %s %s %s", f.Search, f.Role, active, f.Order))
+}
+
+// Cursor returns the place of u in the filter's list.
+func (f UserFilter) Cursor(u *User) *Cursor {
+	c := &Cursor{ID: u.ID}
+	switch f.Order.Field {
+	case "createdAt":
+		c.Int = Millis(u.CreatedAt)
+	case "updatedAt":
+		c.Int = Millis(u.UpdatedAt)
+	case "lastLogin":
+		c.Int = Millis(u.LastLogin)
+	case "username":
+		c.Text = u.Username
+	case "email":
+		c.Text = u.Email
+	}
+	return c
 }
 
 // Session is what the check of a token needs to know of its user, in one read.

@@ -113,7 +113,7 @@ func Import(ctx context.Context, o Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	r := &run{Options: o, author: author.ID, start: time.Now().UTC().Truncate(time.Millisecond),
+	r := &run{Options: o, author: author.ID, start: blog.ToMillisecond(time.Now()),
 		files: files, ids: map[blog.ID]string{}, outcomes: make([]outcome, len(files))}
 	if r.twins, err = r.unclaimed(ctx); err == nil {
 		err = r.all(ctx)

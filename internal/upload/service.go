@@ -51,7 +51,7 @@ type Incoming struct {
 // CodeUploadType, CodeUploadQuota, CodeUserNotFound (the owner is gone),
 // CodeStorageFull, CodeUnavailable, and what next returns.
 func (s *Service) Save(ctx context.Context, owner blog.ID, field string, next func() (Incoming, error)) ([]blog.Upload, error) {
-	now := s.now().UTC().Truncate(time.Millisecond)
+	now := blog.ToMillisecond(s.now())
 	var batch []blog.Upload
 	for {
 		in, err := next()

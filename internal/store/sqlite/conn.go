@@ -202,7 +202,7 @@ func bind(stmt *sqlite.Stmt, i int, arg any) {
 	case blog.ID:
 		stmt.BindBytes(i, v[:])
 	case time.Time:
-		stmt.BindInt64(i, millis(v))
+		stmt.BindInt64(i, blog.Millis(v))
 	default:
 		panic(fmt.Sprintf("sqlite: no binding for %T", arg))
 	}
@@ -215,15 +215,8 @@ func columnID(stmt *sqlite.Stmt, i int) (id blog.ID) {
 
 func columnTime(stmt *sqlite.Stmt, i int) time.Time { return fromMillis(stmt.ColumnInt64(i)) }
 
-// millis is how times are kept: 0 stands for the zero time, so the first
-// millisecond of 1970 cannot be kept.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
+// fromMillis is the reverse of blog.Millis, which is how times are kept: as 0 stands
+// for the zero time, the first millisecond of 1970 cannot be kept.
 func fromMillis(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}

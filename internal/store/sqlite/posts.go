@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-	"time"
 
 	"inkstone/internal/blog"
 	"zombiezen.com/go/sqlite"
@@ -150,9 +149,9 @@ func createPost(c *conn, post blog.Post) (blog.Post, error) {
 	p.Author, p.author = u.Author, u.key
 	p.Revision = max(p.Revision, 1)
 	p.ViewCount, p.LikeCount, p.CommentCount = 0, 0, 0
-	p.PublishedAt, p.CreatedAt, p.UpdatedAt = rounded(p.PublishedAt), rounded(p.CreatedAt), rounded(p.UpdatedAt)
+	p.PublishedAt, p.CreatedAt, p.UpdatedAt = blog.ToMillisecond(p.PublishedAt), blog.ToMillisecond(p.CreatedAt), blog.ToMillisecond(p.UpdatedAt)
 	p.Tags = slices.Clone(p.Tags)
-	if p.rank, err = newRank(c, millis(p.PublishedAt), p.ID); err != nil {
+	if p.rank, err = newRank(c, blog.Millis(p.PublishedAt), p.ID); err != nil {
 		return post, err
 	}
 	if err := insertPost(c, &p); err != nil {
@@ -214,9 +213,6 @@ func bumpIf(c *conn, public bool) error {
 	return c.bump()
 }
 
-// rounded is t as it is kept.
-func rounded(t time.Time) time.Time { return fromMillis(millis(t)) }
-
 // Get implements blog.Posts.
 func (p posts) Get(ctx context.Context, id blog.ID) (*blog.Post, error) {
 	var row postRow
@@ -253,12 +249,12 @@ func updatePost(c *conn, id blog.ID, change func(*blog.Post) error) (postRow, er
 	if err := change(&row.Post); err != nil {
 		return old, err
 	}
-	if err := checkPublished(row.PublishedAt); err != nil { // before it is rounded: the first instant of 1970 is kept as none
+	if err := checkPublished(row.PublishedAt); err != nil {
 		return old, err
 	}
 	keep(&row.Post, &old.Post)
 	if !row.PublishedAt.Equal(old.PublishedAt) {
-		if row.rank, err = newRank(c, millis(row.PublishedAt), row.ID); err != nil {
+		if row.rank, err = newRank(c, blog.Millis(row.PublishedAt), row.ID); err != nil {
 			return old, err
 		}
 	}
@@ -273,7 +269,7 @@ func keep(p, old *blog.Post) {
 	p.ID, p.Author, p.CreatedAt = old.ID, old.Author, old.CreatedAt
 	p.ViewCount, p.LikeCount, p.CommentCount = old.ViewCount, old.LikeCount, old.CommentCount
 	p.Revision, p.Tier = old.Revision+1, 0
-	p.PublishedAt, p.UpdatedAt = rounded(p.PublishedAt), rounded(p.UpdatedAt)
+	p.PublishedAt, p.UpdatedAt = blog.ToMillisecond(p.PublishedAt), blog.ToMillisecond(p.UpdatedAt)
 }
 
 func rewrite(c *conn, old, p *postRow) error {

@@ -143,18 +143,10 @@ func (m *model) putUser(u blog.User) error {
 	if taken != "" {
 		return blog.Fail(taken)
 	}
-	u.CreatedAt, u.UpdatedAt = kept(u.CreatedAt), kept(u.UpdatedAt)
-	u.LastLogin, u.TokensFrom = kept(u.LastLogin), kept(u.TokensFrom)
+	u.CreatedAt, u.UpdatedAt = blog.ToMillisecond(u.CreatedAt), blog.ToMillisecond(u.UpdatedAt)
+	u.LastLogin, u.TokensFrom = blog.ToMillisecond(u.LastLogin), blog.ToMillisecond(u.TokensFrom)
 	m.users[u.ID] = u
 	return nil
-}
-
-// kept is how a time is kept.
-func kept(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Time{}
-	}
-	return t.UTC().Truncate(time.Millisecond)
 }
 
 func (m modelUsers) Get(ctx context.Context, id blog.ID) (*blog.User, error) {

@@ -27,7 +27,7 @@ func (m *model) putPost(p blog.Post) error {
 		return blog.Invalid("publishedAt", blog.RuleDate)
 	}
 	p.Tags, p.Tier = slices.Clone(p.Tags), 0
-	p.PublishedAt, p.CreatedAt, p.UpdatedAt = kept(p.PublishedAt), kept(p.CreatedAt), kept(p.UpdatedAt)
+	p.PublishedAt, p.CreatedAt, p.UpdatedAt = blog.ToMillisecond(p.PublishedAt), blog.ToMillisecond(p.CreatedAt), blog.ToMillisecond(p.UpdatedAt)
 	m.posts[p.ID] = p
 	return nil
 }
@@ -186,7 +186,7 @@ func (m modelComments) Create(ctx context.Context, c *blog.Comment, check func(b
 		}
 		c.Author = m.author(c.Author.ID)
 		n := *c
-		n.CreatedAt, n.UpdatedAt = kept(n.CreatedAt), kept(n.UpdatedAt)
+		n.CreatedAt, n.UpdatedAt = blog.ToMillisecond(n.CreatedAt), blog.ToMillisecond(n.UpdatedAt)
 		m.comments[c.ID] = n
 		return p.Status == blog.Published, nil
 	})
@@ -232,7 +232,7 @@ func (m modelComments) Update(ctx context.Context, id blog.ID, change func(*blog
 		if err := change(n, ref); err != nil {
 			return false, err
 		}
-		c.Content, c.UpdatedAt = n.Content, kept(n.UpdatedAt)
+		c.Content, c.UpdatedAt = n.Content, blog.ToMillisecond(n.UpdatedAt)
 		m.comments[id] = c
 		got = m.shownComment(c)
 		return ref.Status == blog.Published, nil

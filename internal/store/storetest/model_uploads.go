@@ -18,7 +18,7 @@ func (m modelUploads) Create(ctx context.Context, us []blog.Upload, quota int64)
 			if _, ok := m.uploads[u.Filename]; ok {
 				return false, errors.New("the file name is taken")
 			}
-			u.CreatedAt = kept(u.CreatedAt)
+			u.CreatedAt = blog.ToMillisecond(u.CreatedAt)
 			m.uploads[u.Filename] = u
 			if quota > 0 && m.used(u.Owner) > quota {
 				return false, blog.Fail(blog.CodeUploadQuota)
