@@ -115,35 +115,13 @@ func (p posts) Create(ctx context.Context, post *blog.Post) error {
 	return err
 }
 
-// bulk is how many posts CreateMany writes in one transaction.
-const bulk = 200
-
-// CreateMany adds posts as Posts.Create does, many in one transaction: for
-// filling a database. If it fails, some may have been added.
-func (s *Store) CreateMany(ctx context.Context, ps []*blog.Post) error {
-	for some := range slices.Chunk(ps, bulk) {
-		err := s.write(ctx, "posts.createmany", func(c *conn) error {
-			for _, p := range some {
-				if _, err := createPost(c, *p); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func createPost(c *conn, post blog.Post) (blog.Post, error) {
 	p := postRow{Post: post}
-	if err := checkPublished(p.PublishedAt); err != nil {
-		return post, err
-	}
 	u, err := getAuthor(c, post.Author.ID)
 	if err != nil {
+		return post, err
+	}
+	if err := checkPublished(p.PublishedAt); err != nil {
 		return post, err
 	}
 	p.Author, p.author = u.Author, u.key

@@ -236,6 +236,12 @@ func (m *model) forget(id blog.ID) {
 		}
 	}
 	m.dropBareShells()
+	for name, u := range m.uploads {
+		if u.Owner == id {
+			u.Owner = blog.ID{}
+			m.uploads[name] = u
+		}
+	}
 	maps.DeleteFunc(m.likes, func(l like, _ bool) bool { return l.user == id })
 	maps.DeleteFunc(m.revoked, func(s session, _ bool) bool { return s.user == id })
 }
@@ -254,7 +260,13 @@ func (m modelUsers) Session(ctx context.Context, id blog.ID, token string) (blog
 }
 
 func (m modelUsers) RevokeToken(ctx context.Context, id blog.ID, token string, _ time.Time) error {
-	return m.write(ctx, func() (bool, error) { m.revoked[session{id, token}] = true; return false, nil })
+	return m.write(ctx, func() (bool, error) {
+		if _, ok := m.users[id]; !ok {
+			return false, blog.Fail(blog.CodeUserNotFound)
+		}
+		m.revoked[session{id, token}] = true
+		return false, nil
+	})
 }
 
 // shellOf is what stays of a comment that is deleted.
