@@ -77,7 +77,7 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request, _ blog.Actor) er
 		Password *string `json:"password"`
 	}
 	if err := web.Decode(r, web.MaxAuthBody, &in); err != nil {
-		return blog.Also(err, checkCredentials(cleanEmail(text(in.Email)), text(in.Password)))
+		return blog.Also(err, checkCredentials(blog.NormalEmail(text(in.Email)), text(in.Password)))
 	}
 	u, token, err := s.Login(r.Context(), text(in.Email), text(in.Password), web.ClientIP(r))
 	if err != nil {

@@ -64,7 +64,7 @@ type Users interface {
 	// Get returns a user. CodeUserNotFound.
 	Get(ctx context.Context, id ID) (*User, error)
 
-	// GetByEmail returns the user with that address, in lower case. CodeUserNotFound.
+	// GetByEmail returns the user with that address, a NormalEmail. CodeUserNotFound.
 	GetByEmail(ctx context.Context, email string) (*User, error)
 
 	// List returns users in the filter's order.

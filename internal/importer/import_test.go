@@ -431,8 +431,21 @@ func TestAnUnknownAuthorOrFolderIsAnError(t *testing.T) {
 		t.Error("a missing folder is imported")
 	}
 	o.Path, o.Author = t.TempDir(), "nobody@example.com"
-	if _, err := Import(t.Context(), o); blog.CodeOf(err) != blog.CodeUserNotFound && err == nil {
-		t.Error("nobody's posts are imported")
+	if _, err := Import(t.Context(), o); blog.CodeOf(err) != blog.CodeUserNotFound {
+		t.Errorf("nobody's posts are imported: %v", err)
+	}
+}
+
+func TestAnAuthorIsFoundHoweverTheAddressIsWritten(t *testing.T) {
+	m := newMemory()
+	o := m.options(folder(t, "a.md", "---\ntitle: 一\n---\n正文"))
+	o.Author = " Alice@Example.com "
+	if rep := mustImport(t, o); rep.Imported != 1 {
+		t.Errorf("imported: %+v", rep)
+	}
+	o.Path = t.TempDir()
+	if rep := mustExport(t, o); rep.Exported != 1 {
+		t.Errorf("exported: %+v", rep)
 	}
 }
 
