@@ -54,6 +54,14 @@ func Decode(r *http.Request, most int64, into any) error {
 	return decodeJSON(body, into)
 }
 
+// Text returns a text that Decode has read; "" if it was absent.
+func Text(field *string) string {
+	if field == nil {
+		return ""
+	}
+	return *field
+}
+
 // Packed reports whether a body is compressed, or encoded in another way: none such is read.
 func Packed(h http.Header) bool {
 	for _, coding := range h["Content-Encoding"] {

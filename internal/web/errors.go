@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"inkstone/internal/blog"
@@ -156,11 +155,3 @@ func language(r *http.Request) int {
 
 // methods lists the methods the Mux probes for Allow, in the order they are told.
 var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
-
-// knownMethod returns m, or "OTHER": the label of a metric must not be the client's to choose.
-func knownMethod(m string) string {
-	if m == http.MethodOptions || slices.Contains(methods, m) {
-		return m
-	}
-	return "OTHER"
-}
