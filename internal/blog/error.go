@@ -141,7 +141,7 @@ type Field struct {
 }
 
 // Error is the only error that crosses a package border with a meaning: a code,
-// the broken fields in the order they are to be told, and what caused it. It
+// the broken fields in the order in which to report them, and the cause. It
 // holds no text for people. Any other error is an internal one.
 type Error struct {
 	Code   Code
@@ -175,9 +175,9 @@ func Invalid(name string, rule Rule) error {
 	return &Error{Code: CodeInvalid, Fields: []Field{{name, rule}}}
 }
 
-// Also returns err, and if both are about broken fields, with those of more that
-// err does not name: who sent a body hears of all that is wrong with it. If err is
-// nil it returns more.
+// Also returns err or, if err is nil, more. If both are about broken fields, it adds
+// those of more that err does not name, so that a client is told everything that is
+// wrong with a body at once.
 func Also(err, more error) error {
 	if err == nil {
 		return more

@@ -209,7 +209,7 @@ type PostFilter struct {
 	From, To time.Time // publishedAt, both included; a post without a date is in no range
 	Order    Order     // field: one of PostSorts
 	Page     Page
-	MaxText  int64 // bytes that the contents on the page may have in all, else they stay behind; 0: any
+	MaxText  int64 // bound of the page's contents together, in bytes; beyond it the list is Bare. 0: none
 }
 
 // Narrow limits the filter to what the actor may see: others' posts only if

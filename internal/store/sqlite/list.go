@@ -24,7 +24,7 @@ type selection struct {
 	high     int64
 	ranged   bool
 	search   blog.Query
-	found    map[string]string // what few has found
+	found    map[string]string // results of few, by expression
 }
 
 // List implements blog.Posts.
@@ -176,8 +176,8 @@ func (sel selection) places(c *conn, o blog.Order, page blog.Page, total int64) 
 	return sel.walkField(c, o, page, total)
 }
 
-// bounds narrows the ranks to what follows a cursor. Its post may be gone: then
-// what follows its place does.
+// bounds narrows the ranks to those that follow a cursor, whether or not its post is
+// still there.
 func (sel selection) bounds(c *conn, after *blog.Cursor, desc bool) (low, high int64, err error) {
 	low, high = sel.low, sel.high
 	if after == nil {
