@@ -19,7 +19,8 @@ type Limiter interface {
 	Refund(ctx context.Context, key string) error
 }
 
-// Options are what the service needs. All must be set.
+// Options are what the service needs. To manage accounts without anybody signing in,
+// Users, Passwords and Now are enough; to mount the routes, all must be set.
 type Options struct {
 	Users     blog.Users
 	Tokens    *auth.Tokens

@@ -61,7 +61,8 @@ func HasAdmin(ctx context.Context, s blog.Store) (bool, error) {
 	return l.Total > 0, err
 }
 
-// Accounts returns the rules of accounts for use outside of HTTP: nobody can sign in by it.
+// Accounts returns the rules of accounts for the command line; without tokens, nobody
+// can sign in through it.
 func Accounts(cfg *config.Config, s blog.Store) (*account.Service, error) {
 	passwords, err := auth.NewPasswords(cfg.BcryptCost)
 	if err != nil {

@@ -76,7 +76,7 @@ func (m *Memory) Take(key string, most int) Result {
 	return Result{OK: true, Limit: most, Remaining: most - e.count, Reset: e.ends, In: e.ends.Sub(now)}
 }
 
-// Refund takes one event of key back, if its window still runs.
+// Refund takes one event of key back; one whose window has ended is gone anyway.
 func (m *Memory) Refund(key string) {
 	s := m.shard(key)
 	s.mu.Lock()

@@ -62,7 +62,7 @@ func Text(field *string) string {
 	return *field
 }
 
-// Packed reports whether a body is compressed, or encoded in another way: none such is read.
+// Packed reports whether a body is compressed or encoded in another way, and so not read.
 func Packed(h http.Header) bool {
 	for _, coding := range h["Content-Encoding"] {
 		if coding != "" && !strings.EqualFold(coding, "identity") {
