@@ -25,7 +25,9 @@ var commentPromises = []promise{
 // commentIDs lists all comments of a post, oldest first.
 func (w *world) commentIDs(p *blog.Post) []blog.ID {
 	w.Helper()
-	return ids(w.listComments(blog.CommentFilter{Post: p.ID}).Items, func(c *blog.Comment) blog.ID { return c.ID })
+	got := w.listComments(blog.CommentFilter{Post: p.ID})
+	w.same("total", got.Total, int64(len(got.Items)))
+	return ids(got.Items, func(c *blog.Comment) blog.ID { return c.ID })
 }
 
 func ids[T any](items []T, id func(T) blog.ID) []blog.ID {

@@ -256,6 +256,10 @@ func visibleChanges(w *world) {
 			_, err := w.Users().Update(w.ctx, u.ID, func(u *blog.User) error { u.Username = "renamed"; return nil })
 			w.ok(err)
 		}},
+		{"another picture", func() {
+			_, err := w.Users().Update(w.ctx, u.ID, func(u *blog.User) error { u.Avatar = "/uploads/image/new.png"; return nil })
+			w.ok(err)
+		}},
 		{"another profile", func() {
 			_, err := w.Users().Update(w.ctx, u.ID, func(u *blog.User) error { u.Profile.Bio = "new"; return nil })
 			w.ok(err)

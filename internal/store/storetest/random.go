@@ -231,6 +231,28 @@ func (d *work) compare() {
 			d.same(what, briefs(got), briefs(want))
 		}
 	}
+	d.compareUsers()
+}
+
+// compareUsers asks both for the users by every filter.
+func (d *work) compareUsers() {
+	yes, no := true, false
+	for _, role := range []blog.Role{"", blog.RoleUser, blog.RoleAdmin} {
+		for _, active := range []*bool{nil, &yes, &no} {
+			for _, search := range []string{"", "1", "renamed", "陈", "@"} {
+				f := blog.UserFilter{Role: role, Active: active, Search: search, Order: blog.Order{Field: one(d.rand, blog.UserSorts...)}}
+				limit, byCursor := 1+d.rand.IntN(20), d.rand.IntN(2) == 0
+				read := func(s blog.Store) []*blog.User {
+					users, _ := walk(d.T, limit, byCursor, func(p blog.Page) (blog.Listed[*blog.User], error) {
+						f.Page = p
+						return s.Users().List(d.ctx, f)
+					})
+					return users
+				}
+				d.same("users by "+string(f.List()), read(d.Store), read(d.model))
+			}
+		}
+	}
 }
 
 // brief is what tells posts apart in a list; the snapshot compares the rest.
