@@ -6,10 +6,10 @@ import (
 )
 
 // Code names a kind of failure for programs. The words for people, in two
-// languages, and the HTTP status stand in web/errors.go, one row per code.
+// languages, and the HTTP status stand in web/words.go, one row per code.
 type Code string
 
-// Every code there is. web/errors.go must have a row for each; a test compares.
+// Every code there is. web/words.go must have a row for each; a test compares.
 const (
 	CodeInvalid              Code = "VALIDATION_FAILED"
 	CodeInvalidSort          Code = "INVALID_SORT"
@@ -70,10 +70,10 @@ func Codes() []Code {
 	}
 }
 
-// Rule names what a field broke, as "<field>.<rule>". Its words stand in web/errors.go.
+// Rule names what a field broke, as "<field>.<rule>". Its words stand in web/words.go.
 type Rule string
 
-// Every rule there is; a test holds web/errors.go against Rules.
+// Every rule there is; a test holds web/words.go against Rules.
 const (
 	RuleType    Rule = "any.type"    // another JSON type than the field's
 	RuleUnknown Rule = "any.unknown" // the field does not exist

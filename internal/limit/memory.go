@@ -1,6 +1,7 @@
-// Package limit counts events in fixed windows, so that a caller can refuse
-// what is too often. What is counted, and what a refusal looks like, is its
-// users' business.
+// Package limit keeps what is too much from getting in: Memory counts events in fixed
+// windows, so that a caller can refuse what comes too often; Admission lets a bounded
+// number work at once. What is counted, and what a refusal looks like, is up to those
+// who use it.
 package limit
 
 import (
