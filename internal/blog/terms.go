@@ -33,7 +33,7 @@ type cutter struct {
 	out       strings.Builder
 	alone     []string // what comes after the sequence
 	known     map[string]bool
-	singles   runeSet
+	singles   commonRunes
 	term      []byte
 	different map[uint64]bool // the terms of a large text, by hash
 	hash      hash.Hash64
@@ -92,26 +92,20 @@ func (c *cutter) later(term string) {
 	}
 }
 
-// runeSet is a set of characters.
-type runeSet struct {
-	plane [1 << 16 / 64]uint64 // a bit for each of the basic plane
-	rest  map[rune]bool
-}
+// commonRunes is a set of the characters of Unicode's basic plane, a bit for each. It
+// spares nearly every character of a text the look into a map.
+type commonRunes [1 << 16 / 64]uint64
 
-// add puts r into the set and reports whether it was not in it yet.
-func (s *runeSet) add(r rune) bool {
-	if r < 1<<16 {
-		word, bit := &s.plane[r/64], uint64(1)<<(r%64)
-		was := *word&bit != 0
-		*word |= bit
-		return !was
+// add puts r into the set and reports whether it may be new: characters that the set
+// has no place for always are.
+func (s *commonRunes) add(r rune) bool {
+	if r >= 1<<16 {
+		return true
 	}
-	if s.rest == nil {
-		s.rest = map[rune]bool{}
-	}
-	was := s.rest[r]
-	s.rest[r] = true
-	return !was
+	word, bit := &s[r/64], uint64(1)<<(r%64)
+	isNew := *word&bit == 0
+	*word |= bit
+	return isNew
 }
 
 // Grams cuts a short text (a name, an address) so that any part of it can be
