@@ -66,7 +66,7 @@ func (m *Memory) Take(key string, most int) Result {
 	defer s.mu.Unlock()
 	e := s.entries[key]
 	if e == nil || !now.Before(e.ends) {
-		s.makeRoom(now)
+		s.makeRoom()
 		e = &entry{ends: now.Add(m.window)}
 		s.entries[key] = e
 	}
@@ -91,9 +91,9 @@ func (m *Memory) shard(key string) *shard {
 	return &m.shards[maphash.String(m.seed, key)%shards]
 }
 
-// makeRoom keeps the shard within its bound: first without what has ended, then
-// without the one of a few that ends soonest.
-func (s *shard) makeRoom(now time.Time) {
+// makeRoom keeps the shard within its bound: of a few windows it forgets the one that
+// ends soonest, which has ended already if any of them has.
+func (s *shard) makeRoom() {
 	if len(s.entries) < maxPerShard {
 		return
 	}
@@ -101,11 +101,7 @@ func (s *shard) makeRoom(now time.Time) {
 	var ends time.Time
 	seen := 0
 	for key, e := range s.entries { // Go ranges over a map from a random place
-		if !now.Before(e.ends) {
-			delete(s.entries, key)
-			return
-		}
-		if soonest == "" || e.ends.Before(ends) {
+		if seen == 0 || e.ends.Before(ends) {
 			soonest, ends = key, e.ends
 		}
 		if seen++; seen == evictSample {

@@ -3,6 +3,7 @@ package limit
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -89,6 +90,34 @@ func TestAFloodOfKeysIsBounded(t *testing.T) {
 		t.Errorf("the flood left %d MiB", grown>>20)
 	}
 	runtime.KeepAlive(m)
+}
+
+func TestOfTooManyKeysThoseThatEndSoonestAreForgotten(t *testing.T) {
+	c := &clock{time.Now()}
+	m := NewMemory(time.Minute, c.Now)
+	full := &m.shards[0]
+	fill := func(name string, n int) {
+		for i := 0; n > 0; i++ {
+			if key := fmt.Sprint(name, i); m.shard(key) == full {
+				m.Take(key, 10)
+				n--
+			}
+		}
+	}
+	fill("old", maxPerShard/2)
+	c.now = c.now.Add(30 * time.Second)
+	fill("new", maxPerShard/2)
+	fill("newer", maxPerShard/4)
+	old := 0
+	for key := range full.entries {
+		if strings.HasPrefix(key, "old") {
+			old++
+		}
+	}
+	// A sample now and then holds new ones only.
+	if forgotten := maxPerShard/2 - old; len(full.entries) != maxPerShard || forgotten < maxPerShard/4*9/10 {
+		t.Errorf("%d keys are kept, %d old ones forgotten, want %d and nearly %d", len(full.entries), forgotten, maxPerShard, maxPerShard/4)
+	}
 }
 
 func BenchmarkTake(b *testing.B) {

@@ -139,8 +139,8 @@ func milliseconds(w *world) {
 
 // cutTimes checks a time that lies between two milliseconds, wherever one is kept.
 func cutTimes(w *world) {
-	between := w.tick().Add(999_999)
-	want := blog.ToMillisecond(between)
+	want := w.tick()
+	between := want.Add(999_999)
 	u := w.newUser("between")
 	u.CreatedAt, u.UpdatedAt, u.LastLogin, u.TokensFrom = between, between, between, between
 	w.ok(w.Users().Create(w.ctx, u))
