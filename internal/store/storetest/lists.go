@@ -32,14 +32,19 @@ var everything = blog.Page{Number: 1, Limit: blog.MaxLimit}
 // oldestFirst is the order where a promise is not about order.
 var oldestFirst = blog.Order{Field: "createdAt"}
 
+// fill completes a filter whose page or order does not matter.
+func fill(page *blog.Page, order *blog.Order) {
+	if page.Limit == 0 {
+		*page = everything
+	}
+	if order.Field == "" {
+		*order = oldestFirst
+	}
+}
+
 func (w *world) listPosts(f blog.PostFilter) blog.Listed[*blog.Post] {
 	w.Helper()
-	if f.Page.Limit == 0 {
-		f.Page = everything
-	}
-	if f.Order.Field == "" {
-		f.Order = oldestFirst
-	}
+	fill(&f.Page, &f.Order)
 	got, err := w.Posts().List(w.ctx, f)
 	w.ok(err)
 	return got
@@ -47,12 +52,7 @@ func (w *world) listPosts(f blog.PostFilter) blog.Listed[*blog.Post] {
 
 func (w *world) listUsers(f blog.UserFilter) blog.Listed[*blog.User] {
 	w.Helper()
-	if f.Page.Limit == 0 {
-		f.Page = everything
-	}
-	if f.Order.Field == "" {
-		f.Order = oldestFirst
-	}
+	fill(&f.Page, &f.Order)
 	got, err := w.Users().List(w.ctx, f)
 	w.ok(err)
 	return got
@@ -60,12 +60,7 @@ func (w *world) listUsers(f blog.UserFilter) blog.Listed[*blog.User] {
 
 func (w *world) listComments(f blog.CommentFilter) blog.Listed[*blog.Comment] {
 	w.Helper()
-	if f.Page.Limit == 0 {
-		f.Page = everything
-	}
-	if f.Order.Field == "" {
-		f.Order = oldestFirst
-	}
+	fill(&f.Page, &f.Order)
 	got, err := w.Comments().List(w.ctx, f)
 	w.ok(err)
 	return got
@@ -73,9 +68,7 @@ func (w *world) listComments(f blog.CommentFilter) blog.Listed[*blog.Comment] {
 
 func (w *world) listUploads(f blog.UploadFilter) blog.Listed[blog.Upload] {
 	w.Helper()
-	if f.Page.Limit == 0 {
-		f.Page = everything
-	}
+	fill(&f.Page, new(blog.Order)) // it has but one
 	got, err := w.Uploads().List(w.ctx, f)
 	w.ok(err)
 	return got
