@@ -237,6 +237,12 @@ func visibleChanges(w *world) {
 			w.ok(err)
 		}
 	}
+	present := func(f func(*blog.User)) func() {
+		return func() {
+			_, err := w.Users().Update(w.ctx, u.ID, func(u *blog.User) error { f(u); return nil })
+			w.ok(err)
+		}
+	}
 	for _, step := range []struct {
 		name string
 		do   func()
@@ -252,18 +258,9 @@ func visibleChanges(w *world) {
 			w.ok(err)
 		}},
 		{"a comment's end", func() { w.ok(w.Comments().Delete(w.ctx, c.ID, anyComment)) }},
-		{"another name", func() {
-			_, err := w.Users().Update(w.ctx, u.ID, func(u *blog.User) error { u.Username = "renamed"; return nil })
-			w.ok(err)
-		}},
-		{"another picture", func() {
-			_, err := w.Users().Update(w.ctx, u.ID, func(u *blog.User) error { u.Avatar = "/uploads/image/new.png"; return nil })
-			w.ok(err)
-		}},
-		{"another profile", func() {
-			_, err := w.Users().Update(w.ctx, u.ID, func(u *blog.User) error { u.Profile.Bio = "new"; return nil })
-			w.ok(err)
-		}},
+		{"another name", present(func(u *blog.User) { u.Username = "renamed" })},
+		{"another picture", present(func(u *blog.User) { u.Avatar = "/uploads/image/new.png" })},
+		{"another profile", present(func(u *blog.User) { u.Profile.Bio = "new" })},
 		{"a post taken back", change(func(p *blog.Post) { p.Status = blog.Draft })},
 		{"a post published", change(func(p *blog.Post) { p.Status = blog.Published })},
 		{"a post's end", func() { w.ok(w.Posts().Delete(w.ctx, second.ID, anyPost)) }},
