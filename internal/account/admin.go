@@ -50,7 +50,5 @@ func (s *Service) SetPassword(ctx context.Context, email, password string) error
 }
 
 func (s *Service) byEmail(ctx context.Context, email string) (*blog.User, error) {
-	n := blog.NewUser{Email: email}
-	n.Normalize()
-	return s.users.GetByEmail(ctx, n.Email)
+	return s.users.GetByEmail(ctx, blog.NormalEmail(email))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"strings"
 
 	"inkstone/internal/auth"
 	"inkstone/internal/blog"
@@ -21,7 +20,7 @@ type LoginLimits struct {
 // anything is hashed. CodeInvalid, CodeBusy, CodeRateLimited; CodeBadCredentials, after
 // the same time, for a wrong address, a wrong password and a disabled user.
 func (s *Service) Login(ctx context.Context, email, password, ip string) (*blog.User, string, error) {
-	email = cleanEmail(email)
+	email = blog.NormalEmail(email)
 	if err := checkCredentials(email, password); err != nil {
 		return nil, "", err
 	}
@@ -42,8 +41,6 @@ func (s *Service) Login(ctx context.Context, email, password, ip string) (*blog.
 	token, err := s.tokens.Issue(u)
 	return u, token, err
 }
-
-func cleanEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
 func checkCredentials(email, password string) error {
 	var p blog.Problems

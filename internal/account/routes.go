@@ -57,7 +57,7 @@ func (s *Service) register(w http.ResponseWriter, r *http.Request, _ blog.Actor)
 		Password *string `json:"password"`
 	}
 	err := web.Decode(r, web.MaxAuthBody, &in)
-	asked := blog.NewUser{Username: text(in.Username), Email: text(in.Email), Password: text(in.Password)}
+	asked := blog.NewUser{Username: web.Text(in.Username), Email: web.Text(in.Email), Password: web.Text(in.Password)}
 	if err != nil {
 		asked.Normalize()
 		return blog.Also(err, asked.Validate())
@@ -77,9 +77,9 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request, _ blog.Actor) er
 		Password *string `json:"password"`
 	}
 	if err := web.Decode(r, web.MaxAuthBody, &in); err != nil {
-		return blog.Also(err, checkCredentials(cleanEmail(text(in.Email)), text(in.Password)))
+		return blog.Also(err, checkCredentials(blog.NormalEmail(web.Text(in.Email)), web.Text(in.Password)))
 	}
-	u, token, err := s.Login(r.Context(), text(in.Email), text(in.Password), web.ClientIP(r))
+	u, token, err := s.Login(r.Context(), web.Text(in.Email), web.Text(in.Password), web.ClientIP(r))
 	if err != nil {
 		return err
 	}
@@ -209,9 +209,9 @@ func (s *Service) password(w http.ResponseWriter, r *http.Request, who blog.Acto
 		New     *string `json:"newPassword"`
 	}
 	if err := web.Decode(r, web.MaxAuthBody, &in); err != nil {
-		return blog.Also(err, checkPasswords(text(in.Current), text(in.New)))
+		return blog.Also(err, checkPasswords(web.Text(in.Current), web.Text(in.New)))
 	}
-	token, err := s.ChangePassword(r.Context(), who.ID, text(in.Current), text(in.New))
+	token, err := s.ChangePassword(r.Context(), who.ID, web.Text(in.Current), web.Text(in.New))
 	if err != nil {
 		return err
 	}
@@ -248,11 +248,4 @@ func (s *Service) remove(w http.ResponseWriter, r *http.Request, who blog.Actor)
 		return err
 	}
 	return web.JSON(w, r, http.StatusOK, web.Message{Message: "用户已删除"})
-}
-
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }

@@ -19,7 +19,8 @@ type Limiter interface {
 	Refund(ctx context.Context, key string) error
 }
 
-// Options are what the service needs. All must be set.
+// Options are what the service needs. To manage accounts without anybody signing in,
+// Users, Passwords and Now are enough; to mount the routes, all must be set.
 type Options struct {
 	Users     blog.Users
 	Tokens    *auth.Tokens
@@ -44,7 +45,7 @@ func New(o Options) *Service {
 	return &Service{o.Users, o.Tokens, o.Passwords, o.Limiter, o.Login, o.Now}
 }
 
-func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Millisecond) }
+func (s *Service) now() time.Time { return blog.ToMillisecond(s.clock()) }
 
 // Register makes an account and signs it in. CodeInvalid, CodeEmailTaken, CodeUsernameTaken, CodeBusy.
 func (s *Service) Register(ctx context.Context, in blog.NewUser) (*blog.User, string, error) {

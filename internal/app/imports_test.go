@@ -23,14 +23,14 @@ var may = map[string][]string{
 	"web":       {"blog", "limit", "telemetry"},
 	"store":     {"blog", "store/sqlite"},
 	"store/*":   {"blog"},
-	"account":   {"auth", "web", "cache", "blog", "limit"},
+	"account":   {"auth", "web", "cache", "blog"},
 	"post":      {"auth", "web", "cache", "blog"},
 	"comment":   {"auth", "web", "cache", "blog"},
 	"upload":    {"auth", "web", "cache", "blog"},
 	"importer":  {"blog"},
 }
 
-// everything may be imported by those who put things together.
+// assemblers put things together, and may import everything.
 var assemblers = []string{"app", "apitest"}
 
 type listed struct {

@@ -80,7 +80,7 @@ func (a *App) openStore(ctx context.Context) error {
 	return nil
 }
 
-// observe counts as failed what is no fault of the input.
+// observe notes a store operation; it has failed if the fault is not the input's.
 func (a *App) observe(operation string, took time.Duration, err error) {
 	failed := false
 	switch blog.CodeOf(err) {

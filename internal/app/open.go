@@ -71,7 +71,8 @@ func HasAdmin(ctx context.Context, s blog.Store) (bool, error) {
 	return l.Total > 0, err
 }
 
-// Accounts returns the rules of accounts for use outside of HTTP: nobody can sign in by it.
+// Accounts returns the rules of accounts for the command line; without tokens, nobody
+// can sign in through it.
 func Accounts(cfg *config.Config, s blog.Store) (*account.Service, error) {
 	passwords, err := auth.NewPasswords(cfg.BcryptCost)
 	if err != nil {
@@ -94,7 +95,7 @@ func firstAdmin(ctx context.Context, cfg *config.Config, s blog.Store, passwords
 	if err != nil {
 		return err
 	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := blog.ToMillisecond(time.Now())
 	_, err = s.Users().CreateFirstAdmin(ctx, &blog.User{
 		ID: blog.NewID(now), Username: cfg.Admin.Username, Email: cfg.Admin.Email, PasswordHash: hash,
 		Role: blog.RoleAdmin, Active: true, CreatedAt: now, UpdatedAt: now,

@@ -18,8 +18,8 @@ type Passwords struct {
 	queue queue
 }
 
-// NewPasswords makes a Passwords of a bcrypt cost (4..31). Nothing is hashed yet:
-// how long that takes is a guess until the first has been.
+// NewPasswords makes a Passwords of a bcrypt cost (4..31). How long a hash takes is a
+// guess until the first one is made.
 func NewPasswords(cost int) (*Passwords, error) {
 	if cost < bcrypt.MinCost || cost > bcrypt.MaxCost {
 		return nil, bcrypt.InvalidCostError(cost)

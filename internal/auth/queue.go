@@ -13,16 +13,16 @@ const (
 	maxWait  = 2 * time.Second // and for how long
 )
 
-// Asker is on whose behalf is hashed: what a flood has in common. Its zero value
-// is somebody of his own.
+// Asker says for whom a password is hashed, which is what the requests of a flood
+// have in common. The zero value has nothing in common with anybody.
 type Asker struct {
 	Account string // the name or address of the account that is tried
 	Address string // of the client
 }
 
-// queue lets so many work at once and bounds those who wait, in the order in which
-// they came. When it is full, one of the many who share an account or an address
-// makes room for one of the few: a flood crowds itself out.
+// queue lets as many work at once as it has workers, and a bounded number wait, in
+// the order in which they came. When it is full, one of the many who share an account
+// or an address makes room for one of the few: a flood crowds out itself.
 type queue struct {
 	workers int
 
@@ -37,8 +37,8 @@ type waiter struct {
 	turn chan bool // true: it is his turn; false: he made room
 }
 
-// do works when it is its turn. CodeBusy if too many wait, or if it takes too
-// long; the context's error.
+// do runs work when its turn has come. CodeBusy if too many wait already, or if the
+// turn does not come within maxWait; the context's error.
 func (q *queue) do(ctx context.Context, who Asker, work func() error) error {
 	w, err := q.enter(who)
 	if err != nil {
@@ -52,13 +52,13 @@ func (q *queue) do(ctx context.Context, who Asker, work func() error) error {
 	return work()
 }
 
-// enter begins to wait unless that would be in vain: who cannot be served is told
-// so at once.
+// enter begins to wait, unless that would be in vain: whoever cannot be served in time
+// is told so at once. CodeBusy.
 func (q *queue) enter(who Asker) (*waiter, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	w := &waiter{who, make(chan bool, 1)}
-	ahead := q.working + len(q.waiting) - q.workers + 1 // that must end before a worker is free
+	ahead := q.working + len(q.waiting) - q.workers + 1 // pieces of work that must end before a worker is free
 	switch {
 	case q.working < q.workers:
 		q.working++
@@ -71,8 +71,8 @@ func (q *queue) enter(who Asker) (*waiter, error) {
 	return w, nil
 }
 
-// makeRoom gives w the place of the last of those who are most, if they are more
-// than his own would then be.
+// makeRoom gives w the place of the last one in the largest group that shares an
+// account or an address, if that is larger than w's own would be with w in it.
 func (q *queue) makeRoom(w *waiter) bool {
 	most, place := q.share(w.Asker)+sharesOfOne, -1
 	for i, o := range q.waiting {
@@ -91,7 +91,7 @@ func (q *queue) makeRoom(w *waiter) bool {
 // sharesOfOne is what one more waiter adds to the share of an account and an address.
 const sharesOfOne = 2
 
-// share is how much of the queue waits on behalf of the same.
+// share is how many wait for the same account, and how many for the same address, in sum.
 func (q *queue) share(who Asker) (n int) {
 	for _, w := range q.waiting {
 		if who.Account != "" && w.Account == who.Account {
@@ -104,7 +104,8 @@ func (q *queue) share(who Asker) (n int) {
 	return n
 }
 
-// wait returns when it is w's turn, at most maxWait.
+// wait returns nil when it is w's turn. CodeBusy after maxWait, or if w has made room;
+// the context's error.
 func (q *queue) wait(ctx context.Context, w *waiter) error {
 	late := time.NewTimer(maxWait)
 	defer late.Stop()
@@ -128,7 +129,7 @@ func (q *queue) wait(ctx context.Context, w *waiter) error {
 	return err
 }
 
-// quit takes w out of the queue; a turn that came meanwhile is the next one's.
+// quit takes w out of the queue; if its turn has come meanwhile, the next one gets it.
 func (q *queue) quit(w *waiter) {
 	q.mu.Lock()
 	for i, o := range q.waiting {
@@ -144,7 +145,7 @@ func (q *queue) quit(w *waiter) {
 	}
 }
 
-// leave ends work that took so long.
+// leave ends a piece of work and notes how long it took.
 func (q *queue) leave(took time.Duration) {
 	q.mu.Lock()
 	q.average += (took - q.average) / 8
@@ -152,7 +153,7 @@ func (q *queue) leave(took time.Duration) {
 	q.next()
 }
 
-// next gives a worker to who has waited longest.
+// next gives a free worker to whoever has waited longest.
 func (q *queue) next() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -53,3 +53,8 @@ type CommentFilter struct {
 
 // List names the filter's list.
 func (f CommentFilter) List() List { return List(fmt.Sprintf("comments %s %s", f.Post, f.Order)) }
+
+// Cursor returns the place of c in the filter's list.
+func (f CommentFilter) Cursor(c *Comment) *Cursor {
+	return &Cursor{Int: Millis(c.CreatedAt), ID: c.ID}
+}

@@ -6,10 +6,10 @@ import (
 )
 
 // Code names a kind of failure for programs. The words for people, in two
-// languages, and the HTTP status stand in web/errors.go, one row per code.
+// languages, and the HTTP status stand in web/words.go, one row per code.
 type Code string
 
-// Every code there is. web/errors.go must have a row for each; a test compares.
+// Every code there is. web/words.go must have a row for each; a test compares.
 const (
 	CodeInvalid              Code = "VALIDATION_FAILED"
 	CodeInvalidSort          Code = "INVALID_SORT"
@@ -70,10 +70,10 @@ func Codes() []Code {
 	}
 }
 
-// Rule names what a field broke, as "<field>.<rule>". Its words stand in web/errors.go.
+// Rule names what a field broke, as "<field>.<rule>". Its words stand in web/words.go.
 type Rule string
 
-// Every rule there is; a test holds web/errors.go against Rules.
+// Every rule there is; a test holds web/words.go against Rules.
 const (
 	RuleType    Rule = "any.type"    // another JSON type than the field's
 	RuleUnknown Rule = "any.unknown" // the field does not exist
@@ -141,7 +141,7 @@ type Field struct {
 }
 
 // Error is the only error that crosses a package border with a meaning: a code,
-// the broken fields in the order they are to be told, and what caused it. It
+// the broken fields in the order in which to report them, and the cause. It
 // holds no text for people. Any other error is an internal one.
 type Error struct {
 	Code   Code
@@ -175,9 +175,9 @@ func Invalid(name string, rule Rule) error {
 	return &Error{Code: CodeInvalid, Fields: []Field{{name, rule}}}
 }
 
-// Also returns err, and if both are about broken fields, with those of more that
-// err does not name: who sent a body hears of all that is wrong with it. If err is
-// nil it returns more.
+// Also returns err or, if err is nil, more. If both are about broken fields, it adds
+// those of more that err does not name, so that a client is told everything that is
+// wrong with a body at once.
 func Also(err, more error) error {
 	if err == nil {
 		return more

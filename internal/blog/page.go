@@ -32,11 +32,12 @@ func (p Page) String() string {
 	return fmt.Sprintf("%d %d %s", p.Number, p.Limit, after)
 }
 
-// List spells what a list is of and how it is sorted, page aside: equal lists, and
-// only those, are spelled alike. A cursor leads on in the list it was taken from.
+// List spells what a list is of and how it is sorted, without the page: equal lists,
+// and only those, are spelled alike. A cursor is good only in the list it was taken from.
 type List string
 
-// digest is what a cursor keeps of a list. Who forges one gains nothing: the filter applies again.
+// digest is what a cursor keeps of its list. A forged one gains nothing, as the filter
+// of the request applies again.
 func (l List) digest() string {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(l)) // a hash cannot fail
@@ -53,8 +54,8 @@ func (p Page) Offset() int64 {
 	return int64(p.Number-1) * int64(p.Limit)
 }
 
-// Order is the field a list is sorted by, texts by code point; ties are broken by
-// id in the same direction.
+// Order is the field a list is sorted by: texts by code point, a zero time before
+// all others. Ties are broken by id in the same direction.
 type Order struct {
 	Field string
 	Desc  bool
@@ -84,7 +85,7 @@ func ParseOrder(s string, fields []string) (Order, error) {
 // and its id. It carries no rights: the filter of the request that uses it
 // applies again. Only one of Int and Text is used, by the kind of the sort field.
 type Cursor struct {
-	Int  int64 // numbers; times as Unix milliseconds; 0 for none
+	Int  int64 // numbers; times by Millis
 	Text string
 	Tier int // relevance: how good the hit was, see Query
 	ID   ID
@@ -135,5 +136,5 @@ type Listed[T any] struct {
 	Items []T
 	Total int64
 	Next  *Cursor // place of the last item if more follow, else nil
-	Bare  bool    // posts come without their contents, see PostFilter.MaxText
+	Bare  bool    // the posts come without their contents, see PostFilter.MaxText
 }

@@ -108,6 +108,44 @@ func TestListsDifferInAllButThePage(t *testing.T) {
 	}
 }
 
+func TestPagesOfAListAreSpelledAlikeOnlyIfTheyAreEqual(t *testing.T) {
+	spelled := map[string]Page{}
+	for _, p := range []Page{
+		{Number: 1, Limit: 10}, {Number: 2, Limit: 10}, {Number: 1, Limit: 20}, {Number: 11, Limit: 0},
+		{Number: 1, Limit: 10, After: &Cursor{ID: ID{1}}}, {Number: 1, Limit: 10, After: &Cursor{ID: ID{2}}}, {Number: 1, Limit: 10, After: &Cursor{ID: ID{1}, Int: 1}},
+	} {
+		if other, known := spelled[p.String()]; known {
+			t.Errorf("%+v and %+v are both %q", p, other, p.String())
+		}
+		spelled[p.String()] = p
+	}
+}
+
+func TestACursorHoldsWhatItsListIsSortedBy(t *testing.T) {
+	id, at := ID{7}, time.UnixMilli
+	p := &Post{ID: id, Title: "题", PublishedAt: at(1), CreatedAt: at(2), UpdatedAt: at(3), ViewCount: 4, LikeCount: 5, CommentCount: 6, Tier: 2}
+	posts := map[string]Cursor{
+		"publishedAt": {Int: 1}, "relevance": {Int: 1}, "createdAt": {Int: 2}, "updatedAt": {Int: 3},
+		"viewCount": {Int: 4}, "likeCount": {Int: 5}, "commentCount": {Int: 6}, "title": {Text: "题"},
+	}
+	for _, field := range PostSorts {
+		want, f := posts[field], PostFilter{Order: Order{Field: field}}
+		want.ID, want.Tier = id, 2
+		if got := f.Cursor(p); *got != want {
+			t.Errorf("posts by %s: %+v, want %+v", field, *got, want)
+		}
+	}
+	u := &User{ID: id, Username: "名", Email: "a@b.co", CreatedAt: at(1), UpdatedAt: at(2)} // who never signed in
+	users := map[string]Cursor{"createdAt": {Int: 1}, "updatedAt": {Int: 2}, "username": {Text: "名"}, "email": {Text: "a@b.co"}, "lastLogin": {}}
+	for _, field := range UserSorts {
+		want := users[field]
+		want.ID = id
+		if got := (UserFilter{Order: Order{Field: field}}).Cursor(u); *got != want {
+			t.Errorf("users by %s: %+v, want %+v", field, *got, want)
+		}
+	}
+}
+
 func TestACursorThatNoDatabaseCanReadIsRefused(t *testing.T) {
 	const list List = "posts by title"
 	good := Cursor{Text: "题", ID: ID{1}}

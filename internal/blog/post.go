@@ -209,7 +209,7 @@ type PostFilter struct {
 	From, To time.Time // publishedAt, both included; a post without a date is in no range
 	Order    Order     // field: one of PostSorts
 	Page     Page
-	MaxText  int64 // bytes that the contents on the page may have in all, else they stay behind; 0: any
+	MaxText  int64 // bound of the page's contents together, in bytes; beyond it the list is Bare. 0: none
 }
 
 // Narrow limits the filter to what the actor may see: others' posts only if
@@ -225,6 +225,28 @@ func (f *PostFilter) Narrow(a Actor) {
 func (f *PostFilter) List() List {
 	return List(fmt.Sprintf("posts %q %q %s %s %q %d.%d %d.%d %s", f.Category, f.Tags, f.Author, f.Status, f.Search.Text,
 		f.From.Unix(), f.From.Nanosecond(), f.To.Unix(), f.To.Nanosecond(), f.Order))
+}
+
+// Cursor returns the place of p in the filter's list.
+func (f *PostFilter) Cursor(p *Post) *Cursor {
+	c := &Cursor{ID: p.ID, Tier: p.Tier}
+	switch f.Order.Field {
+	case "publishedAt", "relevance":
+		c.Int = Millis(p.PublishedAt)
+	case "createdAt":
+		c.Int = Millis(p.CreatedAt)
+	case "updatedAt":
+		c.Int = Millis(p.UpdatedAt)
+	case "viewCount":
+		c.Int = p.ViewCount
+	case "likeCount":
+		c.Int = p.LikeCount
+	case "commentCount":
+		c.Int = p.CommentCount
+	case "title":
+		c.Text = p.Title
+	}
+	return c
 }
 
 // Public reports whether the answer is the same for everybody.

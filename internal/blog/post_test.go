@@ -61,7 +61,7 @@ func TestPublishedAtIsSetOnce(t *testing.T) {
 	}
 }
 
-func TestEveryRuleOfAPost(t *testing.T) {
+func TestEveryBrokenRuleOfAPostIsNamed(t *testing.T) {
 	tags := func(n int) []string {
 		out := make([]string, n)
 		for i := range out {
@@ -147,7 +147,7 @@ func TestACategoryThatLeftTheListDoesNotStopAnEdit(t *testing.T) {
 	wantBroken(t, PostInput{Title: ptr("新")}.Apply(&p, categories, time.Now()))
 }
 
-func TestCommentTexts(t *testing.T) {
+func TestACommentIsTrimmedAndHasABoundedText(t *testing.T) {
 	for s, want := range map[string]string{
 		" 好 ": "", strings.Repeat("字", 1000): "", strings.Repeat("字", 1001): "content:comment.long",
 		"": "content:comment.required", " \n\t": "content:comment.required", "a\x00": "content:any.text", "\xff": "content:any.text",
@@ -161,7 +161,7 @@ func TestCommentTexts(t *testing.T) {
 }
 
 // The matrix of who may do what with another's post, his own, and any.
-func TestWhoMayReadAndWrite(t *testing.T) {
+func TestDraftsAreReadAndPostsChangedByAuthorAndAdminsAlone(t *testing.T) {
 	author, other := ID{1}, ID{2}
 	for _, c := range []struct {
 		name                        string

@@ -6,18 +6,19 @@ import (
 	"unicode/utf8"
 )
 
-// maxTerm bounds one indexed word, in runes; a longer word is cut on both sides alike.
+// maxTerm bounds a word, in runes. Longer ones are cut, in texts and in queries
+// alike, so that they still find each other.
 const maxTerm = 64
 
 // maxRun bounds the memory that a run takes while it is cut, in runes. Queries are shorter.
 const maxRun = 1024
 
-// piece is a word or a run found in a text, of which no more than maxTerm
-// characters are told of a word, and a run longer than maxRun comes in parts.
+// piece is a word or a run found in a text. Of a word it holds the first maxTerm
+// characters; a run longer than maxRun comes as several pieces.
 type piece struct {
 	text   []rune // folded; valid during the call only
 	run    bool
-	next   rune   // what the next part of the same run begins with
+	next   rune   // first rune of the run's next piece; 0 in the last one
 	sign   string // "+", "++" or "#" right behind a word
 	joined bool   // only a joiner stands between this word and the one before
 }
@@ -36,8 +37,9 @@ const (
 	runRune
 )
 
-// scan calls f for each word and run of s, in order, as long as it wants. A mark belongs to what it
-// follows; behind a separator (the variation selector of an emoji) it is one too.
+// scan calls f for each word and run of s, in order, until f returns false. A mark
+// belongs to the word or run that it follows; after a separator (as the variation
+// selector of an emoji) it is a separator too.
 func scan(s string, f func(piece) bool) {
 	buf := make([]rune, 0, 64)
 	afterWord, gap, joiner := false, 0, false
@@ -125,12 +127,12 @@ func foldedRune(s string) (rune, int) {
 // long-vowel signs, the half-width voicing marks and the closing mark.
 const commonKana = "ーｰﾞﾟ〆"
 
-// Most of a Chinese text is these two, so they are told without a look at the
-// tables of Unicode.
+// These two make up most of a Chinese text: they are recognised without a search in
+// Unicode's tables, which is slow.
 
 func isIdeograph(r rune) bool { return '\u4e00' <= r && r <= '\u9fff' }
 
-// isPunctuation tells of general and of CJK punctuation, not of all there is.
+// isPunctuation knows the common general and CJK punctuation, not all there is.
 func isPunctuation(r rune) bool {
 	return '\u2010' <= r && r <= '\u2027' || '\u3000' <= r && r <= '\u3004' || '\u3008' <= r && r <= '\u3020'
 }

@@ -26,11 +26,11 @@ import (
 // An engine indexes Terms of title and content, and looks for each Phrase of the
 // query: its terms at following positions. Runs are indexed as overlapping pairs,
 // so that a run of any length is a phrase of pairs; every run ends in its last
-// single character, so that pairs of two runs never look adjacent. Of a text with
-// more than 200,000 different terms only the part that has so many can be found.
+// single character, so that pairs of two runs never look adjacent. A text with more
+// than 200,000 different terms is indexed only up to the place where it has so many.
 
-// Bounds of a query; what is beyond them is not looked at. Without them one
-// request could ask for any amount of work.
+// Bounds of a query, in characters and in phrases; the rest is ignored. Without them
+// one request could ask for any amount of work.
 const (
 	MaxSearchRunes   = 200
 	MaxSearchPhrases = 16
@@ -42,7 +42,7 @@ type Phrase []string
 // Query is what a search looks for: every phrase must occur. Sorted by relevance,
 // a post's tier is 2 if all phrases occur in its title, 1 if some do, else 0.
 type Query struct {
-	Text    string // as it was read, folded: the same for the same phrases
+	Text    string // spells the phrases: equal for equal ones, in whatever order
 	Phrases []Phrase
 }
 
@@ -111,8 +111,8 @@ func runPhrase(run []rune) Phrase {
 	return pairs(run, func(term []rune) string { return string(term) })
 }
 
-// pairs returns the terms of a run in its order, as spell writes them: each pair of
-// characters, or the only one.
+// pairs returns the terms of a run in their order, written by spell: each pair of
+// neighbouring characters, or the only character.
 func pairs(run []rune, spell func([]rune) string) Phrase {
 	if len(run) == 1 {
 		return Phrase{spell(run)}

@@ -244,6 +244,22 @@ func TestWhatIsToldWithoutTheTablesOfUnicodeAgreesWithThem(t *testing.T) {
 	}
 }
 
+func TestALongWordIsCutAlikeInTextsAndInQueries(t *testing.T) {
+	long := strings.Repeat("x", 10*maxTerm)
+	if terms := Terms(long + "tail"); terms != strings.Repeat("x", maxTerm) {
+		t.Errorf("indexed as %d characters", len(terms))
+	}
+	if q := ParseQuery(long[:2*maxTerm]); len(q.Phrases) != 1 || q.Phrases[0][0] != Terms(long) {
+		t.Errorf("looked for as %q", q.Phrases)
+	}
+}
+
+func TestARareCharacterIsIndexedOnce(t *testing.T) {
+	if terms := strings.Fields(Terms("𠮷野𠮷家𠮷")); !slices.Equal(terms, []string{"𠮷野", "野𠮷", "𠮷家", "家𠮷", "𠮷", "𠮷", "野", "家"}) {
+		t.Errorf("terms %q", terms)
+	}
+}
+
 func TestALongRunIsIndexedLikeAShortOne(t *testing.T) {
 	for _, n := range []int{maxRun - 1, maxRun, maxRun + 1, 2*maxRun + 1, 3 * maxRun} {
 		run := make([]rune, n)

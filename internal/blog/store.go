@@ -9,16 +9,27 @@ import (
 // suite that says what that means, in code.
 //
 // Promises that hold for every method:
-//   - It is atomic: it happens whole or not at all, and is on disk before it returns nil.
-//   - A function argument runs inside the same unit of work as the change it
-//     guards. It may run again (an engine may have to retry), must not call the
-//     store, and its error ends the method unchanged and is returned as it is.
-//   - Failures are *Error values: the codes that the method names, CodeUnavailable
-//     (away, locked or slow), CodeStorageFull, or the context's error. Anything else is a defect.
-//   - Times are kept to the millisecond, in UTC; a zero time stays zero.
-//   - What it returns belongs to the caller.
-//   - Documents that a change leaves without a meaning (comments of a deleted
-//     post, likes of a deleted user) go with it, and counters stay equal to their rows.
+//   - A change happens whole or not at all, and is on disk before the method
+//     returns nil. A read shows one state: the items of a list and its total agree.
+//   - The order of failures is fixed. First comes what the method needs and does not
+//     find, in the order in which the codes are named; then the function argument is
+//     asked; then the other codes apply.
+//   - A function argument runs in the same unit of work as the change that it
+//     guards. It may run more than once (an engine may have to retry) and must not
+//     call the store. If it returns an error, nothing is changed and the method
+//     returns that very error; if it panics, nothing is changed either.
+//   - Failures are *Error values with a code that the method names, CodeUnavailable
+//     (away, locked or too slow), CodeBusy (a queue is full), CodeStorageFull, or the
+//     context's error. Anything else is a defect; so it is one of the caller's
+//     to create a second document with the same id or file name.
+//   - Callers set ids and times. Times are kept in UTC and cut to the millisecond, see
+//     ToMillisecond; a zero time stays zero.
+//   - Texts to keep are CleanText; they come back byte for byte and are compared so,
+//     where nothing else is said. A text to look for may be anything: one that cannot
+//     be kept is just not found.
+//   - Nil and empty slices are the same. What a method returns belongs to the caller.
+//   - What a change leaves without a meaning (comments of a deleted post, likes of
+//     a deleted user) goes with it, and counters stay equal to their rows.
 type Store interface {
 	Users() Users
 	Posts() Posts
@@ -26,12 +37,14 @@ type Store interface {
 	Uploads() Uploads
 	Sources() Sources
 
-	// Generation returns a number that differs from what it was before any
-	// acknowledged change that shows in a public answer, by whichever process.
-	// A cache reads it before it reads what it keeps, and keeps it under that number.
+	// Generation returns a number that changes with every acknowledged change, by any
+	// process, to what everybody can see: published posts with their comments, likes
+	// and views, and the users shown beside them. It never goes back to an earlier
+	// value. What not everybody can see (drafts, logins, uploads) does not change it.
+	// A cache reads it before the data that it is to keep, and keeps them under it.
 	Generation(ctx context.Context) (uint64, error)
 
-	// Ping reports whether the store can answer.
+	// Ping reports whether the store can answer. It needs no room to write.
 	Ping(ctx context.Context) error
 
 	// Close ends everything. No method may run meanwhile or afterwards.
@@ -40,7 +53,8 @@ type Store interface {
 
 // Users keeps the accounts and their logins.
 type Users interface {
-	// Create adds u. CodeEmailTaken, else CodeUsernameTaken (compared by Fold).
+	// Create adds u, which it does not touch. CodeEmailTaken, else
+	// CodeUsernameTaken (names are compared by Fold).
 	Create(ctx context.Context, u *User) error
 
 	// CreateFirstAdmin adds u unless there is an admin already (created is false
@@ -50,15 +64,15 @@ type Users interface {
 	// Get returns a user. CodeUserNotFound.
 	Get(ctx context.Context, id ID) (*User, error)
 
-	// GetByEmail returns the user with that address, in lower case. CodeUserNotFound.
+	// GetByEmail returns the user with that address, a NormalEmail. CodeUserNotFound.
 	GetByEmail(ctx context.Context, email string) (*User, error)
 
 	// List returns users in the filter's order.
 	List(ctx context.Context, f UserFilter) (Listed[*User], error)
 
 	// Update changes a user by change, and returns him as he is then. Id and
-	// CreatedAt stay. CodeUserNotFound; codes as Create; CodeLastAdmin if no
-	// active admin would be left by it.
+	// CreatedAt stay. CodeUserNotFound; codes as Create; CodeLastAdmin if it would
+	// take away the last active admin.
 	Update(ctx context.Context, id ID, change func(*User) error) (*User, error)
 
 	// Delete removes a user with his posts (and all that hangs on them), his
@@ -71,17 +85,18 @@ type Users interface {
 	// what RevokeToken was given. CodeUserNotFound.
 	Session(ctx context.Context, id ID, token string) (Session, error)
 
-	// RevokeToken refuses one token of a user from now on. The note may be
-	// forgotten after until, when the token ends by itself. Twice is fine.
+	// RevokeToken refuses one token of a user from now on. This may be forgotten
+	// after until, when the token ends by itself; of two calls the later until
+	// counts. CodeUserNotFound.
 	RevokeToken(ctx context.Context, id ID, token string, until time.Time) error
 }
 
 // Posts keeps the articles with their tags, likes, views and search terms.
 type Posts interface {
-	// Create adds p, whose Author needs only the ID, fills in the rest of the
-	// author and sets the counters to 0. CodeUserNotFound if there is no such
-	// author; CodeInvalid with RuleDate unless PublishedAt is zero, or after the
-	// first instant of 1970 and before 2200, as in Update.
+	// Create adds p, whose Author needs only the ID, and makes p what it is as
+	// kept: the author filled in, counters 0, Revision at least 1. CodeUserNotFound
+	// if there is no such author; CodeInvalid with RuleDate unless PublishedAt is
+	// zero, or after the first millisecond of 1970 and before 2200.
 	Create(ctx context.Context, p *Post) error
 
 	// Get returns a post with its author. CodePostNotFound.
@@ -90,14 +105,15 @@ type Posts interface {
 	// Liked reports whether the user likes the post; false if either is unknown.
 	Liked(ctx context.Context, id, user ID) (bool, error)
 
-	// List returns posts in the filter's order. Total costs no more for a
+	// List returns posts in the filter's order. Total costs no more in a
 	// large store where the filter is at most a status with a category, an
 	// author and one tag. Contents that together exceed the filter's MaxText are
-	// not read into memory: the list is Bare then.
+	// not read into memory: the list is then Bare, and the content of each item "".
 	List(ctx context.Context, f PostFilter) (Listed[*Post], error)
 
 	// Update changes a post by change and returns it as it is then. Id, author,
-	// counters and CreatedAt stay; Revision goes up by one. CodePostNotFound.
+	// counters and CreatedAt stay; Revision goes up by one. CodePostNotFound;
+	// CodeInvalid as Create.
 	Update(ctx context.Context, id ID, change func(*Post) error) (*Post, error)
 
 	// Delete removes a post with its comments and likes, if check agrees. CodePostNotFound.
@@ -107,22 +123,23 @@ type Posts interface {
 	// the post's count of likes. Setting what is set changes nothing. CodePostNotFound, CodeUserNotFound.
 	SetLike(ctx context.Context, id, user ID, like bool, check func(PostRef) error) (int64, error)
 
-	// AddViews adds to the counts of views; posts that are gone are passed over.
+	// AddViews adds to the counts of views, by numbers from 0; posts that are gone
+	// are passed over.
 	AddViews(ctx context.Context, views map[ID]int64) error
 
 	// Tags returns the tags of published posts, most used first, then by code point;
 	// at most limit of them.
 	Tags(ctx context.Context, limit int) ([]TagCount, error)
 
-	// Stats returns the overview, in the order of the names.
+	// Stats returns the overview: statuses and categories by code point.
 	Stats(ctx context.Context) (Stats, error)
 }
 
 // Comments keeps the comments, and their posts' counts of them.
 type Comments interface {
-	// Create adds c (its Author needs only the ID, which is filled in), if check
-	// agrees with its post. CodePostNotFound, CodeUserNotFound, CodeInvalid with
-	// RuleParent if the parent is no living comment of that post.
+	// Create adds c, whose Author needs only the ID, if check agrees with its post,
+	// and makes c what it is as kept. CodePostNotFound, CodeUserNotFound; CodeInvalid
+	// with RuleParent if the parent is no living comment of that post.
 	Create(ctx context.Context, c *Comment, check func(PostRef) error) error
 
 	// Get returns a comment or a shell, and its post. CodeCommentNotFound.
@@ -136,9 +153,10 @@ type Comments interface {
 	// returns it as it is then. CodeCommentNotFound, also for a shell.
 	Update(ctx context.Context, id ID, change func(*Comment, PostRef) error) (*Comment, error)
 
-	// Delete removes a living comment if check agrees: whole, together with a
-	// shell above it that has no other replies, and so on up; or, if it has
-	// replies, down to a shell. CodeCommentNotFound, also for a shell.
+	// Delete removes a living comment if check agrees. With replies it stays as a
+	// shell: Deleted, without content and author, all else as it was. Without, it goes
+	// whole, and so does a shell above it that has no other replies, and so on up.
+	// CodeCommentNotFound, also for a shell.
 	Delete(ctx context.Context, id ID, check func(*Comment, PostRef) error) error
 }
 
@@ -148,7 +166,7 @@ type Uploads interface {
 	// CodeUploadQuota if the owner's sum of sizes would pass quota (bytes; 0: no bound).
 	Create(ctx context.Context, us []Upload, quota int64) error
 
-	// Get returns an upload. CodeFileNotFound.
+	// Get returns an upload, also one without an owner. CodeFileNotFound.
 	Get(ctx context.Context, filename string) (Upload, error)
 
 	// List returns an owner's uploads, newest first, then by name.
@@ -157,8 +175,8 @@ type Uploads interface {
 	// Delete forgets an upload; one that is unknown is CodeFileNotFound.
 	Delete(ctx context.Context, filename string) error
 
-	// Ownerless returns up to limit uploads whose owner was deleted; whoever
-	// keeps the bytes removes them and then calls Delete.
+	// Ownerless returns up to limit uploads whose owner was deleted, in any order;
+	// whoever keeps the bytes removes them and then calls Delete.
 	Ownerless(ctx context.Context, limit int) ([]Upload, error)
 }
 
@@ -168,6 +186,6 @@ type Sources interface {
 	// the file then. ok is false if it is unknown or the post is gone.
 	Get(ctx context.Context, author ID, path string) (post ID, digest string, ok bool, err error)
 
-	// Set notes it, replacing an earlier note. CodePostNotFound.
+	// Set notes it, replacing an earlier note. CodePostNotFound, CodeUserNotFound.
 	Set(ctx context.Context, author ID, path string, post ID, digest string) error
 }

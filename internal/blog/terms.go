@@ -7,16 +7,16 @@ import (
 	"unicode/utf8"
 )
 
-// maxDifferent bounds the different terms of a text: a million of them, which no
-// text has that means anything, would hold up every other write for ten seconds.
-// A long article has five thousand, a shelf of ten megabytes less than this.
+// maxDifferent bounds the different terms of a text. A million of them, which only
+// nonsense has, would hold up every other write for ten seconds; a long article has
+// five thousand, and ten megabytes of articles have fewer than this.
 const maxDifferent = 200_000
 
 // Terms cuts a text into the terms an engine indexes, separated by blanks, in
 // the order of the text: words, pairs of run characters, and the last character
-// of each run. Behind them follow, once each, the single characters of runs and
-// the words with a sign (c++) that have no place in the sequence; they are only
-// ever looked for alone. It ends soon after maxDifferent terms.
+// of each run. After them come, once each, the single characters of runs and the
+// words with a sign (c++): a query looks for these alone, never in a sequence. The
+// result ends soon after maxDifferent terms.
 func Terms(text string) string {
 	c := cutter{known: map[string]bool{}}
 	c.out.Grow(3 * len(text))
@@ -31,9 +31,9 @@ func Terms(text string) string {
 // cutter writes the terms of a text.
 type cutter struct {
 	out       strings.Builder
-	alone     []string // what follows behind the sequence
+	alone     []string // what comes after the sequence
 	known     map[string]bool
-	singles   runeSet
+	singles   commonRunes
 	term      []byte
 	different map[uint64]bool // the terms of a large text, by hash
 	hash      hash.Hash64
@@ -92,26 +92,20 @@ func (c *cutter) later(term string) {
 	}
 }
 
-// runeSet is a set of characters.
-type runeSet struct {
-	plane [1 << 16 / 64]uint64 // a bit for each of the basic plane
-	rest  map[rune]bool
-}
+// commonRunes is a set of the characters of Unicode's basic plane, a bit for each. It
+// spares nearly every character of a text the look into a map.
+type commonRunes [1 << 16 / 64]uint64
 
-// add reports whether r is new.
-func (s *runeSet) add(r rune) bool {
-	if r < 1<<16 {
-		word, bit := &s.plane[r/64], uint64(1)<<(r%64)
-		was := *word&bit != 0
-		*word |= bit
-		return !was
+// add puts r into the set and reports whether it may be new: characters that the set
+// has no place for always are.
+func (s *commonRunes) add(r rune) bool {
+	if r >= 1<<16 {
+		return true
 	}
-	if s.rest == nil {
-		s.rest = map[rune]bool{}
-	}
-	was := s.rest[r]
-	s.rest[r] = true
-	return !was
+	word, bit := &s[r/64], uint64(1)<<(r%64)
+	isNew := *word&bit == 0
+	*word |= bit
+	return isNew
 }
 
 // Grams cuts a short text (a name, an address) so that any part of it can be
@@ -130,7 +124,9 @@ func Grams(text string) string {
 	return strings.Join(out, " ")
 }
 
-// GramPhrase returns what finds text as a part of a text cut by Grams; nil for nothing.
+// GramPhrase returns the phrase that finds text anywhere in a text cut by Grams: case
+// folded, blanks around it dropped, at most MaxSearchRunes characters. It is nil,
+// which finds everything, if nothing is left.
 func GramPhrase(text string) Phrase {
 	run := []rune(firstRunes(Fold(strings.TrimSpace(text)), MaxSearchRunes))
 	if len(run) == 0 {
@@ -139,8 +135,8 @@ func GramPhrase(text string) Phrase {
 	return pairs(run, gram)
 }
 
-// gram writes characters as hex digits: names hold blanks and signs, which no
-// engine's tokenizer is then asked about.
+// gram writes characters as hex digits, so that no engine's tokenizer gets to decide
+// about the blanks and signs that names hold.
 func gram(rs []rune) string {
 	const digits = "0123456789abcdef"
 	b := []byte{'g'}

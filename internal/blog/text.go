@@ -8,10 +8,6 @@ import (
 	"unicode/utf8"
 )
 
-// TimeLayout is how a time is written for others, as JavaScript prints it: RFC 3339
-// with milliseconds. The time must be in UTC: the Z is no verb.
-const TimeLayout = "2006-01-02T15:04:05.000Z"
-
 // CleanText reports whether s can be kept by every database: valid UTF-8 without NUL.
 func CleanText(s string) bool {
 	return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0

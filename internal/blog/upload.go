@@ -6,7 +6,7 @@ import "time"
 type Upload struct {
 	Filename     string // unique; the last part of its URL
 	Field        string // "image" or "images"; the part before it
-	Owner        ID
+	Owner        ID     // zero once that user is deleted
 	OriginalName string
 	Size         int64 // bytes
 	CreatedAt    time.Time
@@ -21,6 +21,10 @@ type UploadFilter struct {
 	Page  Page
 }
 
-// List names the filter's list. Its cursor holds the time in Int and the file
-// name in Text; the ID is the owner's.
+// List names the filter's list.
 func (f UploadFilter) List() List { return List("uploads " + f.Owner.String()) }
+
+// Cursor returns the place of u in the filter's list: an upload has no id of its own.
+func (f UploadFilter) Cursor(u Upload) *Cursor {
+	return &Cursor{Int: Millis(u.CreatedAt), Text: u.Filename, ID: f.Owner}
+}

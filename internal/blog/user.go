@@ -69,11 +69,14 @@ type NewUser struct {
 	Username, Email, Password string
 }
 
-// Normalize trims the name and lowers the address.
+// Normalize trims the name and makes the address a NormalEmail.
 func (n *NewUser) Normalize() {
 	n.Username = strings.TrimSpace(n.Username)
-	n.Email = strings.ToLower(strings.TrimSpace(n.Email))
+	n.Email = NormalEmail(n.Email)
 }
+
+// NormalEmail returns an address as it is kept: trimmed and in lower case.
+func NormalEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
 // Validate reports every broken field: CodeInvalid.
 func (n *NewUser) Validate() error {
@@ -97,7 +100,7 @@ func checkUsername(p *Problems, s string) {
 	}
 }
 
-// CheckEmail checks an address, lower-cased and trimmed.
+// CheckEmail checks an address that is a NormalEmail.
 func CheckEmail(p *Problems, s string) {
 	switch {
 	case s == "":
@@ -131,7 +134,7 @@ type UserPatch struct {
 func (c UserPatch) Apply(u *User) error {
 	n := *u
 	set(&n.Username, c.Username, strings.TrimSpace)
-	set(&n.Email, c.Email, func(s string) string { return strings.ToLower(strings.TrimSpace(s)) })
+	set(&n.Email, c.Email, NormalEmail)
 	set(&n.Avatar, c.Avatar, strings.TrimSpace)
 	set(&n.Profile.FirstName, c.FirstName, strings.TrimSpace)
 	set(&n.Profile.LastName, c.LastName, strings.TrimSpace)
@@ -178,7 +181,7 @@ var UserSorts = []string{"createdAt", "updatedAt", "username", "email", "lastLog
 
 // UserFilter says which users are listed. Zero fields do not filter.
 type UserFilter struct {
-	Search string // any part of name or address, without regard to case
+	Search string // any part of name or address, compared by Fold; see GramPhrase
 	Role   Role
 	Active *bool
 	Order  Order // field: one of UserSorts
@@ -192,6 +195,24 @@ func (f UserFilter) List() List {
 		active = strconv.FormatBool(*f.Active)
 	}
 	return List(fmt.Sprintf("users %q %s %s %s", f.Search, f.Role, active, f.Order))
+}
+
+// Cursor returns the place of u in the filter's list.
+func (f UserFilter) Cursor(u *User) *Cursor {
+	c := &Cursor{ID: u.ID}
+	switch f.Order.Field {
+	case "createdAt":
+		c.Int = Millis(u.CreatedAt)
+	case "updatedAt":
+		c.Int = Millis(u.UpdatedAt)
+	case "lastLogin":
+		c.Int = Millis(u.LastLogin)
+	case "username":
+		c.Text = u.Username
+	case "email":
+		c.Text = u.Email
+	}
+	return c
 }
 
 // Session is what the check of a token needs to know of its user, in one read.

@@ -81,7 +81,7 @@ func TestRegistrationIsTrimmedAndBounded(t *testing.T) {
 	}
 }
 
-func TestAddresses(t *testing.T) {
+func TestAnAddressIsNameAndDottedDomainAndNothingElse(t *testing.T) {
 	long := strings.Repeat("x", 64)
 	for _, s := range []string{
 		"a@b.co", "first.last+tag@sub.example.com", "o'brien@example.ie", "x_y-z@a-b.example", "1@2.33", "用户@例子.中国", long + "@example.com",
@@ -170,7 +170,7 @@ func TestEndingTokensRaisesTheVersion(t *testing.T) {
 	}
 }
 
-func TestFullNames(t *testing.T) {
+func TestAFullNameIsWhatThereIsOfBothNames(t *testing.T) {
 	for want, p := range map[string]Profile{"": {}, "A B": {FirstName: "A", LastName: "B"}, "A": {FirstName: "A"}, "B": {LastName: "B"}} {
 		if got := p.FullName(); got != want {
 			t.Errorf("%+v is %q", p, got)

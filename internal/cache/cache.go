@@ -19,7 +19,7 @@ const loadTimeout = 5 * time.Second
 
 // Sized is what can be kept.
 type Sized interface {
-	Size() int // bytes
+	Size() int // in bytes, with all that it will come to hold
 }
 
 // Options say how much is kept, and under which number.
@@ -90,8 +90,8 @@ func (c *Cache[V]) Get(ctx context.Context, key string, load func(context.Contex
 func (c *Cache[V]) load(ctx context.Context, key string, load func(context.Context) (V, error)) (v V, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()
-	// No server recovers in this goroutine: a panic would end the process. Those
-	// who wait go on with it.
+	// Nobody else recovers in this goroutine: a panic would end the process. Whoever
+	// waits for the load panics with it instead.
 	defer func() {
 		if p := recover(); p != nil {
 			err = &panicked{p, debug.Stack()}
@@ -103,7 +103,7 @@ func (c *Cache[V]) load(ctx context.Context, key string, load func(context.Conte
 	return v, err
 }
 
-// panicked is a panic with where it was.
+// panicked is a panic in a load, with its stack.
 type panicked struct {
 	value any
 	stack []byte

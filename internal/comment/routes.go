@@ -65,7 +65,7 @@ func (s *Service) postUnderPost(w http.ResponseWriter, r *http.Request, who blog
 		Parent  *string `json:"parent" null:"absent"`
 	}
 	err = web.Decode(r, web.MaxBody, &in)
-	return s.create(w, r, who, post, blog.CommentInput{Content: text(in.Content), Parent: in.Parent}, err)
+	return s.create(w, r, who, post, blog.CommentInput{Content: web.Text(in.Content), Parent: in.Parent}, err)
 }
 
 func (s *Service) post(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
@@ -75,14 +75,14 @@ func (s *Service) post(w http.ResponseWriter, r *http.Request, who blog.Actor) e
 		Parent  *string `json:"parent" null:"absent"`
 	}
 	err := web.Decode(r, web.MaxBody, &in)
-	if text(in.Post) == "" {
+	if web.Text(in.Post) == "" {
 		err = blog.Also(err, blog.Invalid("post", blog.RulePostRequired))
 	}
-	post, ok := blog.ParseID(text(in.Post))
+	post, ok := blog.ParseID(web.Text(in.Post))
 	if err == nil && !ok {
 		return blog.Fail(blog.CodePostNotFound)
 	}
-	return s.create(w, r, who, post, blog.CommentInput{Content: text(in.Content), Parent: in.Parent}, err)
+	return s.create(w, r, who, post, blog.CommentInput{Content: web.Text(in.Content), Parent: in.Parent}, err)
 }
 
 // create adds a comment unless its body is broken already.
@@ -121,7 +121,7 @@ func (s *Service) put(w http.ResponseWriter, r *http.Request, who blog.Actor) er
 		Content *string `json:"content"`
 	}
 	err = web.Decode(r, web.MaxBody, &in)
-	edit := blog.CommentInput{Content: text(in.Content)}
+	edit := blog.CommentInput{Content: web.Text(in.Content)}
 	if err != nil {
 		return blog.Also(err, edit.Apply(&blog.Comment{}))
 	}
@@ -141,11 +141,4 @@ func (s *Service) remove(w http.ResponseWriter, r *http.Request, who blog.Actor)
 		return err
 	}
 	return web.JSON(w, r, http.StatusOK, web.Message{Message: "评论删除成功"})
-}
-
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }

@@ -31,7 +31,7 @@ type Service struct {
 // New makes the service.
 func New(o Options) *Service { return &Service{o.Posts, o.Comments, o.Answers, o.Now} }
 
-func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Millisecond) }
+func (s *Service) now() time.Time { return blog.ToMillisecond(s.clock()) }
 
 // List answers a post's comments; an anonymous reader's answer is kept.
 // CodePostNotFound, CodePostForbidden.

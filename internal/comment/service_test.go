@@ -73,9 +73,9 @@ func house(status blog.Status) (*Service, *one) {
 	return New(Options{Posts: posts{one: o}, Comments: comments{one: o}, Now: func() time.Time { return now }}), o
 }
 
-// TestWhoMayDoWhat is the whole table of permissions: each deed, under a post of
+// TestEveryActorMayDoWhatIsHisAndNoMore is the whole table of permissions: each deed, under a post of
 // each status, by each kind of actor. The empty code means it is allowed.
-func TestWhoMayDoWhat(t *testing.T) {
+func TestEveryActorMayDoWhatIsHisAndNoMore(t *testing.T) {
 	const (
 		ok        = blog.Code("")
 		forbidden = blog.CodePostForbidden

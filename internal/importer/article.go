@@ -17,7 +17,7 @@ import (
 	"inkstone/internal/blog"
 )
 
-// article is what a file says, before it is fitted to a post.
+// article is what a file says, before it is made to fit a post.
 type article struct {
 	file, digest string
 
@@ -99,7 +99,7 @@ func (f fields) firstText(keys []string) (s string, ok bool) {
 	return "", false
 }
 
-// list returns the texts of all the fields: a text is parted at commas, lists in
+// list returns the texts of all the fields: a text is split at commas, lists in
 // lists (Hexo's category paths) are flattened.
 func (f fields) list(keys []string) []string {
 	var out []string
@@ -109,7 +109,8 @@ func (f fields) list(keys []string) []string {
 	return out
 }
 
-// appendTexts parts texts at the signs. In a list only "," parts, which no tag can hold.
+// appendTexts splits texts at any of the signs. Inside a list only "," splits, which no
+// tag may hold.
 func appendTexts(out []string, v any, signs string) []string {
 	switch v := v.(type) {
 	case string:
@@ -128,7 +129,8 @@ func appendTexts(out []string, v any, signs string) []string {
 	return out
 }
 
-// appendNames takes an object's name, or what a list's "- Go: 入门" is to YAML back as it was written.
+// appendNames takes an object's name. An object without one is what YAML makes of a
+// list's "- Go: 入门": it is put together again as it was written.
 func appendNames(out []string, m map[string]any) []string {
 	if name, ok := fields(m).firstText([]string{"name", "title"}); ok {
 		return appendTexts(out, name, ",")
@@ -142,7 +144,8 @@ func appendNames(out []string, m map[string]any) []string {
 	return out
 }
 
-// setStatus never publishes what the file keeps from the public in a way that a post does not know.
+// setStatus makes a draft of what the file keeps from the public in a way that posts do
+// not know: another status, a password.
 func (a *article) setStatus(f fields, path string) {
 	a.status = statusOf(path, f)
 	said := strings.ToLower(f.text("status"))

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"inkstone/internal/blog"
 )
 
 // Bounds of a date's year, both included.
@@ -37,7 +39,7 @@ func parseDate(s string, zone *time.Location) (time.Time, error) {
 	if !ok {
 		return time.Time{}, bad
 	}
-	t = t.UTC().Truncate(time.Millisecond)
+	t = blog.ToMillisecond(t)
 	if t.Year() < firstYear || t.Year() > lastYear {
 		return time.Time{}, errRefused("日期 " + strconv.Quote(cut(s, 40)) + " 不在 1970 至 2200 年之间")
 	}

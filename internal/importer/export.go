@@ -24,11 +24,10 @@ func Export(ctx context.Context, o Options) (Report, error) {
 	var rep Report
 	var author blog.ID
 	if o.Author != "" {
-		u, err := o.Users.GetByEmail(ctx, o.Author)
-		if err != nil {
-			return rep, fmt.Errorf("作者 %s：%w", o.Author, err)
+		var err error
+		if author, err = o.authorID(ctx); err != nil {
+			return rep, err
 		}
-		author = u.ID
 	}
 	if err := os.MkdirAll(o.Path, 0o755); err != nil {
 		return rep, unwritable(o.Path, err)

@@ -19,16 +19,16 @@ func syntaxFault(format string, line int, why string) error {
 	return errRefused(fmt.Sprintf("front matter 第 %d 行不是有效的 %s：%s", line, format, why))
 }
 
-// How the library counts the line of a fault in YAML. Where it is to name the
-// first line, it names none.
+// How the library counts the line of a fault in YAML. For the first line it gives no
+// number at all.
 const (
 	fromOne = iota
 	fromZero
 	unplaced
 )
 
-// yamlFaults say in the author's words what the library says in its own. What is
-// not here is told as the library does.
+// yamlFaults translate the library's messages for authors. Those that are not here
+// are shown as they are.
 var yamlFaults = []struct {
 	said  string
 	count int
@@ -51,7 +51,7 @@ var yamlFaults = []struct {
 
 var yamlError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
 
-// badYAML refuses a block of YAML that begins in the given line, as do its likes.
+// badYAML, badTOML and badJSON refuse a block that begins in the given line of the file.
 func badYAML(line int, err error) error {
 	m := yamlError.FindStringSubmatch(err.Error())
 	if m == nil {
@@ -84,7 +84,6 @@ func badTOML(line int, err error) error {
 	return syntaxFault("TOML", 0, why)
 }
 
-// badJSON goes to the end of the text for what ends too early.
 func badJSON(text string, line int, err error) error {
 	if e, ok := errors.AsType[*json.SyntaxError](err); ok && e.Offset < int64(len(text)) {
 		text = text[:e.Offset]

@@ -18,7 +18,7 @@ import (
 // maxFrontMatter bounds the part of a file before its text, in bytes.
 const maxFrontMatter = 64 << 10
 
-// maxDepth and maxValues bound what aliases can blow front matter up to.
+// maxDepth and maxValues bound what YAML's aliases can make of a short text.
 const (
 	maxDepth  = 8
 	maxValues = 10_000
@@ -37,7 +37,7 @@ var (
 	usualKey = regexp.MustCompile(`^\s*(?i:title|date|layout|tags|categories|author|draft|slug)[ \t]*[:=：]`)
 )
 
-// split parts a text in its front matter and its content. A text without front
+// split separates a text into its front matter and its content. A text without front
 // matter is all content. Empty lines may precede the front matter, as in Hugo;
 // one between it and the content belongs to neither.
 func split(text string) (fields, string, error) {
@@ -49,8 +49,8 @@ func split(text string) (fields, string, error) {
 	return f, content, err
 }
 
-// splitTop returns no fields if there is no front matter; line is the text's first
-// in the file.
+// splitTop returns nil fields if there is no front matter. line is the number that the
+// text's first line has in the file.
 func splitTop(text string, line int) (fields, string, error) {
 	if m := fence.FindStringSubmatch(text); m != nil {
 		return splitFenced(text, m[1], text[len(m[0]):], line+1)
@@ -147,7 +147,8 @@ func skipEmptyLine(s string) string {
 	return strings.TrimPrefix(s, "\n")
 }
 
-// parseYAML reads a block that begins in the given line of the file, as do its likes.
+// parseYAML, parseTOML and parseJSON read a block that begins in the given line of the
+// file. The fields are nil if it is valid but no object.
 func parseYAML(block string, line int) (fields, error) {
 	var doc yaml.Node
 	if yaml.Unmarshal([]byte(block), &doc) != nil {
@@ -285,7 +286,8 @@ func plainMap(m map[string]any) map[string]any {
 	return m
 }
 
-// lowered goes by order: of "Title" and "title" the latter must win each time.
+// lowered puts the names into lower case. It takes them in order, so that of "Title"
+// and "title" the same one wins each time: the latter.
 func lowered(m map[string]any) fields {
 	f := make(fields, len(m))
 	for _, k := range slices.Sorted(maps.Keys(m)) {

@@ -71,6 +71,15 @@ func (o *Options) defaults() {
 	}
 }
 
+// authorID finds the user with the address that was given.
+func (o *Options) authorID(ctx context.Context) (blog.ID, error) {
+	u, err := o.Users.GetByEmail(ctx, blog.NormalEmail(o.Author))
+	if err != nil {
+		return blog.ID{}, fmt.Errorf("作者 %s：%w", o.Author, err)
+	}
+	return u.ID, nil
+}
+
 // outcome is what became of one file.
 type outcome struct {
 	count  func(*Report) *int // nil: refused, or never reached
@@ -105,15 +114,15 @@ func Import(ctx context.Context, o Options) (Report, error) {
 	if !slices.Contains(o.Categories, o.Category) {
 		return Report{}, fmt.Errorf("分类 %s 不在 %s 之中，请用 --category 指定", o.Category, strings.Join(o.Categories, "、"))
 	}
-	author, err := o.Users.GetByEmail(ctx, o.Author)
+	author, err := o.authorID(ctx)
 	if err != nil {
-		return Report{}, fmt.Errorf("作者 %s：%w", o.Author, err)
+		return Report{}, err
 	}
 	files, lost, err := find(o.Path)
 	if err != nil {
 		return Report{}, err
 	}
-	r := &run{Options: o, author: author.ID, start: time.Now().UTC().Truncate(time.Millisecond),
+	r := &run{Options: o, author: author, start: blog.ToMillisecond(time.Now()),
 		files: files, ids: map[blog.ID]string{}, outcomes: make([]outcome, len(files))}
 	if r.twins, err = r.unclaimed(ctx); err == nil {
 		err = r.all(ctx)

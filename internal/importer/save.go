@@ -134,8 +134,8 @@ func equal(a, b *blog.Post) bool {
 		slices.Equal(a.Tags, b.Tags) && a.CoverImage == b.CoverImage && a.Status == b.Status && a.PublishedAt.Equal(b.PublishedAt)
 }
 
-// fit changes p to what the file says. The category that p has stays good even
-// if it has left the configured ones.
+// fit changes p to what the file says. The category that p has remains allowed even if
+// it has left the configured ones. An error is errRefused: the file is at fault.
 func (r *run) fit(a *article, p *blog.Post) error {
 	known := slices.Clone(r.Categories)
 	if p.Category != "" {
@@ -160,7 +160,7 @@ func (r *run) fit(a *article, p *blog.Post) error {
 	return err
 }
 
-// broken says what is wrong with a field; what else could be has been cut or dropped before.
+// broken says what is wrong with a field. Other faults have been cut or dropped before.
 func broken(f blog.Field) string {
 	if f.Rule == blog.RuleText {
 		return f.Name + " 含有 NUL，无法保存"

@@ -21,9 +21,9 @@ type twin struct {
 
 func digestOf(title, content string) digest { return sha256.Sum256([]byte(title + "\x00" + content)) }
 
-// unclaimed returns the author's posts that no file of the run is known to have
-// become: what an import wrote and was then killed before it noted the file, or what
-// came from a file under another path. Known files get the name that they go by.
+// unclaimed returns the author's posts that do not belong to a known file of the run:
+// an import may have been killed between a post and the note of its file, and a file
+// may have had another path. Known files are given the name under which they are known.
 func (r *run) unclaimed(ctx context.Context) (twins, error) {
 	known := map[blog.ID]bool{}
 	all := true

@@ -1,6 +1,7 @@
-// Package limit counts events in fixed windows, so that a caller can refuse
-// what is too often. What is counted, and what a refusal looks like, is its
-// users' business.
+// Package limit keeps what is too much from getting in: Memory counts events in fixed
+// windows, so that a caller can refuse what comes too often; Admission lets a bounded
+// number work at once. What is counted, and what a refusal looks like, is up to those
+// who use it.
 package limit
 
 import (
@@ -67,7 +68,7 @@ func (m *Memory) Take(key string, most int) Result {
 	defer s.mu.Unlock()
 	e := s.entries[hash]
 	if e == nil || !now.Before(e.ends) {
-		s.makeRoom(now)
+		s.makeRoom()
 		e = &entry{ends: now.Add(m.window)}
 		s.entries[hash] = e
 	}
@@ -78,7 +79,7 @@ func (m *Memory) Take(key string, most int) Result {
 	return Result{OK: true, Limit: most, Remaining: most - e.count, Reset: e.ends, In: e.ends.Sub(now)}
 }
 
-// Refund takes one event of key back, if its window still runs.
+// Refund takes one event of key back; one whose window has ended is gone anyway.
 func (m *Memory) Refund(key string) {
 	s, hash := m.shard(key)
 	s.mu.Lock()
@@ -93,9 +94,9 @@ func (m *Memory) shard(key string) (s *shard, hash uint64) {
 	return &m.shards[hash%shards], hash
 }
 
-// makeRoom keeps the shard within its bound: first without what has ended, then
-// without the one of a few that ends soonest.
-func (s *shard) makeRoom(now time.Time) {
+// makeRoom keeps the shard within its bound: of a few windows it forgets the one that
+// ends soonest, which has ended already if any of them has.
+func (s *shard) makeRoom() {
 	if len(s.entries) < maxPerShard {
 		return
 	}
@@ -103,11 +104,7 @@ func (s *shard) makeRoom(now time.Time) {
 	var ends time.Time
 	seen := 0
 	for hash, e := range s.entries { // Go ranges over a map from a random place
-		if !now.Before(e.ends) {
-			delete(s.entries, hash)
-			return
-		}
-		if ends.IsZero() || e.ends.Before(ends) {
+		if seen == 0 || e.ends.Before(ends) {
 			soonest, ends = hash, e.ends
 		}
 		if seen++; seen == evictSample {

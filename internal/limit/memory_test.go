@@ -91,6 +91,36 @@ func TestAFloodOfKeysIsBounded(t *testing.T) {
 	runtime.KeepAlive(m)
 }
 
+func TestOfTooManyKeysThoseThatEndSoonestAreForgotten(t *testing.T) {
+	c := &clock{time.Now()}
+	m := NewMemory(time.Minute, c.Now)
+	full := &m.shards[0]
+	fill := func(name string, n int) {
+		for i := 0; n > 0; i++ {
+			key := fmt.Sprint(name, i)
+			if s, _ := m.shard(key); s == full {
+				m.Take(key, 10)
+				n--
+			}
+		}
+	}
+	fill("old", maxPerShard/2)
+	oldEnds := c.now.Add(time.Minute)
+	c.now = c.now.Add(30 * time.Second)
+	fill("new", maxPerShard/2)
+	fill("newer", maxPerShard/4)
+	old := 0
+	for _, e := range full.entries {
+		if e.ends.Equal(oldEnds) {
+			old++
+		}
+	}
+	// A sample now and then holds new ones only.
+	if forgotten := maxPerShard/2 - old; len(full.entries) != maxPerShard || forgotten < maxPerShard/4*9/10 {
+		t.Errorf("%d keys are kept, %d old ones forgotten, want %d and nearly %d", len(full.entries), forgotten, maxPerShard, maxPerShard/4)
+	}
+}
+
 func BenchmarkTake(b *testing.B) {
 	m := NewMemory(time.Minute, time.Now)
 	b.RunParallel(func(pb *testing.PB) {

@@ -41,7 +41,7 @@ func New(o Options) *Service {
 	return &Service{o.Posts, o.Comments, o.Answers, o.Views, o.Categories, o.Now}
 }
 
-func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Millisecond) }
+func (s *Service) now() time.Time { return blog.ToMillisecond(s.clock()) }
 
 // check reports what is broken of in, on whichever post: CodeInvalid.
 func (s *Service) check(in blog.PostInput) error {

@@ -12,15 +12,17 @@ import (
 	"inkstone/internal/store/sqlite"
 )
 
-// Options are for every engine; the zero value is fine.
+// Options are the same for every engine; the zero value is fine.
 type Options struct {
 	// NoMigrate refuses an older schema instead of bringing it up to date.
 	NoMigrate bool
-	// Observe is told of each finished operation, e.g. "posts.list". It may be
-	// called by several goroutines at once and must be quick.
-	Observe func(operation string, d time.Duration, err error)
-	// Admit lets a reading operation begin, which then ends with leave, or refuses it
-	// with err; nil lets all begin.
+	// Observe is told of each finished operation: how long it took, with its waiting,
+	// and how it ended. It may be called by several goroutines at once and must be quick.
+	// Operations are called as the methods, in lower case ("posts.get"); a list of posts
+	// with a search is "posts.search".
+	Observe func(operation string, took time.Duration, err error)
+	// Admit lets a reading operation begin, which calls leave at its end, or refuses it
+	// with err, which the method then returns; nil lets all begin.
 	Admit func(ctx context.Context, operation string) (leave func(), err error)
 }
 

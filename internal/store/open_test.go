@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestURLsNameAFile(t *testing.T) {
+func TestAURLNamesAFileOrIsRefusedWithoutItsPassword(t *testing.T) {
 	for url, want := range map[string]string{
 		"sqlite:data/inkstone.db":   "data/inkstone.db",
 		"sqlite:/srv/inkstone.db":   "/srv/inkstone.db",

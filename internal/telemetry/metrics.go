@@ -74,7 +74,8 @@ func counter(name, help string) prometheus.Counter {
 	return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 }
 
-// Request notes an answered request. route is the pattern it matched.
+// Request notes an answered request. route is the pattern that it matched, and never
+// its path; the method may be any.
 func (m *Metrics) Request(method, route string, status int, d time.Duration) {
 	key := requestKey{knownMethod(method), route, status}
 	s, ok := m.byRoute.Load(key)
@@ -90,7 +91,7 @@ func (m *Metrics) Request(method, route string, status int, d time.Duration) {
 	series.requests.Inc()
 }
 
-// knownMethod keeps the label bounded: anybody can send any method.
+// knownMethod keeps the label bounded: clients can invent methods.
 func knownMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:

@@ -47,14 +47,10 @@ func (s *Service) multiple(w http.ResponseWriter, r *http.Request, who blog.Acto
 	if err != nil {
 		return err
 	}
-	views := make([]fileView, len(images))
-	for i, u := range images {
-		views[i] = viewOf(u)
-	}
 	return web.JSON(w, r, http.StatusOK, struct {
 		Message string     `json:"message"`
 		Files   []fileView `json:"files"`
-	}{saved, views})
+	}{saved, web.Each(images, viewOf)})
 }
 
 func (s *Service) receive(r *http.Request, who blog.Actor, field string, most int) ([]blog.Upload, error) {
@@ -74,6 +70,8 @@ type listedView struct {
 	CreatedAt web.Time `json:"createdAt"`
 }
 
+func listedViewOf(u blog.Upload) listedView { return listedView{viewOf(u), web.Time(u.CreatedAt)} }
+
 func (s *Service) list(w http.ResponseWriter, r *http.Request, who blog.Actor) error {
 	q := web.ReadQuery(r, "page", "limit", "cursor")
 	p := q.Page(blog.UploadFilter{Owner: who.ID}.List())
@@ -84,14 +82,10 @@ func (s *Service) list(w http.ResponseWriter, r *http.Request, who blog.Actor) e
 	if err != nil {
 		return err
 	}
-	views := make([]listedView, len(images.Items))
-	for i, u := range images.Items {
-		views[i] = listedView{viewOf(u), web.Time(u.CreatedAt)}
-	}
 	return web.JSON(w, r, http.StatusOK, struct {
 		Files      []listedView   `json:"files"`
 		Pagination web.Pagination `json:"pagination"`
-	}{views, web.NewPagination(p, images.Total, images.Next)})
+	}{web.Each(images.Items, listedViewOf), web.NewPagination(p, images.Total, images.Next)})
 }
 
 func (s *Service) delete(w http.ResponseWriter, r *http.Request, who blog.Actor) error {

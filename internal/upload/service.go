@@ -51,7 +51,7 @@ type Incoming struct {
 // CodeUploadType, CodeUploadQuota, CodeUserNotFound (the owner is gone),
 // CodeStorageFull, CodeUnavailable, and what next returns.
 func (s *Service) Save(ctx context.Context, owner blog.ID, field string, next func() (Incoming, error)) ([]blog.Upload, error) {
-	now := s.now().UTC().Truncate(time.Millisecond)
+	now := blog.ToMillisecond(s.now())
 	var batch []blog.Upload
 	for {
 		in, err := next()
@@ -108,8 +108,8 @@ func (s *Service) stage(u *blog.Upload, content io.Reader) error {
 	return nil
 }
 
-// refuse says what is wrong with what is no image: a file that is too large is
-// told so, whatever it holds.
+// refuse says what is wrong with a file that is no image; whatever it holds, being
+// too large comes first. CodeUploadTooLarge, CodeUploadType.
 func refuse(r io.Reader) error {
 	n, err := io.Copy(io.Discard, r)
 	if err != nil {
@@ -121,8 +121,8 @@ func refuse(r io.Reader) error {
 	return blog.Fail(blog.CodeUploadType)
 }
 
-// write copies the content to f and checks what stands there then, through the
-// same buffer: a header may be cut into a piece of eight bytes after another.
+// write copies the content to f and checks what stands there then. It reads through
+// the buffer again: a hostile header can be made of thousands of pieces of a few bytes.
 func write(f Staged, content *bufio.Reader, k kind) (int64, error) {
 	n, err := content.WriteTo(plainWriter{f})
 	if err != nil {

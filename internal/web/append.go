@@ -11,9 +11,8 @@ import (
 	"inkstone/internal/blog"
 )
 
-// Posts write themselves, byte for byte as encoding/json would: with reflection
-// that was a third of what a list from the database costs. What stands beside
-// them in an answer, and everything else, is left to encoding/json.
+// Posts write themselves, byte for byte as encoding/json would: its reflection was a
+// third of what a list from the database cost. Everything else is left to it.
 
 // appender is a body that writes itself.
 type appender interface {

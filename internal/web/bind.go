@@ -11,7 +11,7 @@ import (
 // field is one field of a struct that Decode fills.
 type field struct {
 	value      reflect.Value // a pointer
-	nullAbsent bool
+	nullAbsent bool          // null is as good as absent
 }
 
 // fieldsOf lists the fields of the struct that into points at by their names in JSON.

@@ -54,7 +54,15 @@ func Decode(r *http.Request, most int64, into any) error {
 	return decodeJSON(body, into)
 }
 
-// Packed reports whether a body is compressed, or encoded in another way: none such is read.
+// Text returns a text that Decode has read; "" if it was absent.
+func Text(field *string) string {
+	if field == nil {
+		return ""
+	}
+	return *field
+}
+
+// Packed reports whether a body is compressed or encoded in another way, and so not read.
 func Packed(h http.Header) bool {
 	for _, coding := range h["Content-Encoding"] {
 		if coding != "" && !strings.EqualFold(coding, "identity") {

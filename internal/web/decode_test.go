@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,44 @@ func TestDecodeNamesWhatIsWrong(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%s %.60q: got %q, want %q", c.kind, c.body, got, c.want)
+		}
+	}
+}
+
+func TestADoubledKeyIsFoundAmongManyToo(t *testing.T) {
+	for _, n := range []int{1, 16, 17, 100} {
+		var keys []string
+		for i := range n {
+			keys = append(keys, fmt.Sprintf(`"k%d":1`, i))
+		}
+		twice := append(slices.Clone(keys), keys[n-1])
+		_, err := decodeText("application/json", "{"+strings.Join(twice, ",")+"}")
+		e, ok := errors.AsType[*blog.Error](err)
+		if want := (blog.Field{Name: fmt.Sprint("k", n-1), Rule: blog.RuleTwice}); !ok || !slices.Contains(e.Fields, want) {
+			t.Errorf("of %d keys the last is doubled, told %v", n, err)
+		}
+		if _, err := decodeText("application/json", "{"+strings.Join(keys, ",")+"}"); strings.Contains(err.Error(), string(blog.RuleTwice)) {
+			t.Errorf("of %d keys none is doubled, told %v", n, err)
+		}
+	}
+}
+
+func TestAnArrayHasABoundedNumberOfElements(t *testing.T) {
+	for n, want := range map[int]blog.Code{maxElements: "", maxElements + 1: blog.CodeInvalid} {
+		got, err := decodeText("application/json", `{"tags":["t"`+strings.Repeat(`,"t"`, n-1)+`]}`)
+		if blog.CodeOf(err) != want || err == nil && len(*got.Tags) != n {
+			t.Errorf("%d elements: %v", n, err)
+		}
+	}
+}
+
+func TestACompressedBodyIsNotRead(t *testing.T) {
+	for coding, want := range map[string]blog.Code{"": "", "identity": "", "gzip": blog.CodeUnsupportedMediaType, "br": blog.CodeUnsupportedMediaType} {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(`{"name":"a"}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Encoding", coding)
+		if err := Decode(r, 1<<20, &sample{}); blog.CodeOf(err) != want {
+			t.Errorf("%q: %v, want %q", coding, err, want)
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"testing"
 	"time"
+
+	"inkstone/internal/blog"
 )
 
 func TestATimeIsPrintedAsJavaScriptDoes(t *testing.T) {
@@ -15,5 +17,16 @@ func TestATimeIsPrintedAsJavaScriptDoes(t *testing.T) {
 		if got, err := json.Marshal(Time(at)); err != nil || string(got) != want {
 			t.Errorf("%v: %s, %v, want %s", at, got, err, want)
 		}
+	}
+}
+
+func TestPagesAreCountedSoThatTheLastMayBeShort(t *testing.T) {
+	for total, want := range map[int64]int64{0: 0, 1: 1, 10: 1, 11: 2, 100: 10} {
+		if got := NewPagination(blog.Page{Number: 1, Limit: 10}, total, nil); got.Pages != want || got.Total != total || got.Current != 1 {
+			t.Errorf("of %d by tens: %+v, want %d pages", total, got, want)
+		}
+	}
+	if got := NewPagination(blog.Page{Number: 7, Limit: 10, After: &blog.Cursor{}}, 100, nil); got.Current != 0 {
+		t.Errorf("behind a cursor it is page %d", got.Current)
 	}
 }

@@ -115,7 +115,7 @@ func (e *edge) record(status int, r *http.Request, s *state, took time.Duration)
 	if route == "" {
 		route = "unmatched"
 	}
-	e.Metrics.Request(knownMethod(r.Method), route, status, took)
+	e.Metrics.Request(r.Method, route, status, took)
 	var user, cause slog.Attr // empty ones are left out
 	if !s.actor.Anonymous() {
 		user = slog.String("userId", s.actor.ID.String())

@@ -59,8 +59,16 @@ func TestEveryAnswerHasSecurityHeadersAndARequestID(t *testing.T) {
 			}
 		}
 	}
-	if id := ask(h, "GET", "/health", "X-Request-Id", "a b").Header.Get("X-Request-Id"); id == "" || id == "a b" {
-		t.Errorf("request id %q", id)
+}
+
+func TestARequestIDFromOutsideIsTakenOverIfItIsSane(t *testing.T) {
+	h := testEdge(0)
+	for sent, sane := range map[string]bool{
+		"a": true, "AZaz09._-": true, strings.Repeat("a", 64): true, strings.Repeat("a", 65): false, "": false, "a b": false, "a/b": false, "a\"b": false, "é": false,
+	} {
+		if id := ask(h, "GET", "/health", "X-Request-Id", sent).Header.Get("X-Request-Id"); id == "" || (id == sent) != sane {
+			t.Errorf("%q became %q", sent, id)
+		}
 	}
 }
 

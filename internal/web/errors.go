@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"inkstone/internal/blog"
@@ -43,7 +42,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	e := failure(err)
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		s.gone = true
-		e = &blog.Error{Code: blog.CodeUnavailable} // for who has only ended his side: silence would be a 200
+		e = &blog.Error{Code: blog.CodeUnavailable} // the client may only have stopped sending: no answer would be an empty 200
 	}
 	status := codes[e.Code].status
 	if status >= http.StatusInternalServerError && !s.gone {
@@ -60,7 +59,8 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// failure finds the coded failure in err: a deadline is an absent dependency, all else unknown is internal.
+// failure finds the coded failure in err. Without one, a deadline means that a
+// dependency is away, and everything else is internal.
 func failure(err error) *blog.Error {
 	if e, ok := errors.AsType[*blog.Error](err); ok {
 		if _, known := codes[e.Code]; known {
@@ -156,11 +156,3 @@ func language(r *http.Request) int {
 
 // methods lists the methods the Mux probes for Allow, in the order they are told.
 var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
-
-// knownMethod returns m, or "OTHER": the label of a metric must not be the client's to choose.
-func knownMethod(m string) string {
-	if m == http.MethodOptions || slices.Contains(methods, m) {
-		return m
-	}
-	return "OTHER"
-}

@@ -66,3 +66,52 @@ func TestErrorBodiesTellFieldsAndHideCauses(t *testing.T) {
 		}
 	}
 }
+
+func TestAnErrorHasNoHeadersOfTheAnswerThatWasNotGiven(t *testing.T) {
+	w := httptest.NewRecorder()
+	for _, name := range []string{"ETag", "Content-Encoding", "Last-Modified", "Content-Disposition"} {
+		w.Header().Set(name, "x")
+	}
+	w.Header().Set("Cache-Control", "public")
+	WriteError(w, httptest.NewRequest("GET", "/x", nil), blog.Fail(blog.CodePostNotFound))
+	for _, name := range []string{"ETag", "Content-Encoding", "Last-Modified", "Content-Disposition"} {
+		if got := w.Header().Get(name); got != "" {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+	if got := w.Header().Get("Cache-Control"); got != "private, no-store" {
+		t.Errorf("Cache-Control is %q", got)
+	}
+}
+
+func TestOnlyAMissingOrBadTokenIsChallenged(t *testing.T) {
+	for code, want := range map[blog.Code]string{
+		blog.CodeTokenMissing: "Bearer", blog.CodeTokenInvalid: "Bearer", blog.CodeTokenExpired: "Bearer", blog.CodeUserDisabled: "Bearer",
+		blog.CodeBadCredentials: "", blog.CodeForbidden: "",
+	} {
+		w := httptest.NewRecorder()
+		WriteError(w, httptest.NewRequest("GET", "/x", nil), blog.Fail(code))
+		if got := w.Header().Get("WWW-Authenticate"); got != want {
+			t.Errorf("%s: %q, want %q", code, got, want)
+		}
+	}
+}
+
+func TestWhoMayTryAgainIsToldWhen(t *testing.T) {
+	for want, err := range map[string]error{
+		"7": RetryAfter(blog.Fail(blog.CodeRateLimited), 7), "1": RetryAfter(blog.Fail(blog.CodeRateLimited), 0), "": blog.Fail(blog.CodeForbidden),
+	} {
+		w := httptest.NewRecorder()
+		WriteError(w, httptest.NewRequest("GET", "/x", nil), err)
+		if got := w.Header().Get("Retry-After"); got != want {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+	}
+	for _, code := range []blog.Code{blog.CodeBusy, blog.CodeUnavailable, blog.CodeStorageFull} {
+		w := httptest.NewRecorder()
+		WriteError(w, httptest.NewRequest("GET", "/x", nil), blog.Fail(code))
+		if got := w.Header().Get("Retry-After"); got != "1" {
+			t.Errorf("%s: %q", code, got)
+		}
+	}
+}

@@ -47,9 +47,9 @@ func NewMux() *Mux {
 	return m
 }
 
-// Handle mounts h on a pattern like "GET /api/posts/{id}". Like http.ServeMux it
-// panics if the pattern has no method or conflicts with another; it does too if it
-// matches a whole tree, which http.ServeMux would redirect to.
+// Handle mounts h on a pattern like "GET /api/posts/{id}". It panics if the pattern
+// has no method, conflicts with another, or matches a whole tree, to which
+// http.ServeMux would redirect.
 func (m *Mux) Handle(pattern string, access Access, h Handler) {
 	method, where, ok := strings.Cut(pattern, " ")
 	if !ok {

@@ -132,9 +132,9 @@ func (q *Query) Order(fields []string, byDefault string) blog.Order {
 	return o
 }
 
-// Page reads "page", "limit" and "cursor" of a list. page and
-// limit must be whole decimal numbers (page from 1, limit is clamped to 1..100;
-// empty is wrong); a cursor wins over a page. RulePage, RuleLimit, RuleCursor.
+// Page reads "page", "limit" and "cursor" of a list. page and limit must be whole
+// decimal numbers, page from 1; limit is clamped to 1..blog.MaxLimit. A cursor wins
+// over a page. RulePage, RuleLimit, RuleCursor.
 func (q *Query) Page(list blog.List) blog.Page {
 	p := blog.Page{
 		List:   list,
@@ -155,8 +155,8 @@ func (q *Query) Page(list blog.List) blog.Page {
 	return p
 }
 
-// number reads decimal digits, with a minus or not; a number too great to hold is
-// the greatest there is.
+// number reads decimal digits, perhaps with a minus; a number of more than 31 bits
+// counts as the greatest of these.
 func (q *Query) number(name string, byDefault int, rule blog.Rule) int {
 	text, given := q.values[name]
 	if !given {

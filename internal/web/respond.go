@@ -120,7 +120,7 @@ func opaque(tag string) string {
 // too many large answers are on their way.
 func Write(w http.ResponseWriter, r *http.Request, status int, a *Answer) error {
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	if reads { // what a write has done can't be refused any more
+	if reads { // a write is done by now, and must be answered
 		if err := boundAnswer(w, r, a); err != nil {
 			return err
 		}
@@ -157,9 +157,9 @@ func Write(w http.ResponseWriter, r *http.Request, status int, a *Answer) error 
 	return nil
 }
 
-// boundAnswer has what does not leave at once share what all such may take: each
-// answer that is for one client alone, and a large public one once for all
-// who are taking it.
+// boundAnswer makes answers that are too large to leave at once share a bounded amount
+// of memory: each one that is for one client alone, and a large public one once for
+// all who are taking it. CodeBusy if there is none left.
 func boundAnswer(w http.ResponseWriter, r *http.Request, a *Answer) error {
 	public := stateOf(r).actor.Anonymous()
 	if len(a.body) <= maxWhole || public && len(a.body) <= maxPublic {

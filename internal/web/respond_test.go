@@ -1,12 +1,14 @@
 package web
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"inkstone/internal/blog"
+	"inkstone/internal/telemetry"
 )
 
 func TestAnAnswerIsNotSentTwice(t *testing.T) {
@@ -94,4 +96,48 @@ func FuzzQuery(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestTheSizeOfAnAnswerIsAtLeastWhatItHolds(t *testing.T) {
+	for _, text := range []string{"", "短", strings.Repeat("文章 and text. ", 10_000)} {
+		a, err := Encode(Message{text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if held := len(a.body) + len(a.gzip().body); a.Size() < held || a.Size() > 2*held+512 {
+			t.Errorf("%d bytes are counted of %d", a.Size(), held)
+		}
+	}
+}
+
+func TestVaryNamesEachHeaderOnce(t *testing.T) {
+	h := http.Header{"Vary": {"Origin, Accept-Encoding"}}
+	for _, name := range []string{"accept-encoding", "Accept-Language", "Accept-Language", "Origin"} {
+		addVary(h, name)
+	}
+	if got := strings.Join(h["Vary"], ", "); got != "Origin, Accept-Encoding, Accept-Language" {
+		t.Errorf("Vary: %s", got)
+	}
+}
+
+func TestOnlyWhatAnonymousReadersGetMayBeShared(t *testing.T) {
+	m := NewMux()
+	ok := func(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+		return JSON(w, r, http.StatusOK, Message{"ok"})
+	}
+	m.Handle("GET /api/posts", Anyone, ok)
+	m.Handle("POST /api/posts", Anyone, ok)
+	h := edgeOf(m, telemetry.NewMetrics())
+	for _, c := range []struct{ method, token, want string }{
+		{"GET", "", publicCache[0]}, {"HEAD", "", publicCache[0]}, {"POST", "", privateCache[0]},
+		{"GET", "Bearer good", privateCache[0]}, {"HEAD", "Bearer good", privateCache[0]}, {"GET", "Bearer bad", privateCache[0]},
+	} {
+		var header []string
+		if c.token != "" {
+			header = []string{"Authorization", c.token}
+		}
+		if got := ask(h, c.method, "/api/posts", header...).Header.Get("Cache-Control"); got != c.want {
+			t.Errorf("%s with token %q: %q", c.method, c.token, got)
+		}
+	}
 }

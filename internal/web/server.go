@@ -82,7 +82,7 @@ const (
 	refusalTime = time.Second
 )
 
-// refuse tells a client why he is not served, aside from those who are.
+// refuse tells a client why he is not served, without holding up those who are.
 func (l *limited) refuse(c net.Conn) {
 	select {
 	case l.refusing <- struct{}{}:
@@ -117,9 +117,9 @@ type countedConn struct {
 	head func([]byte) []byte // appends the header lines that follow its status line
 }
 
-// whole sends what send writes as one: net/http would send the first 4 KiB apart,
-// and a write to a socket costs more than all else an answer from the cache needs.
-// head appends header lines that go with those of send.
+// whole gathers what send writes and writes it to the socket at once: net/http would
+// write the first 4 KiB apart, and a write to a socket costs more than all the rest of
+// an answer from the cache. head appends header lines to those of send.
 func (c *countedConn) whole(head func([]byte) []byte, send func()) {
 	c.held, c.head = heldAnswers.Get().(*[]byte), head
 	send()

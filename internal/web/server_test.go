@@ -60,6 +60,31 @@ func serve(t *testing.T, m *Mux, l net.Listener, most int) *telemetry.Metrics {
 	return metrics
 }
 
+func TestAHandlersOwnPolicyStandsInPlaceOfTheGeneralOne(t *testing.T) {
+	a, err := Encode(Message{"short enough to leave whole"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const own = "default-src 'none'"
+	m, l := NewMux(), listenLocal(t)
+	m.Handle("GET /api/posts", Anyone, func(w http.ResponseWriter, r *http.Request, _ blog.Actor) error { return Write(w, r, 200, a) })
+	m.Handle("GET /docs", Anyone, func(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+		w.Header().Set("Content-Security-Policy", own)
+		return Write(w, r, 200, a)
+	})
+	serve(t, m, l, 10)
+	for path, want := range map[string]string{"/docs": own, "/api/posts": helmet.Get("Content-Security-Policy")} {
+		res, err := http.Get("http://" + l.Addr().String() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if got := res.Header["Content-Security-Policy"]; len(got) != 1 || got[0] != want || len(res.Header["X-Frame-Options"]) != 1 {
+			t.Errorf("%s: %q", path, got)
+		}
+	}
+}
+
 func dial(t *testing.T, l net.Listener, send string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", l.Addr().String())

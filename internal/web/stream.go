@@ -5,13 +5,14 @@ import (
 	"net/http"
 )
 
-// streamShare is what one post on its way takes of allAnswers: its text and its JSON.
+// streamShare is what a list takes of allAnswers, in bytes: room for one post at a
+// time, as text and as JSON.
 const streamShare = allAnswers / 2
 
 // WriteList answers with a list whose posts are too large to be in memory
-// together: one after the other, without ETag and length, and kept by nobody. An
-// error that comes instead of the first post is returned; behind it the answer is
-// cut off, so that it can't be taken for a whole one. CodeBusy as of Write.
+// together: one after the other, without ETag and length, for no cache to keep. An
+// error in place of the first post is returned; after that, an error cuts the answer
+// off, so that it can't be taken for a whole one. CodeBusy as from Write.
 func WriteList(w http.ResponseWriter, r *http.Request, posts iter.Seq2[Post, error], p Pagination) error {
 	if err := takeShare(r.Context(), largeAnswers, streamShare); err != nil {
 		return err

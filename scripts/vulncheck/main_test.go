@@ -29,7 +29,7 @@ func TestOnlyWhatTheProgramCallsIsReachable(t *testing.T) {
 
 func TestOnlyWhatIsAcceptedOfTheStandardLibraryPasses(t *testing.T) {
 	for report, passes := range map[string]bool{
-		report: true,
+		report:                                    true,
 		called("GO-2026-6608", "stdlib"):          true,
 		called("GO-2026-0003", "stdlib"):          false,
 		called("GO-2026-6608", "example.org/dep"): false,

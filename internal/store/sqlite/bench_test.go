@@ -66,17 +66,7 @@ func fillOnce(s *Store, n int) error {
 		}
 		authors = append(authors, u)
 	}
-	r := rand.New(rand.NewPCG(1, 2))
-	for from := 0; from < n; from += bulk {
-		var ps []*blog.Post
-		for i := from; i < min(n, from+bulk); i++ {
-			ps = append(ps, article(i, benchSize, authors, r))
-		}
-		if err := s.CreateMany(ctx, ps); err != nil {
-			return err
-		}
-	}
-	return nil
+	return addArticles(ctx, s, n, benchSize, authors)
 }
 
 func bench(b *testing.B) *Store {

@@ -79,7 +79,7 @@ func createComment(c *conn, m *blog.Comment, check func(blog.PostRef) error) err
 	if err != nil {
 		return err
 	}
-	m.Author, m.Deleted, m.CreatedAt, m.UpdatedAt = u.Author, false, rounded(m.CreatedAt), rounded(m.UpdatedAt)
+	m.Author, m.Deleted, m.CreatedAt, m.UpdatedAt = u.Author, false, blog.ToMillisecond(m.CreatedAt), blog.ToMillisecond(m.UpdatedAt)
 	err = c.exec("INSERT INTO comments (id, post, author, parent, deleted, created, updated, content) VALUES (?, ?, ?, ?, 0, ?, ?, ?)",
 		m.ID, post, u.key, parent, m.CreatedAt, m.UpdatedAt, m.Content)
 	if err != nil {
@@ -145,8 +145,7 @@ func (r comments) List(ctx context.Context, f blog.CommentFilter) (list blog.Lis
 	})
 	if len(list.Items) > f.Page.Limit {
 		list.Items = list.Items[:f.Page.Limit]
-		last := list.Items[f.Page.Limit-1]
-		list.Next = &blog.Cursor{Int: millis(last.CreatedAt), ID: last.ID}
+		list.Next = f.Cursor(list.Items[f.Page.Limit-1])
 	}
 	return list, err
 }
@@ -162,7 +161,7 @@ func (r comments) Update(ctx context.Context, id blog.ID, change func(*blog.Comm
 		if err := change(&changed, m.ref); err != nil {
 			return err
 		}
-		m.Content, m.UpdatedAt = changed.Content, rounded(changed.UpdatedAt)
+		m.Content, m.UpdatedAt = changed.Content, blog.ToMillisecond(changed.UpdatedAt)
 		if err := c.exec("UPDATE comments SET content = ?, updated = ? WHERE key = ?", m.Content, m.UpdatedAt, m.key); err != nil {
 			return err
 		}

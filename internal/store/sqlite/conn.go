@@ -20,7 +20,7 @@ type conn struct {
 	*sqlite.Conn
 	kept     statements
 	prepared func(query string) // told of each statement that runs; may be nil
-	texts    []text             // of the writer: what its transaction has yet to tell the full-text table
+	texts    []text             // of the writer: changes of the full-text table that its transaction still has to make
 	stop     chan struct{}      // closed to interrupt; nil until interruptAfter needs it
 }
 
@@ -30,12 +30,12 @@ const busyPause = 5 * time.Millisecond
 // openConn opens path with the settings every connection has. wait is how long
 // it waits for another process's write lock; cacheKiB bounds its page cache.
 //
-// SQLite refuses the change to WAL at once while another connection makes it, as
-// waiting could be a deadlock there: what it refuses so is tried again.
+// While another connection switches the file to WAL, SQLite refuses to do the same
+// and does not wait, as that could be a deadlock. So openConn tries again.
 func openConn(path string, wait time.Duration, cacheKiB int) (*conn, error) {
-	for late := time.Now().Add(wait); ; time.Sleep(busyPause) {
+	for deadline := time.Now().Add(wait); ; time.Sleep(busyPause) {
 		c, err := tryOpen(path, wait, cacheKiB)
-		if sqlite.ErrCode(err).ToPrimary() != sqlite.ResultBusy || time.Now().After(late) {
+		if sqlite.ErrCode(err).ToPrimary() != sqlite.ResultBusy || time.Now().After(deadline) {
 			return c, err
 		}
 	}
@@ -127,12 +127,12 @@ func (c *conn) exec(query string, args ...any) error {
 	if !large {
 		return drain(stmt)
 	}
-	debug.FreeOSMemory() // SQLite has its own copy: what was made for it alone goes before the work begins
+	debug.FreeOSMemory() // SQLite has its own copy by now: ours goes before the work takes more
 	return errors.Join(drain(stmt), stmt.ClearBindings())
 }
 
-// isLarge tells of a value of more than a megabyte. Bound to a statement it would
-// stay in memory until the next run.
+// isLarge reports whether a value has more than a megabyte. Left bound to its
+// statement it would stay in memory until the statement runs again.
 func isLarge(arg any) bool {
 	s, ok := arg.(string)
 	return ok && len(s) > 1<<20
@@ -203,7 +203,7 @@ func bind(stmt *sqlite.Stmt, i int, arg any) {
 	case blog.ID:
 		stmt.BindBytes(i, v[:])
 	case time.Time:
-		stmt.BindInt64(i, millis(v))
+		stmt.BindInt64(i, blog.Millis(v))
 	default:
 		panic(fmt.Sprintf("sqlite: no binding for %T", arg))
 	}
@@ -216,15 +216,8 @@ func columnID(stmt *sqlite.Stmt, i int) (id blog.ID) {
 
 func columnTime(stmt *sqlite.Stmt, i int) time.Time { return fromMillis(stmt.ColumnInt64(i)) }
 
-// millis is how times are kept: 0 stands for the zero time, so the first
-// millisecond of 1970 cannot be kept.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
+// fromMillis is the reverse of blog.Millis, which is how times are kept: as 0 stands
+// for the zero time, the first millisecond of 1970 cannot be kept.
 func fromMillis(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}

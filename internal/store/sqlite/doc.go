@@ -1,14 +1,18 @@
 // Package sqlite is the engine behind blog.Store that needs nothing installed:
 // one file, read by several connections and written by one.
 //
+//   - sqlite.go: what a Store is made of; conn.go: a connection and its few verbs
 //   - writer.go: the one connection that writes, and its group commit
 //   - log.go: that the write-ahead log does not grow without end
 //   - readers.go: the pool of connections that read
 //   - statements.go, memory.go: what a connection and the allocator keep
 //   - generation.go, walindex.go: whether anything that shows has changed
 //   - migrate.go, migrations/: the schema
-//   - posts.go, list.go, search.go, texts.go, counts.go, rank.go, likes.go: articles
-//   - users.go, accounts.go, comments.go, uploads.go, sources.go: the rest
+//   - posts.go, likes.go, counts.go (totals, tags, the overview), rank.go (their order
+//     as one number), texts.go (the full-text index): articles
+//   - list.go, plan.go, search.go: lists of articles: what is asked for, along which
+//     index, and which words
+//   - users.go, userlist.go, userdelete.go, comments.go, uploads.go, sources.go: the rest
 //   - errors.go: what a result code of SQLite means to the program
 //
 // Several processes may open the same file. Files on network file systems are

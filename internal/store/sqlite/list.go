@@ -24,7 +24,7 @@ type selection struct {
 	high     int64
 	ranged   bool
 	search   blog.Query
-	found    map[string]string // what few has found
+	found    map[string]string // results of few, by expression
 }
 
 // List implements blog.Posts.
@@ -61,7 +61,7 @@ func listPosts(c *conn, f blog.PostFilter) (list blog.Listed[*blog.Post], err er
 		return list, err
 	}
 	if more {
-		list.Next = cursorOf(f.Order, list.Items[len(list.Items)-1])
+		list.Next = f.Cursor(list.Items[len(list.Items)-1])
 	}
 	return list, nil
 }
@@ -184,30 +184,8 @@ func (sel selection) places(c *conn, o blog.Order, page blog.Page, total int64) 
 	return sel.walkField(c, d, rows, o, page, total)
 }
 
-// cursorOf returns the place of a post in a list.
-func cursorOf(o blog.Order, p *blog.Post) *blog.Cursor {
-	cur := &blog.Cursor{ID: p.ID, Tier: p.Tier}
-	switch o.Field {
-	case "publishedAt", "relevance":
-		cur.Int = millis(p.PublishedAt)
-	case "createdAt":
-		cur.Int = millis(p.CreatedAt)
-	case "updatedAt":
-		cur.Int = millis(p.UpdatedAt)
-	case "viewCount":
-		cur.Int = p.ViewCount
-	case "likeCount":
-		cur.Int = p.LikeCount
-	case "commentCount":
-		cur.Int = p.CommentCount
-	case "title":
-		cur.Text = p.Title
-	}
-	return cur
-}
-
-// bounds narrows the ranks to what follows a cursor. Its post may be gone: then
-// what follows its place does.
+// bounds narrows the ranks to those that follow a cursor, whether or not its post is
+// still there.
 func (sel selection) bounds(c *conn, after *blog.Cursor, desc bool) (low, high int64, err error) {
 	low, high = sel.low, sel.high
 	if after == nil {

@@ -36,8 +36,9 @@ func selects(f blog.PostFilter, p *blog.Post) bool {
 }
 
 func compare(o blog.Order) func(a, b *blog.Post) int {
+	f := blog.PostFilter{Order: o}
 	return func(a, b *blog.Post) int {
-		ca, cb := cursorOf(o, a), cursorOf(o, b)
+		ca, cb := f.Cursor(a), f.Cursor(b)
 		n := 0
 		switch {
 		case o.Field == "relevance" && a.Tier != b.Tier:

@@ -7,17 +7,16 @@ import (
 	"modernc.org/libc"
 )
 
-// poolFiller is how large the block is that returnFreed parks, in bytes of address
-// space. SQLite never has as much memory at once.
+// poolFiller is the size of the block that returnFreed has the allocator keep, in
+// bytes of address space: more than SQLite ever has in use at once.
 const poolFiller = 256 << 20
 
-// returnFreed makes SQLite's allocator hand freed memory back to the system. It keeps
-// as much for later as was ever in use at once, and of each size, a power of two, the
-// block that was freed last with all that is in it: tens of megabytes after a large
-// post (modernc.org/memory, Allocator.canRetain and retain). A block that is never
-// written to, so that it takes no memory, fills what it keeps but for a few
-// megabytes. Where address space is not to be had, or must be backed (Windows), it
-// keeps what it keeps.
+// returnFreed makes SQLite's allocator give freed memory back to the system. Left to
+// itself it keeps, for later, as much as was ever in use at once: tens of megabytes
+// after a large post (modernc.org/memory, Allocator.canRetain and retain). So it is
+// given one block to keep that fills this allowance, and that takes no memory, since
+// nobody ever writes to it. Where there is not so much address space, or where it has
+// to be backed by memory (Windows), the allocator stays as it is.
 var returnFreed = sync.OnceFunc(func() {
 	if runtime.GOOS == "windows" {
 		return

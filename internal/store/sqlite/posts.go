@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-	"time"
 
 	"inkstone/internal/blog"
 	"zombiezen.com/go/sqlite"
@@ -118,42 +117,20 @@ func (p posts) Create(ctx context.Context, post *blog.Post) error {
 	return err
 }
 
-// bulk is how many posts CreateMany writes in one transaction.
-const bulk = 200
-
-// CreateMany adds posts as Posts.Create does, many in one transaction: for
-// filling a database. If it fails, some may have been added.
-func (s *Store) CreateMany(ctx context.Context, ps []*blog.Post) error {
-	for some := range slices.Chunk(ps, bulk) {
-		err := s.write(ctx, "posts.createmany", func(c *conn) error {
-			for _, p := range some {
-				if _, err := createPost(c, postRow{Post: *p}); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func createPost(c *conn, p postRow) (blog.Post, error) {
-	if err := checkPublished(p.PublishedAt); err != nil {
-		return p.Post, err
-	}
 	u, err := getAuthor(c, p.Author.ID)
 	if err != nil {
+		return p.Post, err
+	}
+	if err := checkPublished(p.PublishedAt); err != nil {
 		return p.Post, err
 	}
 	p.Author, p.author = u.Author, u.key
 	p.Revision = max(p.Revision, 1)
 	p.ViewCount, p.LikeCount, p.CommentCount = 0, 0, 0
-	p.PublishedAt, p.CreatedAt, p.UpdatedAt = rounded(p.PublishedAt), rounded(p.CreatedAt), rounded(p.UpdatedAt)
+	p.PublishedAt, p.CreatedAt, p.UpdatedAt = blog.ToMillisecond(p.PublishedAt), blog.ToMillisecond(p.CreatedAt), blog.ToMillisecond(p.UpdatedAt)
 	p.Tags = slices.Clone(p.Tags)
-	if p.rank, err = newRank(c, millis(p.PublishedAt), p.ID); err != nil {
+	if p.rank, err = newRank(c, blog.Millis(p.PublishedAt), p.ID); err != nil {
 		return p.Post, err
 	}
 	if err := insertPost(c, &p); err != nil {
@@ -215,9 +192,6 @@ func bumpIf(c *conn, public bool) error {
 	return c.bump()
 }
 
-// rounded is t as it is kept.
-func rounded(t time.Time) time.Time { return fromMillis(millis(t)) }
-
 // Get implements blog.Posts.
 func (p posts) Get(ctx context.Context, id blog.ID) (*blog.Post, error) {
 	var row postRow
@@ -254,12 +228,12 @@ func updatePost(c *conn, id blog.ID, change func(*blog.Post) error) (postRow, er
 	if err := change(&row.Post); err != nil {
 		return old, err
 	}
-	if err := checkPublished(row.PublishedAt); err != nil { // before it is rounded: the first instant of 1970 is kept as none
+	if err := checkPublished(row.PublishedAt); err != nil {
 		return old, err
 	}
 	keep(&row.Post, &old.Post)
 	if !row.PublishedAt.Equal(old.PublishedAt) {
-		if row.rank, err = newRank(c, millis(row.PublishedAt), row.ID); err != nil {
+		if row.rank, err = newRank(c, blog.Millis(row.PublishedAt), row.ID); err != nil {
 			return old, err
 		}
 	}
@@ -274,7 +248,7 @@ func keep(p, old *blog.Post) {
 	p.ID, p.Author, p.CreatedAt = old.ID, old.Author, old.CreatedAt
 	p.ViewCount, p.LikeCount, p.CommentCount = old.ViewCount, old.LikeCount, old.CommentCount
 	p.Revision, p.Tier = old.Revision+1, 0
-	p.PublishedAt, p.UpdatedAt = rounded(p.PublishedAt), rounded(p.UpdatedAt)
+	p.PublishedAt, p.UpdatedAt = blog.ToMillisecond(p.PublishedAt), blog.ToMillisecond(p.UpdatedAt)
 }
 
 func rewrite(c *conn, old, p *postRow) error {

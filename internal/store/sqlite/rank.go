@@ -27,7 +27,7 @@ const (
 var latest = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func checkPublished(t time.Time) error {
-	if t.IsZero() || millis(t) > 0 && t.Before(latest) {
+	if t.IsZero() || blog.Millis(t) > 0 && t.Before(latest) {
 		return nil
 	}
 	return blog.Invalid("publishedAt", blog.RuleDate)

@@ -131,9 +131,9 @@ func (sel selection) matches(c *conn, words, direction string, low, high int64, 
 		CROSS JOIN posts p ON p.rank = f.rank ORDER BY f.rank`+direction, tier, []any{sel.narrowed(words), low, high, limit, offset})
 }
 
-// fewHits is how many hits are rather looked up one by one than intersected with
-// the facets, which are the longest lists of the index: a rare word would cost
-// more the more posts there are. Tests lower it.
+// fewHits is up to how many hits are looked up one by one. More are intersected with
+// the facets inside the index; as the facets' lists are the longest there are, that
+// would make even a rare word dearer with every post. Tests lower it.
 var fewHits = 256
 
 // few returns the ranks of all posts that words find, whatever the filters, as a

@@ -17,17 +17,13 @@ const (
 
 // Options are what Open may be told; the zero value is fine.
 type Options struct {
-	// NoMigrate refuses a database with an older schema (ErrOldSchema) instead
-	// of bringing it up to date.
+	// NoMigrate refuses an older schema (ErrOldSchema) instead of bringing it up to date.
 	NoMigrate bool
 	// Readers is the number of connections that read; 0: twice the processors, at least 4.
 	Readers int
-	// Observe is told of each finished operation, e.g. "posts.list". It may be
-	// called by several goroutines at once and must be quick.
-	Observe func(operation string, d time.Duration, err error)
-	// Admit lets a reading operation begin, which then ends with leave, or refuses it
-	// with err; nil lets all begin.
-	Admit func(ctx context.Context, operation string) (leave func(), err error)
+	// Observe and Admit are those of store.Options.
+	Observe func(operation string, took time.Duration, err error)
+	Admit   func(ctx context.Context, operation string) (leave func(), err error)
 
 	prepared func(query string) // tests: told of each statement that runs
 }

@@ -108,13 +108,27 @@ func fill(t testing.TB, s *Store, n, size int) []*blog.User {
 	for i := range 10 {
 		authors = append(authors, addUser(t, s, fmt.Sprintf("author%d", i)))
 	}
+	must(t, addArticles(context.Background(), s, n, size, authors))
+	return authors
+}
+
+// bulk is how many articles addArticles writes in one transaction.
+const bulk = 200
+
+func addArticles(ctx context.Context, s *Store, n, size int, authors []*blog.User) error {
 	r := rand.New(rand.NewPCG(1, 2))
 	for from := 0; from < n; from += bulk {
-		var ps []*blog.Post
-		for i := from; i < min(n, from+bulk); i++ {
-			ps = append(ps, article(i, size, authors, r))
+		err := s.write(ctx, "test", func(c *conn) error {
+			for i := from; i < min(n, from+bulk); i++ {
+				if _, err := createPost(c, postRow{Post: *article(i, size, authors, r)}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		must(t, s.CreateMany(context.Background(), ps))
 	}
-	return authors
+	return nil
 }

@@ -36,9 +36,9 @@ func cutEarly(p *blog.Post) *terms {
 	return cut(p.Title, p.Content)
 }
 
-// indexText has the row of a post written at the end of the transaction: FTS5
-// empties its memory into a new segment at each savepoint, and one segment for
-// each post would be merged with others again and again.
+// indexText leaves the row of a post to be written at the end of the transaction:
+// FTS5 empties its memory into a new segment at each savepoint, and one segment for
+// each post would have to be merged with others again and again.
 func indexText(c *conn, p *postRow) {
 	facets := []string{statusFacet(statusNumber(p.Status)), authorFacet(p.author), categoryFacet(p.Category)}
 	for _, tag := range p.Tags {
@@ -47,13 +47,13 @@ func indexText(c *conn, p *postRow) {
 	c.texts = append(c.texts, text{rank: p.rank, title: p.Title, body: p.Content, terms: p.terms, facets: strings.Join(facets, " ")})
 }
 
-// unindexText has the row of a rank removed at the end of the transaction.
+// unindexText leaves the row of a rank to be removed at the end of the transaction.
 func unindexText(c *conn, rank int64) {
 	c.texts = append(c.texts, text{rank: rank, gone: true})
 }
 
-// writeTexts makes the changes that wait: those of one row in their order, the
-// rows in that of their ranks, as a step back makes a new segment too.
+// writeTexts makes the changes that wait: the rows in the order of their ranks, as
+// FTS5 begins a new segment at each step back; those of one row as they came.
 func (c *conn) writeTexts() error {
 	texts := c.texts
 	c.texts = nil

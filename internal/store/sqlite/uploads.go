@@ -51,7 +51,7 @@ func (r uploads) Create(ctx context.Context, us []blog.Upload, quota int64) erro
 	})
 }
 
-// Get implements blog.Uploads. The owner of an upload without one is the zero ID.
+// Get implements blog.Uploads.
 func (r uploads) Get(ctx context.Context, filename string) (u blog.Upload, err error) {
 	err = r.read(ctx, "uploads.get", readLimit, func(c *conn) (err error) {
 		u, err = getUpload(c, filename)
@@ -92,8 +92,7 @@ func (r uploads) List(ctx context.Context, f blog.UploadFilter) (list blog.Liste
 	})
 	if len(list.Items) > f.Page.Limit {
 		list.Items = list.Items[:f.Page.Limit]
-		last := list.Items[f.Page.Limit-1]
-		list.Next = &blog.Cursor{Int: millis(last.CreatedAt), Text: last.Filename, ID: f.Owner}
+		list.Next = f.Cursor(list.Items[f.Page.Limit-1])
 	}
 	return list, err
 }

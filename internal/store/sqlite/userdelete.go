@@ -57,7 +57,8 @@ func deletePostsOf(c *conn, user int64) error {
 	})
 }
 
-// deleteCommentsOf ends since a shell has no author.
+// deleteCommentsOf comes to an end because a comment that stays as a shell loses its
+// author.
 func deleteCommentsOf(c *conn, user int64) error {
 	return eachKey(c, "SELECT key FROM comments WHERE author = ? LIMIT ?", user, func(key int64) error {
 		var m commentRow

@@ -41,7 +41,7 @@ func listUsers(c *conn, f blog.UserFilter) (list blog.Listed[*blog.User], err er
 		list.Items = append(list.Items, &u.User)
 	}
 	if len(places) > f.Page.Limit {
-		list.Next = userCursor(f.Order, list.Items[len(list.Items)-1])
+		list.Next = f.Cursor(list.Items[len(list.Items)-1])
 	}
 	return list, nil
 }
@@ -111,21 +111,4 @@ func countFound(c *conn, f blog.UserFilter, phrase blog.Phrase) (int64, error) {
 	}
 	return c.number("SELECT count(*) FROM users_fts f CROSS JOIN users u ON u.key = f.rowid WHERE f.users_fts MATCH ? AND ("+strings.Join(arms, " OR ")+")",
 		append([]any{quote(phrase)}, args...)...)
-}
-
-func userCursor(o blog.Order, u *blog.User) *blog.Cursor {
-	cur := &blog.Cursor{ID: u.ID}
-	switch o.Field {
-	case "createdAt":
-		cur.Int = millis(u.CreatedAt)
-	case "updatedAt":
-		cur.Int = millis(u.UpdatedAt)
-	case "lastLogin":
-		cur.Int = millis(u.LastLogin)
-	case "username":
-		cur.Text = u.Username
-	case "email":
-		cur.Text = u.Email
-	}
-	return cur
 }

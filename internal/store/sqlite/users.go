@@ -154,7 +154,7 @@ func (r users) Update(ctx context.Context, id blog.ID, change func(*blog.User) e
 			return err
 		}
 		u.ID, u.CreatedAt = old.ID, old.CreatedAt
-		u.LastLogin, u.UpdatedAt, u.TokensFrom = rounded(u.LastLogin), rounded(u.UpdatedAt), rounded(u.TokensFrom)
+		u.LastLogin, u.UpdatedAt, u.TokensFrom = blog.ToMillisecond(u.LastLogin), blog.ToMillisecond(u.UpdatedAt), blog.ToMillisecond(u.TokensFrom)
 		return updateUser(c, &old, &u)
 	})
 	if err != nil {

@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// walHeader is the header of SQLite's WAL index, as each commit leaves it: a
-// counter, the length of the log and checksums over all of it. Readers of SQLite
-// compare it to know whether anybody has committed since they last looked.
+// walHeader is the header of SQLite's WAL index, which every commit changes: it holds
+// a counter, the length of the log and checksums over all of the log. SQLite's own
+// readers compare it to learn whether anybody has committed since they last looked.
 //
 // Source: https://www.sqlite.org/walformat.html#the_wal_index_header
 type walHeader [48]byte

@@ -43,7 +43,7 @@ type job struct {
 	do       func(*conn) error
 	taken    atomic.Bool // by the writer, or by a caller who gave up
 	err      error
-	panicked string // a panic with where it was, for who waits to go on with
+	panicked string // value and stack of a panic in do: the caller, who waits, panics with it
 	done     chan struct{}
 }
 
@@ -60,9 +60,9 @@ func newWriter(c *conn, open func() (*conn, error)) (*writer, error) {
 	return w, nil
 }
 
-// write runs do in a transaction and returns when it is on disk. A caller whose
-// context ends, or who waits too long, before its job is begun leaves without it
-// (CodeUnavailable); later it waits for the end.
+// write runs do in a transaction and returns when it is on disk. If the caller's
+// context ends, or he waits too long (CodeUnavailable), before the job has begun, the
+// job is dropped; once it has begun, the caller waits for its end.
 func (w *writer) write(ctx context.Context, do func(*conn) error) error {
 	j := &job{do: do, done: make(chan struct{})}
 	if err := w.enqueue(ctx, j); err != nil {
@@ -229,8 +229,8 @@ func (w *writer) begin() error {
 	return err
 }
 
-// run does one job in a savepoint. Its own error goes to the job; what is
-// returned is that the transaction is lost.
+// run does one job in a savepoint. The job's own error is noted in the job; an error
+// that is returned means that the whole transaction is lost.
 func (w *writer) run(j *job) error {
 	if err := w.conn.exec("SAVEPOINT job"); err != nil {
 		return err

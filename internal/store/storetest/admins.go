@@ -9,6 +9,7 @@ import (
 var adminPromises = []promise{
 	{"the first admin is made once, however many try at once", oneFirstAdmin},
 	{"the first admin's name can be taken", firstAdminTaken},
+	{"an admin who is disabled is an admin who is there", disabledAdminIsThere},
 	{"the last active admin can be neither demoted, disabled nor deleted", lastAdminStays},
 	{"a store without admins lets its users change and go", noAdminsNoRule},
 	{"an admin who is disabled does not count", disabledAdminDoesNotCount},
@@ -44,6 +45,16 @@ func firstAdminTaken(w *world) {
 	admin.Email = u.Email
 	_, err = w.Users().CreateFirstAdmin(w.ctx, admin)
 	w.fails(err, blog.CodeEmailTaken)
+}
+
+func disabledAdminIsThere(w *world) {
+	u := w.newUser("disabled")
+	u.Role, u.Active = blog.RoleAdmin, false
+	w.ok(w.Users().Create(w.ctx, u))
+	created, err := w.Users().CreateFirstAdmin(w.ctx, w.newUser("first"))
+	w.ok(err)
+	w.same("created", created, false)
+	w.same("users", w.userNames(blog.UserFilter{}), []string{"disabled"})
 }
 
 func demote(u *blog.User) error  { u.Role = blog.RoleUser; return nil }
@@ -114,6 +125,7 @@ func (w *world) oneAdminLeft(remove func(blog.ID) error) {
 var sessionPromises = []promise{
 	{"a session tells what a token's check needs", sessionTells},
 	{"a revoked token is refused, and no other", revokedToken},
+	{"a revoked token stays revoked as long as it may live", revokedForLife},
 }
 
 func sessionTells(w *world) {
@@ -149,5 +161,22 @@ func revokedToken(w *world) {
 		s, err := w.Users().Session(w.ctx, c.user.ID, c.token)
 		w.ok(err)
 		w.same(c.user.Username+"'s token "+c.token, s.Revoked, c.revoked)
+	}
+}
+
+func revokedForLife(w *world) {
+	u := w.user("user")
+	soon, past := time.Now().Add(time.Hour), time.Now().Add(-time.Hour)
+	revoke := func(token string, until time.Time) { w.ok(w.Users().RevokeToken(w.ctx, u.ID, token, until)) }
+	revoke("one", soon)
+	revoke("two", soon)
+	revoke("two", past) // the later one counts
+	for _, ended := range []string{"three", "four"} {
+		revoke(ended, past) // may be forgotten, and so may be what has ended before
+	}
+	for _, token := range []string{"one", "two"} {
+		s, err := w.Users().Session(w.ctx, u.ID, token)
+		w.ok(err)
+		w.same(token+" revoked", s.Revoked, true)
 	}
 }

@@ -12,7 +12,9 @@ var commonPromises = []promise{
 	{"a function's error leaves everything as it was", functionErrors},
 	{"a panic in a function ends that call only", functionPanics},
 	{"a context that has ended is an error, and changes nothing", endedContext},
-	{"times are kept to the millisecond", milliseconds},
+	{"times are cut to the millisecond and kept in UTC", milliseconds},
+	{"of several failures the first in the promised order is told", failureOrder},
+	{"a text that cannot be kept is looked for in vain, and no failure", textsNobodyHas},
 	{"a store that is there answers a ping", pings},
 }
 
@@ -21,7 +23,7 @@ func (w *world) guarded() map[string]func(hook func() error) error {
 	u := w.user("guarded")
 	p := w.post(u, "guarded")
 	c := w.comment(p, u, nil)
-	reply := blog.Comment{ID: blog.NewID(w.now), Post: p.ID, Author: blog.Author{ID: u.ID}, Content: "x", CreatedAt: w.now, UpdatedAt: w.now}
+	reply := w.newComment(p, u)
 	onPost := func(hook func() error) func(blog.PostRef) error {
 		return func(blog.PostRef) error { return hook() }
 	}
@@ -49,7 +51,7 @@ func (w *world) guarded() map[string]func(hook func() error) error {
 			return err
 		},
 		"Comments.Create": func(hook func() error) error {
-			c := reply
+			c := *reply
 			return w.Comments().Create(w.ctx, &c, onPost(hook))
 		},
 		"Comments.Update": func(hook func() error) error {
@@ -132,6 +134,89 @@ func milliseconds(w *world) {
 		p := w.post(u, "post", func(p *blog.Post) { p.PublishedAt = at })
 		w.same("publishedAt", w.stored(p).PublishedAt, at)
 	}
+	cutTimes(w)
+}
+
+// cutTimes checks a time that lies between two milliseconds, wherever one is kept.
+func cutTimes(w *world) {
+	want := w.tick()
+	between := want.Add(999_999)
+	u := w.newUser("between")
+	u.CreatedAt, u.UpdatedAt, u.LastLogin, u.TokensFrom = between, between, between, between
+	w.ok(w.Users().Create(w.ctx, u))
+	got := w.storedUser(u)
+	w.same("user's times", []time.Time{got.CreatedAt, got.UpdatedAt, got.LastLogin, got.TokensFrom}, []time.Time{want, want, want, want})
+
+	p := w.post(u, "post", func(p *blog.Post) { p.CreatedAt, p.UpdatedAt, p.PublishedAt = between, between, between })
+	w.same("post as Create leaves it", w.stored(p), p)
+	w.same("post's times", []time.Time{p.CreatedAt, p.UpdatedAt, p.PublishedAt}, []time.Time{want, want, want})
+
+	c := w.newComment(p, u)
+	c.CreatedAt, c.UpdatedAt = between, between
+	w.ok(w.Comments().Create(w.ctx, c, anyPost))
+	w.same("comment's times", []time.Time{c.CreatedAt, c.UpdatedAt}, []time.Time{want, want})
+	w.same("comment as Create leaves it", w.listComments(blog.CommentFilter{Post: p.ID}).Items, []*blog.Comment{c})
+
+	up := w.newUpload(u, "between.png", 1)
+	up.CreatedAt = between
+	w.ok(w.Uploads().Create(w.ctx, []blog.Upload{up}, 0))
+	w.same("upload's time", w.listUploads(blog.UploadFilter{Owner: u.ID}).Items[0].CreatedAt, want)
+}
+
+func failureOrder(w *world) {
+	u := w.user("user")
+	p := w.post(u, "post")
+	nobody, nothing := blog.NewID(w.now), blog.NewID(w.now)
+	refuse := func(blog.PostRef) error { return errRefused }
+	comment := func(post, author, parent blog.ID, check func(blog.PostRef) error) error {
+		c := w.newComment(p, u)
+		c.Post, c.Author.ID, c.Parent = post, author, parent
+		return w.Comments().Create(w.ctx, c, check)
+	}
+	like := func(post, user blog.ID) error {
+		_, err := w.Posts().SetLike(w.ctx, post, user, true, refuse)
+		return err
+	}
+	undated := w.newPost(nobody, "post")
+	undated.PublishedAt = time.Unix(0, 0)
+	admin := w.admin("admin")
+	_, demoted := w.Users().Update(w.ctx, admin.ID, func(a *blog.User) error {
+		a.Username, a.Role = u.Username, blog.RoleUser
+		return nil
+	})
+
+	w.fails(comment(nothing, nobody, nothing, refuse), blog.CodePostNotFound)
+	w.fails(comment(p.ID, nobody, nothing, refuse), blog.CodeUserNotFound)
+	w.refused(comment(p.ID, u.ID, nothing, refuse))
+	w.fails(comment(p.ID, u.ID, nothing, anyPost), blog.CodeInvalid)
+	w.fails(like(nothing, nobody), blog.CodePostNotFound)
+	w.fails(like(p.ID, nobody), blog.CodeUserNotFound)
+	w.refused(like(p.ID, u.ID))
+	w.fails(w.Posts().Create(w.ctx, undated), blog.CodeUserNotFound)
+	w.fails(demoted, blog.CodeUsernameTaken)
+	w.refused(w.Users().Delete(w.ctx, admin.ID, func(*blog.User) error { return errRefused }))
+	w.fails(w.Sources().Set(w.ctx, nobody, "a.md", nothing, "digest"), blog.CodePostNotFound)
+	w.fails(w.Uploads().Create(w.ctx, []blog.Upload{{Filename: "a.png", Owner: nobody, Size: 2}}, 1), blog.CodeUserNotFound)
+}
+
+func textsNobodyHas(w *world) {
+	u := w.user("user")
+	w.post(u, "post")
+	w.upload(u, "a.png")
+	for _, text := range []string{"\x00", "a\x00", "\xff", "a\xed\xa0\x80"} { // NUL, no UTF-8, half a surrogate pair
+		_, err := w.Users().GetByEmail(w.ctx, text)
+		w.fails(err, blog.CodeUserNotFound)
+		_, err = w.Uploads().Get(w.ctx, text)
+		w.fails(err, blog.CodeFileNotFound)
+		w.fails(w.Uploads().Delete(w.ctx, text), blog.CodeFileNotFound)
+		session, err := w.Users().Session(w.ctx, u.ID, text)
+		w.ok(err)
+		w.same("revoked", session.Revoked, false)
+		w.sourceIs(u, text, blog.ID{}, "")
+		w.same("users", w.userNames(blog.UserFilter{Search: text}), []string{})
+		w.same("by category", w.titles(blog.PostFilter{Category: text}), []string{})
+		w.same("by tags", w.titles(blog.PostFilter{Tags: []string{text, "a"}}), []string{})
+	}
 }
 
 func pings(w *world) { w.ok(w.Ping(w.ctx)) }
@@ -144,10 +229,17 @@ var generationPromises = []promise{
 func visibleChanges(w *world) {
 	u := w.user("user")
 	p, second := w.post(u, "post"), w.post(u, "second")
+	seen := map[uint64]bool{w.generation(): true}
 	var c *blog.Comment
 	change := func(f func(*blog.Post)) func() {
 		return func() {
 			_, err := w.Posts().Update(w.ctx, p.ID, func(p *blog.Post) error { f(p); return nil })
+			w.ok(err)
+		}
+	}
+	present := func(f func(*blog.User)) func() {
+		return func() {
+			_, err := w.Users().Update(w.ctx, u.ID, func(u *blog.User) error { f(u); return nil })
 			w.ok(err)
 		}
 	}
@@ -166,24 +258,20 @@ func visibleChanges(w *world) {
 			w.ok(err)
 		}},
 		{"a comment's end", func() { w.ok(w.Comments().Delete(w.ctx, c.ID, anyComment)) }},
-		{"another name", func() {
-			_, err := w.Users().Update(w.ctx, u.ID, func(u *blog.User) error { u.Username = "renamed"; return nil })
-			w.ok(err)
-		}},
-		{"another profile", func() {
-			_, err := w.Users().Update(w.ctx, u.ID, func(u *blog.User) error { u.Profile.Bio = "new"; return nil })
-			w.ok(err)
-		}},
+		{"another name", present(func(u *blog.User) { u.Username = "renamed" })},
+		{"another picture", present(func(u *blog.User) { u.Avatar = "/uploads/image/new.png" })},
+		{"another profile", present(func(u *blog.User) { u.Profile.Bio = "new" })},
 		{"a post taken back", change(func(p *blog.Post) { p.Status = blog.Draft })},
 		{"a post published", change(func(p *blog.Post) { p.Status = blog.Published })},
 		{"a post's end", func() { w.ok(w.Posts().Delete(w.ctx, second.ID, anyPost)) }},
 		{"a user's end", func() { w.ok(w.Users().Delete(w.ctx, u.ID, anyUser)) }},
 	} {
-		before := w.generation()
 		step.do()
-		if w.generation() == before {
-			w.Errorf("%s: the generation stayed", step.name)
+		after := w.generation()
+		if seen[after] {
+			w.Errorf("%s: the generation is one that has been", step.name)
 		}
+		seen[after] = true
 	}
 }
 

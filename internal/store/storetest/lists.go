@@ -1,9 +1,10 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
-	"testing"
+	"sync"
 	"time"
 
 	"inkstone/internal/blog"
@@ -18,130 +19,10 @@ var listPromises = []promise{
 	{"a page past the last has no items and the whole total", pastTheLastPage},
 	{"contents that are too large together stay behind, all of them", largeContents},
 	{"a cursor loses and doubles nothing while rows come and go", cursorWhileRowsArrive},
+	{"a list and its total are of one moment, whatever is written meanwhile", listsOfOneMoment},
 	{"users are filtered by any part of name or address, without case", userSearch},
 	{"users are sorted by each field", userOrders},
 	{"comments are listed by time, ties by id in the same direction", commentOrders},
-}
-
-// everything is a page large enough for the lists that single promises make.
-var everything = blog.Page{Number: 1, Limit: blog.MaxLimit}
-
-// oldestFirst is the order where a promise is not about order.
-var oldestFirst = blog.Order{Field: "createdAt"}
-
-func (w *world) listPosts(f blog.PostFilter) blog.Listed[*blog.Post] {
-	w.Helper()
-	if f.Page.Limit == 0 {
-		f.Page = everything
-	}
-	if f.Order.Field == "" {
-		f.Order = oldestFirst
-	}
-	got, err := w.Posts().List(w.ctx, f)
-	w.ok(err)
-	return got
-}
-
-func (w *world) listUsers(f blog.UserFilter) blog.Listed[*blog.User] {
-	w.Helper()
-	if f.Page.Limit == 0 {
-		f.Page = everything
-	}
-	if f.Order.Field == "" {
-		f.Order = oldestFirst
-	}
-	got, err := w.Users().List(w.ctx, f)
-	w.ok(err)
-	return got
-}
-
-func (w *world) listComments(f blog.CommentFilter) blog.Listed[*blog.Comment] {
-	w.Helper()
-	if f.Page.Limit == 0 {
-		f.Page = everything
-	}
-	if f.Order.Field == "" {
-		f.Order = oldestFirst
-	}
-	got, err := w.Comments().List(w.ctx, f)
-	w.ok(err)
-	return got
-}
-
-func (w *world) listUploads(f blog.UploadFilter) blog.Listed[blog.Upload] {
-	w.Helper()
-	if f.Page.Limit == 0 {
-		f.Page = everything
-	}
-	got, err := w.Uploads().List(w.ctx, f)
-	w.ok(err)
-	return got
-}
-
-// titles lists the titles that a filter finds, oldest first.
-func (w *world) titles(f blog.PostFilter) []string {
-	w.Helper()
-	got := w.listPosts(f)
-	w.same("total", got.Total, int64(len(got.Items)))
-	return titlesOf(got.Items)
-}
-
-func titlesOf(posts []*blog.Post) []string {
-	out := make([]string, len(posts))
-	for i, p := range posts {
-		out[i] = p.Title
-	}
-	return out
-}
-
-func (w *world) userNames(f blog.UserFilter) []string {
-	w.Helper()
-	got := w.listUsers(f)
-	names := make([]string, len(got.Items))
-	for i, u := range got.Items {
-		names[i] = u.Username
-	}
-	w.same("total", got.Total, int64(len(names)))
-	return names
-}
-
-// lister reads one page of some list.
-type lister[T any] func(blog.Page) (blog.Listed[T], error)
-
-// walk reads a list to its end, by page or by cursor, and checks what holds
-// for every part: full until the last, one total, Next only where more follows.
-// The cursor travels as a client carries it.
-func walk[T any](t *testing.T, limit int, byCursor bool, read lister[T]) (items []T, total int64) {
-	t.Helper()
-	page := blog.Page{Number: 1, Limit: limit}
-	for {
-		part, err := read(page)
-		if err != nil {
-			t.Fatalf("page %d: %v", page.Number, err)
-		}
-		items, total = append(items, part.Items...), part.Total
-		more := int64(len(items)) < total
-		if (part.Next != nil) != more || more && len(part.Items) != limit {
-			t.Fatalf("%d of %d read, the last part holds %d of %d, next %v", len(items), total, len(part.Items), limit, part.Next)
-		}
-		if !more {
-			return items, total
-		}
-		page.Number++
-		if byCursor { // which wins over the number
-			page.After = carried(t, part.Next)
-		}
-	}
-}
-
-// carried returns a cursor as it comes back from a client.
-func carried(t *testing.T, c *blog.Cursor) *blog.Cursor {
-	t.Helper()
-	back, err := blog.ParseCursor(c.Encode("list"), "list")
-	if err != nil {
-		t.Fatalf("cursor %+v: %v", c, err)
-	}
-	return back
 }
 
 func postOrders(w *world) {
@@ -282,6 +163,53 @@ func cursorWhileRowsArrive(w *world) {
 	w.same("read", got, want)
 }
 
+func listsOfOneMoment(w *world) {
+	u := w.user("user")
+	p := w.post(u, "post", tagged("few"))
+	done := make(chan struct{})
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if err := w.comeAndGo(u, p, i); err != nil {
+				w.Errorf("writing: %v", err)
+				return
+			}
+		}
+	})
+	for range 40 {
+		for _, f := range []blog.PostFilter{{}, {Tags: []string{"go", "few"}}, {Search: blog.ParseQuery("post")}} {
+			w.titles(f) // checks the total
+		}
+		for range 5 {
+			w.userNames(blog.UserFilter{})
+			w.commentIDs(p)
+		}
+	}
+	close(done)
+	writer.Wait()
+}
+
+// comeAndGo makes a user with a post and a comment on p, and removes him.
+func (w *world) comeAndGo(u *blog.User, p *blog.Post, i int) error {
+	now := w.now.Add(time.Duration(i) * time.Second)
+	short := *u
+	short.ID, short.Username, short.Email = blog.NewID(now), fmt.Sprint("short", i), fmt.Sprint("short", i, "@example.com")
+	post, comment := *p, blog.Comment{ID: blog.NewID(now), Post: p.ID, Author: blog.Author{ID: short.ID}, Content: "x", CreatedAt: now, UpdatedAt: now}
+	post.ID, post.Author.ID = blog.NewID(now), short.ID
+	if err := w.Users().Create(w.ctx, &short); err != nil {
+		return err
+	}
+	return errors.Join(
+		w.Posts().Create(w.ctx, &post),
+		w.Comments().Create(w.ctx, &comment, anyPost),
+		w.Users().Delete(w.ctx, short.ID, anyUser))
+}
+
 func userSearch(w *world) {
 	for _, name := range []string{"Alice", "alicia", "Élodie", "王小明", "100%", "a_b", "two words"} {
 		u := w.newUser(name)
@@ -289,6 +217,17 @@ func userSearch(w *world) {
 		w.ok(w.Users().Create(w.ctx, u))
 	}
 	all := w.userNames(blog.UserFilter{})
+	renamed, err := w.Users().Update(w.ctx, w.user("before").ID, func(u *blog.User) error {
+		u.Username, u.Email = "later", "later@mail.example"
+		return nil
+	})
+	w.ok(err)
+	w.same("the new name", w.userNames(blog.UserFilter{Search: "later@"}), []string{"later"})
+	w.same("the old name", w.userNames(blog.UserFilter{Search: "before"}), []string{})
+	_, err = w.Users().Update(w.ctx, renamed.ID, func(u *blog.User) error { u.Email = "other@mail.example"; return nil })
+	w.ok(err)
+	w.same("the old address", w.userNames(blog.UserFilter{Search: "later@"}), []string{})
+	w.ok(w.Users().Delete(w.ctx, renamed.ID, anyUser))
 	for search, want := range map[string][]string{
 		"ALIC": {"Alice", "alicia"}, "ice": {"Alice"}, "éLO": {"Élodie"}, "小": {"王小明"}, "小明": {"王小明"}, "明小": {},
 		"%": {"100%"}, "_": {"a_b"}, "o w": {"two words"}, " alice ": {"Alice"}, "Mail.Example": all, "@": all,

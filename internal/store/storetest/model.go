@@ -143,18 +143,10 @@ func (m *model) putUser(u blog.User) error {
 	if taken != "" {
 		return blog.Fail(taken)
 	}
-	u.CreatedAt, u.UpdatedAt = kept(u.CreatedAt), kept(u.UpdatedAt)
-	u.LastLogin, u.TokensFrom = kept(u.LastLogin), kept(u.TokensFrom)
+	u.CreatedAt, u.UpdatedAt = blog.ToMillisecond(u.CreatedAt), blog.ToMillisecond(u.UpdatedAt)
+	u.LastLogin, u.TokensFrom = blog.ToMillisecond(u.LastLogin), blog.ToMillisecond(u.TokensFrom)
 	m.users[u.ID] = u
 	return nil
-}
-
-// kept is how a time is kept.
-func kept(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Time{}
-	}
-	return t.UTC().Truncate(time.Millisecond)
 }
 
 func (m modelUsers) Get(ctx context.Context, id blog.ID) (*blog.User, error) {
@@ -244,6 +236,12 @@ func (m *model) forget(id blog.ID) {
 		}
 	}
 	m.dropBareShells()
+	for name, u := range m.uploads {
+		if u.Owner == id {
+			u.Owner = blog.ID{}
+			m.uploads[name] = u
+		}
+	}
 	maps.DeleteFunc(m.likes, func(l like, _ bool) bool { return l.user == id })
 	maps.DeleteFunc(m.revoked, func(s session, _ bool) bool { return s.user == id })
 }
@@ -262,7 +260,13 @@ func (m modelUsers) Session(ctx context.Context, id blog.ID, token string) (blog
 }
 
 func (m modelUsers) RevokeToken(ctx context.Context, id blog.ID, token string, _ time.Time) error {
-	return m.write(ctx, func() (bool, error) { m.revoked[session{id, token}] = true; return false, nil })
+	return m.write(ctx, func() (bool, error) {
+		if _, ok := m.users[id]; !ok {
+			return false, blog.Fail(blog.CodeUserNotFound)
+		}
+		m.revoked[session{id, token}] = true
+		return false, nil
+	})
 }
 
 // shellOf is what stays of a comment that is deleted.

@@ -71,12 +71,12 @@ func compareUploads(a, b blog.Upload) int {
 }
 
 // part sorts all and cuts the page out.
-func part[T any](all []T, page blog.Page, order blog.Order, compare func(a, b T) int, cursor func(T) blog.Cursor) blog.Listed[T] {
+func part[T any](all []T, page blog.Page, order blog.Order, compare func(a, b T) int, cursor func(T) *blog.Cursor) blog.Listed[T] {
 	slices.SortFunc(all, compare)
 	out := blog.Listed[T]{Total: int64(len(all))}
 	from := int(min(page.Offset(), out.Total))
 	if page.After != nil {
-		from = slices.IndexFunc(all, func(item T) bool { return follows(cursor(item), *page.After, order) })
+		from = slices.IndexFunc(all, func(item T) bool { return follows(cursor(item), page.After, order) })
 		if from < 0 {
 			return out
 		}
@@ -84,26 +84,18 @@ func part[T any](all []T, page blog.Page, order blog.Order, compare func(a, b T)
 	to := min(from+page.Limit, len(all))
 	out.Items = all[from:to]
 	if to < len(all) && to > from {
-		c := cursor(all[to-1])
-		out.Next = &c
+		out.Next = cursor(all[to-1])
 	}
 	return out
 }
 
 // follows reports whether a comes behind b in the order.
-func follows(a, b blog.Cursor, o blog.Order) bool {
+func follows(a, b *blog.Cursor, o blog.Order) bool {
 	if o.Field == "relevance" {
 		o.Desc = true
 	}
 	value := cmp.Or(cmp.Compare(a.Tier, b.Tier), cmp.Compare(a.Int, b.Int), strings.Compare(a.Text, b.Text))
 	return by(o, value, a.ID, b.ID) > 0
-}
-
-func stamp(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
 }
 
 func (m modelPosts) List(ctx context.Context, f blog.PostFilter) (out blog.Listed[*blog.Post], err error) {
@@ -118,7 +110,7 @@ func (m modelPosts) List(ctx context.Context, f blog.PostFilter) (out blog.Liste
 				all = append(all, n)
 			}
 		}
-		out = part(all, f.Page, f.Order, func(a, b *blog.Post) int { return comparePosts(f.Order, a, b) }, postCursor(f.Order))
+		out = part(all, f.Page, f.Order, func(a, b *blog.Post) int { return comparePosts(f.Order, a, b) }, f.Cursor)
 		out.Bare = leaveContents(out.Items, f.MaxText)
 		return nil
 	})
@@ -137,29 +129,6 @@ func leaveContents(posts []*blog.Post, most int64) bool {
 		p.Content = ""
 	}
 	return true
-}
-
-func postCursor(o blog.Order) func(*blog.Post) blog.Cursor {
-	return func(p *blog.Post) blog.Cursor {
-		c := blog.Cursor{ID: p.ID, Tier: p.Tier}
-		switch o.Field {
-		case "publishedAt", "relevance":
-			c.Int = stamp(p.PublishedAt)
-		case "createdAt":
-			c.Int = stamp(p.CreatedAt)
-		case "updatedAt":
-			c.Int = stamp(p.UpdatedAt)
-		case "viewCount":
-			c.Int = p.ViewCount
-		case "likeCount":
-			c.Int = p.LikeCount
-		case "commentCount":
-			c.Int = p.CommentCount
-		case "title":
-			c.Text = p.Title
-		}
-		return c
-	}
 }
 
 func matches(f blog.PostFilter, p blog.Post) (tier int, ok bool) {
@@ -206,29 +175,10 @@ func (m modelUsers) List(ctx context.Context, f blog.UserFilter) (out blog.Liste
 				all = append(all, &u)
 			}
 		}
-		out = part(all, f.Page, f.Order, func(a, b *blog.User) int { return compareUsers(f.Order, a, b) }, userCursor(f.Order))
+		out = part(all, f.Page, f.Order, func(a, b *blog.User) int { return compareUsers(f.Order, a, b) }, f.Cursor)
 		return nil
 	})
 	return out, err
-}
-
-func userCursor(o blog.Order) func(*blog.User) blog.Cursor {
-	return func(u *blog.User) blog.Cursor {
-		c := blog.Cursor{ID: u.ID}
-		switch o.Field {
-		case "createdAt":
-			c.Int = stamp(u.CreatedAt)
-		case "updatedAt":
-			c.Int = stamp(u.UpdatedAt)
-		case "lastLogin":
-			c.Int = stamp(u.LastLogin)
-		case "username":
-			c.Text = u.Username
-		case "email":
-			c.Text = u.Email
-		}
-		return c
-	}
 }
 
 func (m modelComments) List(ctx context.Context, f blog.CommentFilter) (out blog.Listed[*blog.Comment], err error) {
@@ -239,8 +189,7 @@ func (m modelComments) List(ctx context.Context, f blog.CommentFilter) (out blog
 				all = append(all, m.shownComment(c))
 			}
 		}
-		cursor := func(c *blog.Comment) blog.Cursor { return blog.Cursor{ID: c.ID, Int: stamp(c.CreatedAt)} }
-		out = part(all, f.Page, f.Order, func(a, b *blog.Comment) int { return compareComments(f.Order, a, b) }, cursor)
+		out = part(all, f.Page, f.Order, func(a, b *blog.Comment) int { return compareComments(f.Order, a, b) }, f.Cursor)
 		return nil
 	})
 	return out, err
@@ -264,8 +213,7 @@ func (m modelUploads) List(ctx context.Context, f blog.UploadFilter) (out blog.L
 		}
 		out.Items = all[:min(f.Page.Limit, len(all))]
 		if n := len(out.Items); n > 0 && n < len(all) {
-			last := out.Items[n-1]
-			out.Next = &blog.Cursor{Int: stamp(last.CreatedAt), Text: last.Filename, ID: f.Owner}
+			out.Next = f.Cursor(out.Items[n-1])
 		}
 		return nil
 	})

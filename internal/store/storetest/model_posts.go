@@ -16,9 +16,13 @@ func (m modelPosts) Create(ctx context.Context, p *blog.Post) error {
 		if _, ok := m.users[p.Author.ID]; !ok {
 			return false, blog.Fail(blog.CodeUserNotFound)
 		}
-		p.Author = m.author(p.Author.ID)
-		p.ViewCount, p.LikeCount, p.CommentCount = 0, 0, 0
-		return p.Status == blog.Published, m.putPost(*p)
+		n := *p
+		n.ViewCount, n.Revision = 0, max(n.Revision, 1)
+		if err := m.putPost(n); err != nil {
+			return false, err
+		}
+		*p = *m.shown(m.posts[p.ID])
+		return p.Status == blog.Published, nil
 	})
 }
 
@@ -27,7 +31,7 @@ func (m *model) putPost(p blog.Post) error {
 		return blog.Invalid("publishedAt", blog.RuleDate)
 	}
 	p.Tags, p.Tier = slices.Clone(p.Tags), 0
-	p.PublishedAt, p.CreatedAt, p.UpdatedAt = kept(p.PublishedAt), kept(p.CreatedAt), kept(p.UpdatedAt)
+	p.PublishedAt, p.CreatedAt, p.UpdatedAt = blog.ToMillisecond(p.PublishedAt), blog.ToMillisecond(p.CreatedAt), blog.ToMillisecond(p.UpdatedAt)
 	m.posts[p.ID] = p
 	return nil
 }
@@ -89,14 +93,21 @@ func (m *model) checked(id blog.ID, check func(blog.PostRef) error) (blog.Post, 
 	return p, check(p.Ref())
 }
 
+// checkedBy is checked for what a user does to the post.
+func (m *model) checkedBy(user, id blog.ID, check func(blog.PostRef) error) (blog.Post, error) {
+	return m.checked(id, func(p blog.PostRef) error {
+		if _, ok := m.users[user]; !ok {
+			return blog.Fail(blog.CodeUserNotFound)
+		}
+		return check(p)
+	})
+}
+
 func (m modelPosts) SetLike(ctx context.Context, id, user blog.ID, on bool, check func(blog.PostRef) error) (n int64, err error) {
 	err = m.write(ctx, func() (bool, error) {
-		p, err := m.checked(id, check)
+		p, err := m.checkedBy(user, id, check)
 		if err != nil {
 			return false, err
-		}
-		if _, ok := m.users[user]; !ok {
-			return false, blog.Fail(blog.CodeUserNotFound)
 		}
 		before := m.likes[like{id, user}]
 		if on {
@@ -173,21 +184,17 @@ type modelComments struct{ *model }
 
 func (m modelComments) Create(ctx context.Context, c *blog.Comment, check func(blog.PostRef) error) error {
 	return m.write(ctx, func() (bool, error) {
-		p, err := m.checked(c.Post, check)
+		p, err := m.checkedBy(c.Author.ID, c.Post, check)
 		if err != nil {
 			return false, err
-		}
-		if _, ok := m.users[c.Author.ID]; !ok {
-			return false, blog.Fail(blog.CodeUserNotFound)
 		}
 		above, ok := m.comments[c.Parent]
 		if !c.Parent.IsZero() && (!ok || above.Deleted || above.Post != c.Post) {
 			return false, blog.Invalid("parent", blog.RuleParent)
 		}
 		c.Author = m.author(c.Author.ID)
-		n := *c
-		n.CreatedAt, n.UpdatedAt = kept(n.CreatedAt), kept(n.UpdatedAt)
-		m.comments[c.ID] = n
+		c.CreatedAt, c.UpdatedAt = blog.ToMillisecond(c.CreatedAt), blog.ToMillisecond(c.UpdatedAt)
+		m.comments[c.ID] = *c
 		return p.Status == blog.Published, nil
 	})
 }
@@ -232,7 +239,7 @@ func (m modelComments) Update(ctx context.Context, id blog.ID, change func(*blog
 		if err := change(n, ref); err != nil {
 			return false, err
 		}
-		c.Content, c.UpdatedAt = n.Content, kept(n.UpdatedAt)
+		c.Content, c.UpdatedAt = n.Content, blog.ToMillisecond(n.UpdatedAt)
 		m.comments[id] = c
 		got = m.shownComment(c)
 		return ref.Status == blog.Published, nil

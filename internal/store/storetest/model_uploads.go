@@ -18,7 +18,7 @@ func (m modelUploads) Create(ctx context.Context, us []blog.Upload, quota int64)
 			if _, ok := m.uploads[u.Filename]; ok {
 				return false, errors.New("the file name is taken")
 			}
-			u.CreatedAt = kept(u.CreatedAt)
+			u.CreatedAt = blog.ToMillisecond(u.CreatedAt)
 			m.uploads[u.Filename] = u
 			if quota > 0 && m.used(u.Owner) > quota {
 				return false, blog.Fail(blog.CodeUploadQuota)
@@ -61,7 +61,7 @@ func (m modelUploads) Delete(ctx context.Context, filename string) error {
 func (m modelUploads) Ownerless(ctx context.Context, limit int) (out []blog.Upload, err error) {
 	err = m.read(ctx, func() error {
 		for _, u := range m.uploads {
-			if _, ok := m.users[u.Owner]; !ok && len(out) < limit {
+			if u.Owner.IsZero() && len(out) < limit {
 				out = append(out, u)
 			}
 		}
@@ -86,6 +86,9 @@ func (m modelSources) Set(ctx context.Context, author blog.ID, path string, post
 	return m.write(ctx, func() (bool, error) {
 		if _, ok := m.posts[post]; !ok {
 			return false, blog.Fail(blog.CodePostNotFound)
+		}
+		if _, ok := m.users[author]; !ok {
+			return false, blog.Fail(blog.CodeUserNotFound)
 		}
 		m.sources[source{author, path}] = note{post, digest}
 		return false, nil

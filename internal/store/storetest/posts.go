@@ -11,7 +11,7 @@ import (
 var postPromises = []promise{
 	{"a post comes back with every field and its author", postComesBack},
 	{"an unknown post is not found", unknownPost},
-	{"a post begins with no views, likes and comments", postBeginsUncounted},
+	{"a post begins with no views, likes and comments, at revision 1", postBeginsUncounted},
 	{"a post needs an author who exists", postNeedsAuthor},
 	{"a post is published between 1970 and 2200", publicationDates},
 	{"what the store returns belongs to the caller", postBelongsToCaller},
@@ -47,8 +47,9 @@ func postComesBack(w *world) {
 }
 
 func postBeginsUncounted(w *world) {
-	p := w.post(w.user("user"), "post", func(p *blog.Post) { p.ViewCount, p.LikeCount, p.CommentCount = 7, 8, 9 })
+	p := w.post(w.user("user"), "post", func(p *blog.Post) { p.ViewCount, p.LikeCount, p.CommentCount, p.Revision = 7, 8, 9, 0 })
 	w.same("returned", counters(p), [3]int64{})
+	w.same("revision", []int64{p.Revision, w.stored(p).Revision}, []int64{1, 1})
 	w.same("stored", counters(w.stored(p)), [3]int64{})
 	st, err := w.Posts().Stats(w.ctx)
 	w.ok(err)

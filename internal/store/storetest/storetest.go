@@ -126,14 +126,19 @@ func draft(p *blog.Post) { p.Status, p.PublishedAt = blog.Draft, time.Time{} }
 
 func tagged(tags ...string) func(*blog.Post) { return func(p *blog.Post) { p.Tags = tags } }
 
-// comment creates a comment of author under p; above is its parent or nil.
-func (w *world) comment(p *blog.Post, author *blog.User, above *blog.Comment) *blog.Comment {
-	w.Helper()
+// newComment describes a comment nobody has written yet.
+func (w *world) newComment(p *blog.Post, author *blog.User) *blog.Comment {
 	now := w.tick()
-	c := &blog.Comment{
+	return &blog.Comment{
 		ID: blog.NewID(now), Post: p.ID, Author: blog.Author{ID: author.ID},
 		Content: "说得好 " + author.Username, CreatedAt: now, UpdatedAt: now,
 	}
+}
+
+// comment creates a comment of author under p; above is its parent or nil.
+func (w *world) comment(p *blog.Post, author *blog.User, above *blog.Comment) *blog.Comment {
+	w.Helper()
+	c := w.newComment(p, author)
 	if above != nil {
 		c.Parent = above.ID
 	}

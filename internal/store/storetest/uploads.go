@@ -122,6 +122,9 @@ func ownerlessUploads(w *world) {
 	for left := 3; left > 0; left-- {
 		names := w.ownerless(10)
 		w.same("left", len(names), left)
+		u, err := w.Uploads().Get(w.ctx, names[0])
+		w.ok(err)
+		w.same("owner", u.Owner, blog.ID{})
 		w.ok(w.Uploads().Delete(w.ctx, names[0]))
 	}
 	w.same("left", w.ownerless(10), []string{})
@@ -142,7 +145,7 @@ func (w *world) ownerless(limit int) []string {
 
 var sourcePromises = []promise{
 	{"a source is remembered per author and path, the last note wins", sourceRemembered},
-	{"a source needs a post that exists", sourceNeedsPost},
+	{"a source needs a post and an author who exist", sourceNeeds},
 	{"a source is forgotten with its post", sourceForgotten},
 }
 
@@ -171,8 +174,10 @@ func sourceRemembered(w *world) {
 	w.sourceIs(a, path, q.ID, "d2")
 }
 
-func sourceNeedsPost(w *world) {
+func sourceNeeds(w *world) {
 	u := w.user("user")
+	p := w.post(u, "p")
+	w.fails(w.Sources().Set(w.ctx, blog.NewID(w.now), "a.md", p.ID, "d"), blog.CodeUserNotFound)
 	w.fails(w.Sources().Set(w.ctx, u.ID, "a.md", blog.NewID(w.now), "d"), blog.CodePostNotFound)
 	w.sourceIs(u, "a.md", blog.ID{}, "")
 }

@@ -59,6 +59,7 @@ func unknownUser(w *world) {
 	_, err = w.Users().Update(w.ctx, id, anyUser)
 	w.fails(err, blog.CodeUserNotFound)
 	w.fails(w.Users().Delete(w.ctx, id, anyUser), blog.CodeUserNotFound)
+	w.fails(w.Users().RevokeToken(w.ctx, id, "token", time.Now().Add(time.Hour)), blog.CodeUserNotFound)
 }
 
 func addressIsTaken(w *world) {
