@@ -18,7 +18,6 @@ type postRow struct {
 	key    int64
 	rank   int64
 	author int64
-	terms  *terms // nil unless they were cut before the row was made
 }
 
 // The columns of a post, and of one whose content stays behind if it has more
@@ -106,9 +105,8 @@ func getRef(c *conn, id blog.ID) (ref blog.PostRef, key int64, err error) {
 // Create implements blog.Posts.
 func (p posts) Create(ctx context.Context, post *blog.Post) error {
 	var made blog.Post
-	row := postRow{Post: *post, terms: cutEarly(post)}
 	err := p.write(ctx, "posts.create", func(c *conn) (err error) {
-		made, err = createPost(c, row)
+		made, err = createPost(c, *post)
 		return err
 	})
 	if err == nil {
@@ -117,7 +115,8 @@ func (p posts) Create(ctx context.Context, post *blog.Post) error {
 	return err
 }
 
-func createPost(c *conn, p postRow) (blog.Post, error) {
+func createPost(c *conn, post blog.Post) (blog.Post, error) {
+	p := postRow{Post: post}
 	u, err := getAuthor(c, p.Author.ID)
 	if err != nil {
 		return p.Post, err

@@ -120,7 +120,7 @@ func addArticles(ctx context.Context, s *Store, n, size int, authors []*blog.Use
 	for from := 0; from < n; from += bulk {
 		err := s.write(ctx, "test", func(c *conn) error {
 			for i := from; i < min(n, from+bulk); i++ {
-				if _, err := createPost(c, postRow{Post: *article(i, size, authors, r)}); err != nil {
+				if _, err := createPost(c, *article(i, size, authors, r)); err != nil {
 					return err
 				}
 			}

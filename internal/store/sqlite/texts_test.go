@@ -38,7 +38,7 @@ func TestPostsWrittenTogetherMakeOneSegment(t *testing.T) {
 	author := addUser(t, s, "author").ID
 	must(t, s.writer.write(t.Context(), func(c *conn) error {
 		for i := range 12 {
-			if _, err := createPost(c, postRow{Post: *newPost(author, fmt.Sprint(i))}); err != nil {
+			if _, err := createPost(c, *newPost(author, fmt.Sprint(i))); err != nil {
 				return err
 			}
 			if err := c.script("SAVEPOINT inner; RELEASE inner"); err != nil {
@@ -58,7 +58,7 @@ func TestSearchFollowsWhatOneTransactionDoesToAPost(t *testing.T) {
 	author := addUser(t, s, "author").ID
 	changed, deleted, refused := newPost(author, "微服务"), newPost(author, "数据库"), newPost(author, "缓存")
 	create := func(p *blog.Post) func(*conn) error {
-		return func(c *conn) error { _, err := createPost(c, postRow{Post: *p}); return err }
+		return func(c *conn) error { _, err := createPost(c, *p); return err }
 	}
 	broken := errors.New("broken")
 	errs := together(t, s, create(changed), create(deleted),
