@@ -136,7 +136,7 @@ func (r comments) List(ctx context.Context, f blog.CommentFilter) (list blog.Lis
 		q := query{}
 		q.add(selectComment+"WHERE c.post = ?", post)
 		follow(&q, f.Order, f.Page.After, "c", "created")
-		q.add(" ORDER BY c.created"+direction(f.Order)+", c.id"+direction(f.Order)+" LIMIT ? OFFSET ?", f.Page.Limit+1, offset(f.Page))
+		q.add(" ORDER BY c.created"+direction(f.Order)+", c.id"+direction(f.Order)+" LIMIT +? OFFSET +?", f.Page.Limit+1, offset(f.Page))
 		return c.each(q.sql, func(s *sqlite.Stmt) error {
 			m := scanComment(s)
 			list.Items = append(list.Items, &m.Comment)

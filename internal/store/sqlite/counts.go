@@ -51,7 +51,7 @@ func addCount(c *conn, status int, author int64, category, tag string, n int) er
 	if err != nil || n > 0 {
 		return err
 	}
-	return c.exec("DELETE FROM post_counts WHERE status = ? AND author = ? AND category = ? AND tag = ? AND n = 0", status, author, category, tag)
+	return c.exec("DELETE FROM post_counts WHERE status = +? AND author = +? AND category = +? AND tag = +? AND n = 0", status, author, category, tag)
 }
 
 // addSums adds to the sums of views and likes of a status.
@@ -66,7 +66,7 @@ func addSums(c *conn, status blog.Status, views, likes int64) error {
 // category and tag ("": any), from the counters.
 func countPosts(c *conn, status int, author int64, category, tag string) (total int64, err error) {
 	for _, one := range statuses(status) {
-		n, err := c.number("SELECT n FROM post_counts WHERE status = ? AND author = ? AND category = ? AND tag = ?", one, author, category, tag)
+		n, err := c.number("SELECT n FROM post_counts WHERE status = +? AND author = +? AND category = +? AND tag = +?", one, author, category, tag)
 		if err != nil {
 			return 0, err
 		}
@@ -86,7 +86,7 @@ func statuses(status int) []int {
 func (p posts) Tags(ctx context.Context, limit int) (tags []blog.TagCount, err error) {
 	err = p.read(ctx, "posts.tags", readLimit, func(c *conn) error {
 		return c.each(`SELECT tag, n FROM post_counts
-			WHERE status = 2 AND author = 0 AND category = '' AND tag > '' ORDER BY n DESC, tag LIMIT ?`,
+			WHERE status = 2 AND author = 0 AND category = '' AND tag > '' ORDER BY n DESC, tag LIMIT +?`,
 			func(s *sqlite.Stmt) error {
 				tags = append(tags, blog.TagCount{Name: s.ColumnText(0), Count: s.ColumnInt64(1)})
 				return nil

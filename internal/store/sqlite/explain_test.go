@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,10 +12,10 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// TestNoRequestScansATable runs every method, with every sort and filter, and
-// asks SQLite how it finds the rows of each statement that ran.
-func TestNoRequestScansATable(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "test.db")
+// allStatements runs every method, with every sort and filter, and returns the statements
+// that ran, and the path of the database.
+func allStatements(t *testing.T) (statements []string, path string) {
+	path = filepath.Join(t.TempDir(), "test.db")
 	var mu sync.Mutex
 	seen := map[string]bool{}
 	s := openAt(t, path, Options{prepared: func(q string) {
@@ -28,21 +29,70 @@ func TestNoRequestScansATable(t *testing.T) {
 	lists(t, s, authors[0].ID)
 	withFewHits(t, 1)
 	exercise(t, s, authors)
+	for q := range seen {
+		verb, _, _ := strings.Cut(strings.TrimSpace(q), " ")
+		if slices.Contains([]string{"SELECT", "UPDATE", "DELETE", "INSERT"}, verb) {
+			statements = append(statements, q)
+		}
+	}
+	if len(statements) < 100 {
+		t.Errorf("only %d statements were seen", len(statements))
+	}
+	return statements, path
+}
+
+// TestNoRequestScansATable asks SQLite how it finds the rows of each statement.
+func TestNoRequestScansATable(t *testing.T) {
+	statements, path := allStatements(t)
 	c, err := openReader(path, nil)
 	must(t, err)
 	defer c.Close()
-	seen["SELECT key FROM posts WHERE cover = ?"] = false // the check itself must be able to fail
-	if len(seen) < 100 {
-		t.Errorf("only %d statements were seen", len(seen))
-	}
-	for q, real := range seen {
-		verb, _, _ := strings.Cut(strings.TrimSpace(q), " ")
-		if verb != "SELECT" && verb != "UPDATE" && verb != "DELETE" && verb != "INSERT" {
-			continue
-		}
-		if line := scanning(t, c, q); (line != "") == real {
+	for _, q := range statements {
+		if line := scanning(t, c, q); line != "" {
 			t.Errorf("plan %q of %s", line, q)
 		}
+	}
+	if scanning(t, c, "SELECT key FROM posts WHERE cover = ?") == "" {
+		t.Error("a scan is not seen")
+	}
+}
+
+// TestNoStatementIsPreparedAnewForItsValues: see the package's page.
+func TestNoStatementIsPreparedAnewForItsValues(t *testing.T) {
+	statements, path := allStatements(t)
+	c, err := openConn(path, time.Second, writerCacheKiB)
+	must(t, err)
+	defer c.Close()
+	compiled := 0 // SQLite asks the authorizer while it compiles
+	must(t, c.SetAuthorizer(sqlite.AuthorizeFunc(func(sqlite.Action) sqlite.AuthResult {
+		compiled++
+		return sqlite.AuthResultOK
+	})))
+	must(t, c.script("BEGIN"))
+	run := func(stmt *sqlite.Stmt) {
+		for i := range stmt.BindParamCount() {
+			stmt.BindInt64(i+1, 2)
+		}
+		_, _ = stmt.Step() // 2 need not make sense
+		_ = stmt.Reset()
+	}
+	preparedAnew := func(q string) bool {
+		stmt, err := c.Prepare(q)
+		must(t, err)
+		for range 2 {
+			run(stmt) // in which FTS5 prepares what it needs itself
+		}
+		compiled = 0
+		run(stmt)
+		return compiled > 0
+	}
+	for _, q := range statements {
+		if preparedAnew(q) {
+			t.Errorf("prepared anew: %s", q)
+		}
+	}
+	if !preparedAnew("SELECT n FROM post_counts WHERE status = ?") {
+		t.Error("what is prepared anew is not seen")
 	}
 }
 

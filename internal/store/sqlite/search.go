@@ -111,7 +111,7 @@ func (sel selection) hits(c *conn, words string, o blog.Order, page blog.Page) (
 			sel.narrowed(words), sel.low, sel.high)
 	}
 	follow(&q, o, page.After, "p", column)
-	q.add(" ORDER BY 2"+direction(o)+", 3"+direction(o)+" LIMIT ? OFFSET ?", page.Limit+1, offset(page))
+	q.add(" ORDER BY 2"+direction(o)+", 3"+direction(o)+" LIMIT +? OFFSET +?", page.Limit+1, offset(page))
 	return collect(c, q.sql, 0, q.args)
 }
 
@@ -123,11 +123,11 @@ func (sel selection) matches(c *conn, words, direction string, low, high int64, 
 	}
 	if ok {
 		q := sel.among(few, "p.key", low, high)
-		q.add(" ORDER BY p.rank"+direction+" LIMIT ? OFFSET ?", limit, offset)
+		q.add(" ORDER BY p.rank"+direction+" LIMIT +? OFFSET +?", limit, offset)
 		return collect(c, q.sql, tier, q.args)
 	}
 	return collect(c, `SELECT p.key FROM (SELECT rowid AS rank FROM posts_fts
-		WHERE posts_fts MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid`+direction+` LIMIT ? OFFSET ?) f
+		WHERE posts_fts MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid`+direction+` LIMIT +? OFFSET +?) f
 		CROSS JOIN posts p ON p.rank = f.rank ORDER BY f.rank`+direction, tier, []any{sel.narrowed(words), low, high, limit, offset})
 }
 
@@ -144,7 +144,7 @@ func (sel selection) few(c *conn, words string) (ranks string, ok bool, err erro
 	}
 	all := []byte{'['}
 	n := 0
-	err = c.each("SELECT rowid FROM posts_fts WHERE posts_fts MATCH ? LIMIT ?", func(s *sqlite.Stmt) error {
+	err = c.each("SELECT rowid FROM posts_fts WHERE posts_fts MATCH ? LIMIT +?", func(s *sqlite.Stmt) error {
 		if n++; n > 1 {
 			all = append(all, ',')
 		}

@@ -84,7 +84,7 @@ func (r uploads) List(ctx context.Context, f blog.UploadFilter) (list blog.Liste
 		if after := f.Page.After; after != nil {
 			q.add(" AND (f.created < ? OR f.created = ? AND f.filename > ?) AND f.created <= ?", after.Int, after.Int, after.Text, after.Int)
 		}
-		q.add(" ORDER BY f.created DESC, f.filename LIMIT ? OFFSET ?", f.Page.Limit+1, offset(f.Page))
+		q.add(" ORDER BY f.created DESC, f.filename LIMIT +? OFFSET +?", f.Page.Limit+1, offset(f.Page))
 		return c.each(q.sql, func(s *sqlite.Stmt) error {
 			list.Items = append(list.Items, scanUpload(s))
 			return nil
@@ -114,7 +114,7 @@ func (r uploads) Delete(ctx context.Context, filename string) error {
 // Ownerless implements blog.Uploads.
 func (r uploads) Ownerless(ctx context.Context, limit int) (us []blog.Upload, err error) {
 	err = r.read(ctx, "uploads.ownerless", readLimit, func(c *conn) error {
-		return c.each(selectUpload+"WHERE f.owner IS NULL ORDER BY f.created DESC, f.filename LIMIT ?", func(s *sqlite.Stmt) error {
+		return c.each(selectUpload+"WHERE f.owner IS NULL ORDER BY f.created DESC, f.filename LIMIT +?", func(s *sqlite.Stmt) error {
 			us = append(us, scanUpload(s))
 			return nil
 		}, limit)

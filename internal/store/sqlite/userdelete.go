@@ -48,7 +48,7 @@ func deleteUser(c *conn, u *userRow) error {
 }
 
 func deletePostsOf(c *conn, user int64) error {
-	return eachKey(c, "SELECT key FROM posts WHERE author = ? LIMIT ?", user, func(key int64) error {
+	return eachKey(c, "SELECT key FROM posts WHERE author = ? LIMIT +?", user, func(key int64) error {
 		p, err := getPostByKey(c, key)
 		if err != nil {
 			return err
@@ -60,7 +60,7 @@ func deletePostsOf(c *conn, user int64) error {
 // deleteCommentsOf comes to an end because a comment that stays as a shell loses its
 // author.
 func deleteCommentsOf(c *conn, user int64) error {
-	return eachKey(c, "SELECT key FROM comments WHERE author = ? LIMIT ?", user, func(key int64) error {
+	return eachKey(c, "SELECT key FROM comments WHERE author = ? LIMIT +?", user, func(key int64) error {
 		var m commentRow
 		_, err := c.one(selectComment+"WHERE c.key = ?", func(s *sqlite.Stmt) error { m = scanComment(s); return nil }, key)
 		if err != nil {

@@ -28,7 +28,7 @@ func listUsers(c *conn, f blog.UserFilter) (list blog.Listed[*blog.User], err er
 		return list, err
 	}
 	q := findUsers(f, phrase)
-	q.add(" ORDER BY 2"+direction(f.Order)+", 3"+direction(f.Order)+" LIMIT ? OFFSET ?", f.Page.Limit+1, offset(f.Page))
+	q.add(" ORDER BY 2"+direction(f.Order)+", 3"+direction(f.Order)+" LIMIT +? OFFSET +?", f.Page.Limit+1, offset(f.Page))
 	places, err := collect(c, q.sql, 0, q.args)
 	if err != nil {
 		return list, err

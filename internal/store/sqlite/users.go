@@ -238,7 +238,7 @@ func (r users) RevokeToken(ctx context.Context, id blog.ID, token string, until 
 		if err != nil {
 			return err
 		}
-		err = c.exec(`DELETE FROM revoked WHERE (user, token) IN (SELECT user, token FROM revoked WHERE until < ? ORDER BY until LIMIT ?)`,
+		err = c.exec(`DELETE FROM revoked WHERE (user, token) IN (SELECT user, token FROM revoked WHERE until < ? ORDER BY until LIMIT +?)`,
 			time.Now(), forgetAtOnce)
 		if err != nil {
 			return err
