@@ -19,6 +19,7 @@ type crowd struct {
 	length  time.Duration
 	pause   time.Duration // after an answer
 	hasty   float64       // share of the clients who take no notice of Retry-After
+	haste   time.Duration // how soon they come back
 	also    int           // a status from 400 on that is as good as 200
 	mix     []dish
 }
@@ -30,8 +31,8 @@ type dish struct {
 	requests [][]byte
 }
 
-// hastyPause is how soon a client who takes no notice of Retry-After comes back.
-const hastyPause = 10 * time.Millisecond
+// failurePause is how long a client waits after a failure.
+const failurePause = 10 * time.Millisecond
 
 // settling is when the start of a load is over.
 const settling = time.Second
@@ -133,13 +134,13 @@ func (c crowd) client(ctx context.Context, address string, hasty bool, start tim
 		case err != nil || a.status >= 400 && a.status != 503 && a.status != c.also:
 			s.failed++
 			s.failure = errors.Join(err, fmt.Errorf("%s answered %d", d.name, a.status))
-			sleep(ctx, hastyPause)
+			sleep(ctx, failurePause)
 		case a.status == 503:
 			s.refused = append(s.refused, a.took)
 			s.last = time.Since(start)
 			n.refused++
 			if again := a.again; hasty {
-				sleep(ctx, max(hastyPause, c.pause))
+				sleep(ctx, max(c.haste, c.pause))
 			} else {
 				sleep(ctx, again+time.Duration(rand.Int64N(int64(again)+1)/4))
 			}
@@ -214,9 +215,9 @@ func (b *bench) overload() error {
 func (b *bench) overloadBy(p *process, name string, mix []dish) {
 	peak := crowd{clients: 8, length: b.length, mix: mix}.run(b.ctx, p)
 	idle := crowd{clients: 2, length: b.length, pause: 5 * time.Millisecond, mix: mix}.run(b.ctx, p)
-	over := crowd{clients: b.crowd, length: 3 * b.length, hasty: b.hasty, mix: mix}.run(b.ctx, p)
+	over := crowd{clients: b.crowd, length: 3 * b.length, hasty: b.hasty, haste: b.haste, mix: mix}.run(b.ctx, p)
 	after := crowd{clients: 2, length: b.length, pause: 5 * time.Millisecond, mix: mix}.run(b.ctx, p)
-	fmt.Printf("%s, %d clients, %.0f%% hasty\n  peak  %s\n  idle  %s\n  over  %s\n  after %s\n", name, b.crowd, 100*b.hasty, peak, idle, over, after)
+	fmt.Printf("%s, %d clients, %.0f%% back after %v\n  peak  %s\n  idle  %s\n  over  %s\n  after %s\n", name, b.crowd, 100*b.hasty, b.haste, peak, idle, over, after)
 	fmt.Printf("  goodput %.2f of peak, served p99 %.1f x idle, %.1f x (p50 %.2f ms, p99 %.2f ms) without the first second, nobody refused from %.1f s after it\n",
 		over.rate()/peak.rate(), ratio(quantile(over.served, 0.99), quantile(idle.served, 0.99)), ratio(quantile(over.settled, 0.99), quantile(idle.served, 0.99)),
 		millis(quantile(over.settled, 0.5)), millis(quantile(over.settled, 0.99)), after.last.Seconds())

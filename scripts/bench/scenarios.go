@@ -25,11 +25,12 @@ type bench struct {
 	data   string
 	posts  int
 	length time.Duration
-	only   string  // the one scenario to run; "": all
-	crowd  int     // clients of an overload
-	hasty  float64 // share of them who take no notice of Retry-After
-	mix    string  // the one thing they ask for; "": each in turn
-	cpus   string  // the servers' processors; "": any
+	only   string        // the one scenario to run; "": all
+	crowd  int           // clients of an overload
+	hasty  float64       // share of them who take no notice of Retry-After
+	haste  time.Duration // how soon these come back
+	mix    string        // the one thing they ask for; "": each in turn
+	cpus   string        // the servers' processors; "": any
 }
 
 const clients = 8
