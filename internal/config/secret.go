@@ -19,7 +19,7 @@ const minSecret = 32
 
 // placeholder is a text made only of the words that tutorials, examples and
 // generators of projects put where a secret belongs, ours among them, and of the
-// rows of a keyboard. What comes from a random source is never made of them alone.
+// rows of a keyboard.
 var placeholder = regexp.MustCompile(`^(?:` + strings.Join(strings.Fields(`
 	a again an and any app api at auth be before bit bits blog by byte bytes change changed changeit changeme changethis char
 	character characters chars default demo deploy dev development do env example fake first for from generate generated go good here
@@ -35,12 +35,33 @@ var placeholder = regexp.MustCompile(`^(?:` + strings.Join(strings.Fields(`
 // signs around them, of digits that count up, or of hardly any different characters.
 func wellKnown(secret string) bool {
 	letters := keep(secret, func(r rune) bool { return r >= 'a' && r <= 'z' || r > unicode.MaxASCII })
-	if letters != "" {
-		return placeholder.MatchString(letters) || different(secret) < 8
-	}
 	digits := keep(secret, unicode.IsDigit)
-	counted := strings.Repeat("0123456789", len(digits)/10+2)
-	return digits != "" && strings.Contains(counted, digits) || different(secret) < 8
+	switch {
+	case different(secret) < 8:
+		return true
+	case letters == "":
+		return leaps(digits) == 1
+	case leaps(digits) >= manyLeaps:
+		return false
+	}
+	return placeholder.MatchString(letters)
+}
+
+// manyLeaps is how many leaps make digits more than a sample's ornament. In hexadecimal
+// the few letters between them are sometimes only "a" and "be", which are words too.
+const manyLeaps = 12
+
+// leaps counts the digits that neither repeat the one before nor follow upon it, as 0
+// does upon 9: only the first where they count up, most where they are random.
+func leaps(digits string) (n int) {
+	before := rune(-1)
+	for _, d := range digits {
+		if step := d - before; before < 0 || step != 0 && step != 1 && step != -9 {
+			n++
+		}
+		before = d
+	}
+	return n
 }
 
 // keep returns the runes of s that are wanted, in lower case.

@@ -11,7 +11,8 @@
 //   - respond.go: answers, with ETag and compression (negotiate.go); stream.go: lists
 //     too large for memory; share.go: the memory that large bodies and answers share
 //   - errors.go: writes every error; words.go: the status and the words of each
-//   - server.go, writer.go: connections, and how long a client may hold them
+//   - server.go, writer.go: connections, and how long a client may hold them;
+//     unread.go: what is told to a request that nobody can read
 //   - health.go: /health, /livez, /readyz
 //
 // Whoever asks is an argument of each Handler (blog.Actor), never in a context.

@@ -30,17 +30,14 @@ type generationAt struct {
 
 const readGeneration = "SELECT value FROM generation WHERE one = 1"
 
-// newGeneration opens a connection that reads; first is one that writes.
-func newGeneration(first *conn, open func() (*conn, error)) (*generation, error) {
-	path, err := first.path()
-	if err != nil {
-		return nil, err
-	}
+// newGeneration opens a connection that reads; first is one that writes. database is
+// their file.
+func newGeneration(database string, first *conn, open func() (*conn, error)) (*generation, error) {
 	g := &generation{open: open}
 	if err := g.connect(); err != nil {
 		return nil, err
 	}
-	g.index = openWALIndex(path)
+	g.index = openWALIndex(database)
 	g.shows = g.index.shows(first)
 	return g, nil
 }

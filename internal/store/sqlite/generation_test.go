@@ -98,6 +98,28 @@ func TestTheGenerationIsReadAfterEveryConnectionBroke(t *testing.T) {
 	}
 }
 
+// Whoever removes the index by hand takes it from nobody who has it open: SQLite goes on
+// with it, and a descriptor that is closed would take its locks along.
+func TestAnIndexThatIsGoneFromItsPathStaysOpen(t *testing.T) {
+	s := open(t, Options{})
+	author := addUser(t, s, "author").ID
+	index := s.generation.index
+	file := index.file.Load()
+	must(t, os.Remove(index.path))
+	s.generation.disconnect()
+	before, err := s.Generation(t.Context())
+	must(t, err)
+	must(t, s.Posts().Create(t.Context(), newPost(author, "一个")))
+	after, err := s.Generation(t.Context())
+	must(t, err)
+	if after == before {
+		t.Error("a change does not show")
+	}
+	if _, err := file.Stat(); err != nil || index.file.Load() != file {
+		t.Errorf("the index was let go: %v", err)
+	}
+}
+
 func TestTheIndexIsTrustedOnlyWhereACommitShowsInIt(t *testing.T) {
 	s := open(t, Options{})
 	addUser(t, s, "author")

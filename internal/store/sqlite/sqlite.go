@@ -67,8 +67,12 @@ func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 	if err := prepareSchema(ctx, first, opt.NoMigrate); err != nil {
 		return nil, fault(ctx, errors.Join(err, first.Close()))
 	}
+	database, err := first.path()
+	if err != nil {
+		return nil, fault(ctx, errors.Join(err, first.Close()))
+	}
 	openReader := func() (*conn, error) { return openReader(path, opt.prepared) }
-	gen, err := newGeneration(first, openReader)
+	gen, err := newGeneration(database, first, openReader)
 	if err != nil {
 		return nil, fault(ctx, errors.Join(err, first.Close()))
 	}
@@ -78,12 +82,8 @@ func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 	if opt.Admit == nil {
 		opt.Admit = func(context.Context, string) (func(), error) { return func() {}, nil }
 	}
-	writer, err := newWriter(first, open)
-	if err != nil {
-		return nil, fault(ctx, errors.Join(err, gen.close(), first.Close()))
-	}
 	return &Store{
-		writer:     writer,
+		writer:     newWriter(database, first, open),
 		readers:    newReaders(opt.Readers, openReader),
 		generation: gen,
 		observe:    opt.Observe,

@@ -55,7 +55,7 @@ func (x *walIndex) again() {
 // follow opens the file that is at the path, unless it is open already.
 func (x *walIndex) follow() {
 	old := x.file.Load()
-	if old != nil && isAt(old, x.path) {
+	if old != nil && !replaced(old, x.path) {
 		return
 	}
 	file, err := os.Open(x.path)
@@ -68,13 +68,15 @@ func (x *walIndex) follow() {
 	}
 }
 
-func isAt(file *os.File, path string) bool {
+// replaced reports whether another file is at the path by now. Where none can be seen
+// SQLite did not remove it, as it would have made another: it still has it open.
+func replaced(file *os.File, path string) bool {
 	mine, err := file.Stat()
 	if err != nil {
 		return false
 	}
 	there, err := os.Stat(path)
-	return err == nil && os.SameFile(mine, there)
+	return err == nil && !os.SameFile(mine, there)
 }
 
 // header returns the header as it stands; false if it is being written or cannot

@@ -47,17 +47,14 @@ type job struct {
 	done     chan struct{}
 }
 
-func newWriter(c *conn, open func() (*conn, error)) (*writer, error) {
-	database, err := c.path()
-	if err != nil {
-		return nil, err
-	}
+// newWriter begins to write to the database file by c, and by what open opens if c breaks.
+func newWriter(database string, c *conn, open func() (*conn, error)) *writer {
 	w := &writer{
 		open: open, conn: c, queue: make(chan *job, queueLength), ended: make(chan struct{}),
 		log: writeAheadLog{path: database + "-wal", limit: logLimit},
 	}
 	go w.loop()
-	return w, nil
+	return w
 }
 
 // write runs do in a transaction and returns when it is on disk. If the caller's
