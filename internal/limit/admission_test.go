@@ -188,32 +188,46 @@ func TestWhoWaitsWhenOverloadBeginsIsRefusedAtOnce(t *testing.T) {
 	})
 }
 
-func TestMembersGoFirstAndWhoHasBegunIsNotRefused(t *testing.T) {
+func TestMembersGoFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := NewAdmission(1, 1)
 		go overload(a, 2*time.Second)
 		time.Sleep(500 * time.Millisecond)
-		var members, twice []*worker
+		var members []*worker
 		for range 100 {
 			members = append(members, crowd(a, 1, true, time.Millisecond)...)
-			ctx, w := WithTicket(t.Context(), &Ticket{Member: true}), &worker{}
-			twice = append(twice, w)
-			go func() {
-				(&worker{}).work(ctx, a, 0)
-				for range 20 {
-					if w.work(ctx, a, 0); w.err != nil {
-						return
-					}
-				}
-			}()
 			time.Sleep(10 * time.Millisecond)
 		}
 		time.Sleep(5 * time.Second)
 		if n := served(members); n != 100 {
 			t.Errorf("%d of 100 members are served", n)
 		}
-		if n := served(twice); n != 100 {
-			t.Errorf("%d of 100 who had begun end", n)
+	})
+}
+
+func TestWhoHasBegunIsNotRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := NewAdmission(1, 1)
+		go overload(a, 2*time.Second)
+		time.Sleep(500 * time.Millisecond)
+		var firsts, laters []*worker
+		for range 100 {
+			first, later := &worker{}, &worker{}
+			firsts, laters = append(firsts, first), append(laters, later)
+			go func() {
+				ctx := WithTicket(t.Context(), &Ticket{})
+				first.work(ctx, a, 0)
+				later.err = first.err
+				for again := 20; again > 0 && later.err == nil; again-- {
+					later.work(ctx, a, 0)
+				}
+			}()
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(5 * time.Second)
+		begun := served(firsts)
+		if n := served(laters); n != begun || begun < 10 || begun > 90 {
+			t.Errorf("%d of 100 strangers begin, %d of them end", begun, n)
 		}
 	})
 }
@@ -283,6 +297,22 @@ func TestWhoLeavesTheLineTakesNobodysPlace(t *testing.T) {
 			t.Errorf("%d and %d are served, %d free, %d waiting", served(first), served(last), a.free, a.length)
 		}
 	})
+}
+
+func TestWhoIsCalledJustAsHeGivesUpHasHisPlace(t *testing.T) {
+	a := NewAdmission(1, 1)
+	if a.enter(stranger) != nil {
+		t.Fatal("the first waits")
+	}
+	second := a.enter(stranger)
+	a.leave()
+	if err := a.giveUp(stranger, second, context.Canceled); err != nil {
+		t.Errorf("the second gives up: %v", err)
+	}
+	a.leave()
+	if a.free != 1 || a.length != 0 {
+		t.Errorf("%d free, %d waiting", a.free, a.length)
+	}
 }
 
 func TestWaitingHasAnEndWithoutOverload(t *testing.T) {
