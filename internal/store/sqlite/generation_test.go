@@ -1,11 +1,14 @@
 package sqlite
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"zombiezen.com/go/sqlite"
 )
 
 func TestTheGenerationIsAskedForOnlyAfterACommit(t *testing.T) {
@@ -78,7 +81,12 @@ func TestTheGenerationIsReadAfterEveryConnectionBroke(t *testing.T) {
 	must(t, s.Posts().Create(t.Context(), newPost(author, "一个")))
 	must(t, s.Ping(t.Context()))
 	old := s.generation.index.file.Load()
-	s.writer.drop()
+	broken := s.writer.write(t.Context(), func(c *conn) error {
+		return errors.Join(c.exec("ROLLBACK"), sqlite.ResultIOErr.ToError()) // upon which the writer drops its connection
+	})
+	if broken == nil {
+		t.Fatal("the writer's connection is whole")
+	}
 	for len(s.readers.free) > 0 {
 		s.readers.put(<-s.readers.free, true)
 	}
