@@ -8,6 +8,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -109,10 +110,18 @@ type frame struct {
 	Module, Version, Package, Function string
 }
 
+// place is where a vulnerability is: one may be in several modules, as
+// golang.org/x/net is also a part of the standard library.
+type place struct{ osv, module string }
+
+func (p place) compare(o place) int {
+	return cmp.Or(strings.Compare(p.osv, o.osv), strings.Compare(p.module, o.module))
+}
+
 // reachable returns what a report of govulncheck says of code that the program
-// calls, one finding for each vulnerability.
-func reachable(report io.Reader) (map[string]finding, error) {
-	found := map[string]finding{}
+// calls, one finding for each place.
+func reachable(report io.Reader) (map[place]finding, error) {
+	found := map[place]finding{}
 	for d := json.NewDecoder(report); ; {
 		var message struct{ Finding *finding }
 		switch err := d.Decode(&message); {
@@ -122,22 +131,21 @@ func reachable(report io.Reader) (map[string]finding, error) {
 			return nil, err
 		}
 		if f := message.Finding; f != nil && len(f.Trace) > 0 && f.Trace[0].Function != "" {
-			found[f.OSV] = *f
+			found[place{f.OSV, f.Trace[0].Module}] = *f
 		}
 	}
 }
 
 // judge prints what was found and fails if something is not accepted.
-func judge(out io.Writer, found map[string]finding) error {
+func judge(out io.Writer, found map[place]finding) error {
 	refused := 0
-	for _, id := range slices.Sorted(maps.Keys(found)) {
-		f := found[id]
-		why, ok := accepted[id]
-		if !ok || f.Trace[0].Module != standardLibrary {
-			why = "NOT ACCEPTED, see https://pkg.go.dev/vuln/" + id
+	for _, p := range slices.SortedFunc(maps.Keys(found), place.compare) {
+		why, ok := accepted[p.osv]
+		if !ok || p.module != standardLibrary {
+			why = "NOT ACCEPTED, see https://pkg.go.dev/vuln/" + p.osv
 			refused++
 		}
-		fmt.Fprintf(out, "%s  %s, fixed in %s\n    %s\n", id, f.Trace[0].Package, f.Fixed, why)
+		fmt.Fprintf(out, "%s  %s, fixed in %s\n    %s\n", p.osv, found[p].Trace[0].Package, found[p].Fixed, why)
 	}
 	fmt.Fprintf(out, "%d known vulnerabilities are reachable, %d of them accepted\n", len(found), len(found)-refused)
 	if refused > 0 {

@@ -19,7 +19,7 @@ func called(osv, module string) string {
 
 func TestOnlyWhatTheProgramCallsIsReachable(t *testing.T) {
 	found, err := reachable(strings.NewReader(report))
-	if err != nil || len(found) != 1 || found["GO-2026-6608"].Fixed != "v1.26.9" {
+	if err != nil || len(found) != 1 || found[place{"GO-2026-6608", standardLibrary}].Fixed != "v1.26.9" {
 		t.Errorf("%+v, %v", found, err)
 	}
 	if _, err := reachable(strings.NewReader(`{"finding": 1}`)); err == nil {
@@ -33,6 +33,8 @@ func TestOnlyWhatIsAcceptedOfTheStandardLibraryPasses(t *testing.T) {
 		called("GO-2026-6608", "stdlib"):          true,
 		called("GO-2026-0003", "stdlib"):          false,
 		called("GO-2026-6608", "example.org/dep"): false,
+		called("GO-2026-6608", "example.org/dep") + called("GO-2026-6608", "stdlib"): false,
+		called("GO-2026-6608", "stdlib") + called("GO-2026-6608", "example.org/dep"): false,
 	} {
 		found, err := reachable(strings.NewReader(report))
 		if err != nil {
