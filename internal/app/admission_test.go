@@ -1,15 +1,19 @@
 package app
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"inkstone/internal/limit"
+	"inkstone/internal/web"
 )
 
 func TestSearchesLeaveRoomForOtherReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		admit := admission()
+		admit := newAdmission().admit
 		begin := func(operation string) (begun *bool) {
 			begun = new(bool)
 			go func() {
@@ -38,6 +42,40 @@ func TestSearchesLeaveRoomForOtherReads(t *testing.T) {
 		}
 		if *begin("posts.list") {
 			t.Error("more lists are read than there are places")
+		}
+	})
+}
+
+func TestOnlySearchesAreRefusedForTheLineOfSearches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAdmission()
+		full := a.full(func(r *http.Request) bool { return r.URL.Path == "/search" })
+		search, list := httptest.NewRequest("GET", "/search", nil), httptest.NewRequest("GET", "/list", nil)
+		if full(search, web.Stranger) {
+			t.Error("full, and nobody searches")
+		}
+		crowd := func(size int) {
+			for range size {
+				go func() {
+					if leave, err := a.admit(limit.WithTicket(t.Context(), &limit.Ticket{}), "posts.search"); err == nil {
+						<-t.Context().Done()
+						leave()
+					}
+				}()
+			}
+			synctest.Wait()
+		}
+		crowd(100 * processors())
+		time.Sleep(time.Second)
+		crowd(10 * processors())
+		for _, c := range []struct {
+			r    *http.Request
+			who  web.Visitor
+			want bool
+		}{{search, web.Stranger, true}, {search, web.Member, false}, {list, web.Stranger, false}} {
+			if got := full(c.r, c.who); got != c.want {
+				t.Errorf("%s of %d: full %v", c.r.URL, c.who, got)
+			}
 		}
 	})
 }

@@ -33,6 +33,7 @@ type parts struct {
 	tokens    *auth.Tokens
 	limits    *limit.Memory
 	answers   *cache.Cache[*web.Answer]
+	admission admission
 
 	accounts *account.Service
 	posts    *post.Service
@@ -70,7 +71,8 @@ func (a *App) openLogs(context.Context) error {
 }
 
 func (a *App) openStore(ctx context.Context) error {
-	s, err := openStore(ctx, a.cfg, store.Options{Observe: a.observe, Admit: admission()})
+	a.parts.admission = newAdmission()
+	s, err := openStore(ctx, a.cfg, store.Options{Observe: a.observe, Admit: a.parts.admission.admit})
 	if err != nil {
 		return err
 	}
@@ -166,7 +168,7 @@ func (a *App) openRoutes(context.Context) error {
 		Verifier: auth.NewVerifier(a.parts.tokens, a.store.Users()), Log: a.log, Metrics: a.metrics,
 		Origins: a.cfg.Origins, Trusted: a.cfg.TrustedProxies,
 		Limiter: a.parts.limits, Max: a.cfg.RateMax, UserMax: a.cfg.RateUserMax,
-		Shedder: web.NewShedder(probe.Probe, time.Now),
+		Shedder: web.NewShedder(probe.Probe, time.Now), Full: a.parts.admission.full(a.parts.posts.NeedsSearch),
 	})
 	return nil
 }

@@ -66,7 +66,7 @@ func (c *Cache[V]) Get(ctx context.Context, key string, load func(context.Contex
 	if err != nil {
 		return none, err
 	}
-	key = strconv.FormatUint(generation, 36) + " " + key
+	key = keyOf(generation, key)
 	if v, ok := c.entries.GetIfPresent(key); ok {
 		count(c.opt.Hit)
 		return v, nil
@@ -85,6 +85,23 @@ func (c *Cache[V]) Get(ctx context.Context, key string, load func(context.Contex
 		}
 		return r.Val.(V), nil
 	}
+}
+
+// Has reports whether Get would return what is kept.
+func (c *Cache[V]) Has(ctx context.Context, key string) bool {
+	if c.opt.Bytes <= 0 {
+		return false
+	}
+	generation, err := c.opt.Generation(ctx)
+	if err != nil {
+		return false
+	}
+	_, ok := c.entries.GetEntryQuietly(keyOf(generation, key))
+	return ok
+}
+
+func keyOf(generation uint64, key string) string {
+	return strconv.FormatUint(generation, 36) + " " + key
 }
 
 func (c *Cache[V]) load(ctx context.Context, key string, load func(context.Context) (V, error)) (v V, err error) {

@@ -29,6 +29,37 @@ func TestAChangeMakesWhatWasKeptUnreachable(t *testing.T) {
 	}
 }
 
+func TestWhatIsKeptIsKnownToBe(t *testing.T) {
+	var generation uint64
+	var failure error
+	of := func(context.Context) (uint64, error) { return generation, failure }
+	kept := newCache(t, of)
+	none, err := New[text](Options{TTL: time.Minute, Generation: of})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(none.Close)
+	for _, c := range []*Cache[text]{kept, none} {
+		if c.Has(t.Context(), "k") {
+			t.Error("before it was loaded")
+		}
+		if _, err := c.Get(t.Context(), "k", loading("x", nil)); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Has(t.Context(), "k"); got != (c == kept) {
+			t.Errorf("after it was loaded: %v", got)
+		}
+	}
+	failure = errors.New("away")
+	if kept.Has(t.Context(), "k") {
+		t.Error("though nobody knows whether it still counts")
+	}
+	generation, failure = 1, nil
+	if kept.Has(t.Context(), "k") {
+		t.Error("after a change")
+	}
+}
+
 func TestOneClientLeavingDoesNotFailTheRest(t *testing.T) {
 	c := newCache(t, never)
 	started, release := make(chan struct{}), make(chan struct{})

@@ -15,10 +15,11 @@ var ErrBusy = errors.New("too much work waits")
 // Bounds of an Admission.
 const (
 	standingLine = 64                    // fewer who wait are no overload, however slow the machine is
-	standingTime = 40 * time.Millisecond // throughout which more must have waited
+	standingTime = 20 * time.Millisecond // throughout which more must have waited
 	patience     = 6 * time.Millisecond  // how long one waits at most in overload
 	longestWait  = 2 * time.Second       // and else
 	calmTime     = 2 * time.Second       // without a refusal, after which overload has passed
+	enough       = 2                     // who wait for each place in overload: more would wait in vain
 	refusalTime  = 20 * time.Millisecond // after which a refusal is told
 )
 
@@ -29,7 +30,8 @@ const (
 // of them do; so most who are served notice nothing, and as many are served.
 // (Controlled delay and adaptive LIFO: Ben Maurer, Fail at Scale, ACM Queue 13 (8), 2015.)
 type Admission struct {
-	level int32
+	places int
+	level  int32
 
 	mu      sync.Mutex
 	free    int
@@ -72,7 +74,7 @@ func WithTicket(ctx context.Context, t *Ticket) context.Context {
 // NewAdmission lets at most n callers work at once. What is dearer has a higher
 // level, from 1.
 func NewAdmission(n, level int) *Admission {
-	return &Admission{level: int32(level), free: n, short: time.Now()}
+	return &Admission{places: n, level: int32(level), free: n, short: time.Now()}
 }
 
 // Enter waits until the caller may work, who then calls leave. A request that has
@@ -103,6 +105,26 @@ func (t *Ticket) class(level int32) class {
 		return member
 	}
 	return stranger
+}
+
+// Full reports whether it is overload and enough wait already: a caller would most
+// likely wait in vain. Refused must be told of who is kept from the line for it.
+func (a *Admission) Full(member bool) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.judge(time.Now())
+	waiting := a.length
+	if member {
+		waiting -= len(a.lines[stranger])
+	}
+	return a.strict && waiting >= enough*a.places
+}
+
+// Refused notes that somebody was kept from the line because it is full.
+func (a *Admission) Refused() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.refused = time.Now()
 }
 
 // enter returns nil if the caller may work, else his place in the line.

@@ -106,7 +106,7 @@ func TestABurstIsServedInTurn(t *testing.T) {
 				mu.Lock()
 				order = append(order, i)
 				mu.Unlock()
-				time.Sleep(2 * time.Millisecond)
+				time.Sleep(time.Millisecond)
 				leave()
 			}()
 			synctest.Wait()
@@ -182,7 +182,7 @@ func TestWhoWaitsWhenOverloadBeginsIsRefusedAtOnce(t *testing.T) {
 		if slowest.waited > standingTime+2*time.Millisecond {
 			t.Errorf("somebody waits for %v", slowest.waited)
 		}
-		if n := served(all); n < 40 || n > 50 {
+		if n := served(all); n < 20 || n > 30 {
 			t.Errorf("%d are served", n)
 		}
 	})
@@ -260,6 +260,67 @@ func TestMembersWaitForWhatIsDearAsOthersDo(t *testing.T) {
 		}
 		if n := served(all[300:]); n < 850 {
 			t.Errorf("%d are served in 0.9 s", n)
+		}
+	})
+}
+
+func TestTheLineIsFullInOverloadOnceEnoughWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := NewAdmission(2, 1)
+		crowd(a, 2, false, time.Hour) // all places are taken
+		crowd(a, 200, false, 0)
+		synctest.Wait()
+		if a.Full(false) {
+			t.Error("a burst is no overload")
+		}
+		pass(standingTime + time.Millisecond)
+		crowd(a, 1, false, 0)
+		synctest.Wait()
+		if a.Full(false) {
+			t.Error("full, with one who waits")
+		}
+		crowd(a, 3, false, 0)
+		synctest.Wait()
+		if !a.Full(false) {
+			t.Error("not full, with two who wait for each place")
+		}
+		if a.Full(true) {
+			t.Error("strangers keep members out")
+		}
+		crowd(a, 4, true, 0)
+		synctest.Wait()
+		if !a.Full(true) {
+			t.Error("not full for members, with two of them who wait for each place")
+		}
+		pass(longestWait + calmTime)
+		crowd(a, 10, false, 0)
+		synctest.Wait()
+		if a.Full(false) {
+			t.Error("full long after the last refusal")
+		}
+		pass(time.Hour)
+	})
+}
+
+// Where everybody is kept from the line, nobody is refused in it.
+func TestWhoIsKeptFromTheLineKeepsUpTheOverload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, told := range []bool{false, true} {
+			a := NewAdmission(1, 1)
+			overload(a, 200*time.Millisecond)
+			for range 10 {
+				pass(calmTime / 2)
+				if told {
+					a.Refused()
+				}
+			}
+			crowd(a, 1, false, time.Hour)
+			crowd(a, 5, false, 0)
+			synctest.Wait()
+			if a.Full(false) != told {
+				t.Errorf("told %v: full %v", told, !told)
+			}
+			pass(time.Hour)
 		}
 	})
 }

@@ -78,8 +78,11 @@ func (s *Service) List(ctx context.Context, who blog.Actor, f blog.PostFilter) (
 	if !f.Public() {
 		return load(ctx)
 	}
-	return s.answers.Get(ctx, fmt.Sprint(f.List(), " ", f.Page), load)
+	return s.answers.Get(ctx, listKey(f), load)
 }
+
+// listKey is what a public list is kept under.
+func listKey(f blog.PostFilter) string { return fmt.Sprint(f.List(), " ", f.Page) }
 
 func (s *Service) list(ctx context.Context, f blog.PostFilter) (*web.Answer, error) {
 	f.MaxText = maxListed

@@ -1,11 +1,15 @@
 package post
 
 import (
-	"fmt"
+	"context"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
 	"inkstone/internal/blog"
+	"inkstone/internal/cache"
+	"inkstone/internal/web"
 )
 
 // That different questions have different keys is asked of the answers, in apitest.
@@ -33,5 +37,44 @@ func keyOf(t *testing.T, query string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprint(f.List(), f.Page)
+	return listKey(f)
+}
+
+func TestWhatNeedsASearchIsKnown(t *testing.T) {
+	answers, err := cache.New[*web.Answer](cache.Options{
+		Bytes: 1 << 20, TTL: time.Minute, Generation: func(context.Context) (uint64, error) { return 0, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(answers.Close)
+	s := New(Options{Answers: answers})
+	for request, want := range map[string]bool{
+		"GET /api/posts?search=x":                 true,
+		"HEAD /api/posts?sort=title&search=x":     true,
+		"GET /api/posts?%73earch=x":               false, // not known, and no harm
+		"GET /api/posts?search=":                  false,
+		"GET /api/posts?search=...":               false, // nothing to look for
+		"GET /api/posts?search=x&page=none":       false, // refused anyway
+		"GET /api/posts?research=x":               false,
+		"GET /api/posts":                          false,
+		"GET /api/posts/tags?search=x":            false,
+		"POST /api/posts?search=x":                false,
+		"GET /api/posts?search=kept":              false,
+		"GET /api/posts?status=draft&search=x":    true,
+		"GET /api/posts?search=kept&page=2":       true,
+		"GET /api/posts?page=1&search=%20KEPT%20": false,
+	} {
+		f, err := filter(httptest.NewRequest("GET", "/api/posts?search=kept", nil), blog.Actor{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := answers.Get(t.Context(), listKey(f), func(context.Context) (*web.Answer, error) { return web.Encode(f) }); err != nil {
+			t.Fatal(err)
+		}
+		method, target, _ := strings.Cut(request, " ")
+		if got := s.NeedsSearch(httptest.NewRequest(method, target, nil)); got != want {
+			t.Errorf("%s: %v", request, got)
+		}
+	}
 }

@@ -39,6 +39,16 @@ func (s *Service) getList(w http.ResponseWriter, r *http.Request, who blog.Actor
 	return web.Write(w, r, http.StatusOK, a)
 }
 
+// NeedsSearch reports whether r asks for a search whose answer is not kept. Who sends
+// it is taken for a stranger: to find out would be the dearer part.
+func (s *Service) NeedsSearch(r *http.Request) bool {
+	if r.URL.Path != "/api/posts" || r.Method != http.MethodGet && r.Method != http.MethodHead || !strings.Contains(r.URL.RawQuery, "search") {
+		return false
+	}
+	f, err := filter(r, blog.Actor{})
+	return err == nil && len(f.Search.Phrases) > 0 && !(f.Public() && s.answers.Has(r.Context(), listKey(f)))
+}
+
 // filter reads what is asked for and narrows it to what the actor may see: a cursor
 // is of the list that he is shown.
 func filter(r *http.Request, who blog.Actor) (blog.PostFilter, error) {

@@ -32,12 +32,17 @@ type EdgeOptions struct {
 	UserMax  int            // requests of a signed-in user in a window; 0 is no limit
 	Shedder  *Shedder       // nil sheds nothing
 	Bounds   Bounds         // none are DefaultBounds
+
+	// Full reports whether r would wait in vain for what it needs. It is asked only while
+	// the Shedder is busy, and a request is refused if it says so. nil is never.
+	Full func(r *http.Request, who Visitor) bool
 }
 
 type edge struct {
 	EdgeOptions
-	next http.Handler
-	shed tally
+	next              http.Handler
+	admitted, refused http.Handler
+	shed              tally
 }
 
 // Edge is the chain facing clients around next: request id, recovery, log and
@@ -56,8 +61,41 @@ func Edge(next http.Handler, o EdgeOptions) http.Handler {
 		ExposedHeaders: []string{"ETag", "X-Request-Id", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
 			"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"},
 	})
-	inner := shared.Handler(http.HandlerFunc(e.admit))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.serve(w, r, inner) })
+	e.admitted, e.refused = shared.Handler(http.HandlerFunc(e.admit)), shared.Handler(http.HandlerFunc(tellBusy))
+	return e
+}
+
+// ServeHTTP implements http.Handler.
+func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.serve(w, r, e.admitted) }
+
+// refuse implements doorkeeper.
+func (e *edge) refuse(w http.ResponseWriter, r *http.Request) { e.serve(w, r, e.refused) }
+
+// busy implements doorkeeper.
+func (e *edge) busy() bool { return e.Shedder != nil && e.Shedder.Busy() }
+
+// refuses implements doorkeeper.
+func (e *edge) refuses(r *http.Request) bool {
+	if !isAPI(r.URL.Path) || waits(r.URL.Path) {
+		return false
+	}
+	who := visitor(r)
+	return e.full(r, who) || e.Shedder.Refuses(who)
+}
+
+// full is Full, if there is one, and tells the Shedder.
+func (e *edge) full(r *http.Request, who Visitor) bool {
+	if e.Full == nil || !e.busy() || !e.Full(r, who) {
+		return false
+	}
+	e.Shedder.Refused()
+	return true
+}
+
+// tellBusy refuses r.
+func tellBusy(w http.ResponseWriter, r *http.Request) {
+	limit.HoldBack(r.Context(), time.Now())
+	WriteError(w, r, blog.Fail(blog.CodeBusy))
 }
 
 // denyAll is for an empty list, which rs/cors would take for "every origin".
@@ -185,9 +223,8 @@ func (e *edge) admit(w http.ResponseWriter, r *http.Request) {
 	s := stateOf(r)
 	if e.Shedder != nil && !waits(r.URL.Path) {
 		who := visitor(r)
-		if s.entered = e.Shedder.Enter(who); !s.entered {
-			limit.HoldBack(r.Context(), time.Now())
-			WriteError(w, r, blog.Fail(blog.CodeBusy))
+		if s.entered = !e.full(r, who) && e.Shedder.Enter(who); !s.entered {
+			tellBusy(w, r)
 			return
 		}
 		r = r.WithContext(limit.WithTicket(r.Context(), &limit.Ticket{Member: who == Member}))

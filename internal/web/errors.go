@@ -53,10 +53,11 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	header(h, e.Code, err)
 	body := encodeError(r, e, s.id)
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	w.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(body) // a client that is gone needs no answer
+	if r.Method == http.MethodHead {
+		w.WriteHeader(status)
+		return
 	}
+	send(w, r, status, body)
 }
 
 // failure finds the coded failure in err. Without one, a deadline means that a

@@ -176,7 +176,7 @@ func boundAnswer(w http.ResponseWriter, r *http.Request, a *Answer) error {
 // send writes status and body, whole if the connection can. A client that is gone
 // can't be told of an error.
 func send(w http.ResponseWriter, r *http.Request, status int, body []byte) {
-	c, ok := r.Context().Value(connKey{}).(*countedConn)
+	c, ok := r.Context().Value(connKey{}).(*conn)
 	rec, recorded := w.(*recorder)
 	if !ok || !recorded || len(body) > maxWhole || ownsHeaders(w.Header()) {
 		w.WriteHeader(status)

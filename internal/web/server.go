@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -28,14 +27,20 @@ var DefaultBounds = Bounds{Header: 10 * time.Second, Idle: 75 * time.Second, Bod
 // NewServer makes a server around h that waits for a client's headers as long as
 // b says; Edge sees to bodies and answers. The server's own errors go to log.
 func NewServer(h http.Handler, log *slog.Logger, b Bounds) *http.Server {
+	door, _ := h.(doorkeeper)
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: b.Header,
 		IdleTimeout:       b.Idle,
 		MaxHeaderBytes:    64 << 10,
-		ConnContext:       withConn,
-		ConnState:         noteIdle,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			if c, ok := c.(*conn); ok {
+				return c.open(ctx, door, b.Idle)
+			}
+			return ctx
+		},
+		ConnState: noteIdle,
+		ErrorLog:  slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 
 		DisableGeneralOptionsHandler: true, // it would answer without any header
 	}
@@ -70,7 +75,7 @@ func (l *limited) Accept() (net.Conn, error) {
 		select {
 		case l.open <- struct{}{}:
 			l.metrics.Connections(1)
-			return &countedConn{Conn: c, idle: true, done: sync.OnceFunc(func() { <-l.open; l.metrics.Connections(-1) })}, nil
+			return newConn(c, sync.OnceFunc(func() { <-l.open; l.metrics.Connections(-1) })), nil
 		default:
 			l.refuse(c)
 		}
@@ -88,81 +93,23 @@ func (l *limited) refuse(c net.Conn) {
 	case l.refusing <- struct{}{}:
 		go func() {
 			defer func() { <-l.refusing }()
-			tellBusy(c)
+			turnOut(c)
 		}()
 	default:
 		_ = c.Close()
 	}
 }
 
-// tellBusy answers and closes. What the client has sent is read first: a close
+// turnOut answers and closes. What the client has sent is read first: a close
 // over unread bytes resets the connection, and the answer would be lost.
-func tellBusy(c net.Conn) {
+func turnOut(c net.Conn) {
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(refusalTime))
-	if _, err := c.Write(unread("503 Service Unavailable", blog.CodeBusy)); err != nil {
+	if _, err := c.Write(unread(http.StatusServiceUnavailable, blog.CodeBusy)); err != nil {
 		return
 	}
 	if half, ok := c.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(c, 64<<10))
-}
-
-type countedConn struct {
-	net.Conn
-	done func()
-	idle bool                // no request is at work: what net/http writes then is a refusal of its own
-	held *[]byte             // what a whole answer has gathered; nil if it goes out at once
-	head func([]byte) []byte // appends the header lines that follow its status line
-}
-
-// whole gathers what send writes and writes it to the socket at once: net/http would
-// write the first 4 KiB apart, and a write to a socket costs more than all the rest of
-// an answer from the cache. head appends header lines to those of send.
-func (c *countedConn) whole(head func([]byte) []byte, send func()) {
-	c.held, c.head = heldAnswers.Get().(*[]byte), head
-	send()
-	out := c.held
-	c.held = nil
-	if _, err := c.Conn.Write(*out); err != nil {
-		_ = c.Close() // half an answer is out: nothing may follow it
-	}
-	*out = (*out)[:0]
-	heldAnswers.Put(out)
-}
-
-var heldAnswers = sync.Pool{New: func() any { b := make([]byte, 0, maxWhole+4<<10); return &b }}
-
-// Write implements net.Conn.
-func (c *countedConn) Write(b []byte) (int, error) {
-	if c.idle {
-		return c.retell(b)
-	}
-	if c.held == nil {
-		return c.Conn.Write(b)
-	}
-	rest := b
-	if end := bytes.IndexByte(b, '\n') + 1; c.head != nil && end > 0 { // the end of the status line
-		*c.held = c.head(append(*c.held, b[:end]...))
-		rest, c.head = b[end:], nil
-	}
-	*c.held = append(*c.held, rest...)
-	return len(b), nil
-}
-
-type connKey struct{}
-
-// withConn lets Write find the connection of a request.
-func withConn(ctx context.Context, c net.Conn) context.Context {
-	if counted, ok := c.(*countedConn); ok {
-		return context.WithValue(ctx, connKey{}, counted)
-	}
-	return ctx
-}
-
-// Close implements net.Conn.
-func (c *countedConn) Close() error {
-	defer c.done()
-	return c.Conn.Close()
 }

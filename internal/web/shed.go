@@ -92,19 +92,61 @@ func (s *Shedder) Enter(who Visitor) bool {
 func (s *Shedder) enter(now time.Time, who Visitor) (ok, probe bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now.Sub(s.start) >= shedInterval {
-		s.conclude(now)
+	if !s.room(now, who) {
+		return false, s.keepOut(now)
 	}
+	if s.rate > 0 {
+		s.tokens--
+	}
+	return true, s.arrive(now)
+}
+
+// Refuses reports whether a request is refused now; if not, Enter follows.
+func (s *Shedder) Refuses(who Visitor) bool {
+	yes, probe := s.refuses(s.now(), who)
+	if probe {
+		s.probe(s.back)
+	}
+	return yes
+}
+
+func (s *Shedder) refuses(now time.Time, who Visitor) (yes, probe bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.room(now, who) {
+		return false, false
+	}
+	return true, s.keepOut(now)
+}
+
+// Refused notes that a request has been refused which did not enter.
+func (s *Shedder) Refused() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused = s.now()
+}
+
+// Busy reports whether somebody was refused lately.
+func (s *Shedder) Busy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now().Sub(s.refused) < shedCalm
+}
+
+func (s *Shedder) keepOut(now time.Time) (probe bool) {
+	s.keptOut++
+	s.refused = now
+	return s.arrive(now)
+}
+
+// arrive counts a request, and reports whether a probe is to be sent.
+func (s *Shedder) arrive(now time.Time) (probe bool) {
 	s.arrived++
-	if !s.probing && now.Sub(s.sent) >= probePause {
-		s.probing, s.sent, probe = true, now, true
+	if s.probing || now.Sub(s.sent) < probePause {
+		return false
 	}
-	if !s.token(now, who) {
-		s.refused = now
-		s.keptOut++
-		return false, probe
-	}
-	return true, probe
+	s.probing, s.sent = true, now
+	return true
 }
 
 // Leave ends a request; refused says that it was kept from working for want of room.
@@ -138,20 +180,19 @@ func (s *Shedder) delay(now time.Time) time.Duration {
 	return 0
 }
 
-// token takes one of those that come in at the rate. The lower half of the bucket
-// is for members.
-func (s *Shedder) token(now time.Time, who Visitor) bool {
+// room reports whether there is a token for who, of those that come in at the rate.
+// The lower half of the bucket is for members.
+func (s *Shedder) room(now time.Time, who Visitor) bool {
+	if now.Sub(s.start) >= shedInterval {
+		s.conclude(now)
+	}
 	if s.rate == 0 {
 		return true
 	}
 	size := max(s.rate*shedBurst.Seconds(), float64(leastBurst))
 	s.tokens = min(s.tokens+s.rate*now.Sub(s.filled).Seconds(), size)
 	s.filled = now
-	if s.tokens < 1 || who == Stranger && s.tokens < 1+size/2 {
-		return false
-	}
-	s.tokens--
-	return true
+	return s.tokens >= 1 && (who == Member || s.tokens >= 1+size/2)
 }
 
 // conclude judges the interval that has ended and begins another.

@@ -217,6 +217,40 @@ func TestACrowdOutOfNothingIsServedAtTheFullRate(t *testing.T) {
 	}
 }
 
+// Who is asked for beforehand is counted once, whether he then enters or not.
+func TestWhoWouldBeRefusedIsCountedOnce(t *testing.T) {
+	c := newShedClock()
+	c.second()
+	if c.Refuses(Stranger) || c.Busy() {
+		t.Error("somebody is refused while nothing waits")
+	}
+	c.delay = 100 * time.Millisecond
+	c.second()
+	if !c.Busy() {
+		t.Error("it is not busy")
+	}
+	c.now = c.now.Add(shedInterval)
+	for range 1000 { // the first of them begins an interval
+		if !c.Refuses(Stranger) {
+			c.Enter(Stranger)
+		}
+	}
+	if c.arrived != 1000 || c.keptOut == 0 || c.keptOut == 1000 {
+		t.Errorf("of 1000 %d arrived and %d were kept out", c.arrived, c.keptOut)
+	}
+	if c.Refuses(Member) {
+		t.Error("a member is refused, too")
+	}
+	c.now = c.now.Add(shedCalm)
+	if c.Busy() {
+		t.Error("it is busy long after")
+	}
+	c.Refused()
+	if !c.Busy() {
+		t.Error("who was refused elsewhere is forgotten")
+	}
+}
+
 func TestAPipeComesBack(t *testing.T) {
 	p, err := OpenPipe()
 	if err != nil {

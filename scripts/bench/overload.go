@@ -26,9 +26,14 @@ type crowd struct {
 
 // dish is one kind of request of a mix.
 type dish struct {
-	name     string
-	weight   int
-	requests [][]byte
+	name    string
+	weight  int
+	request func() []byte // the next one
+}
+
+// anyOf takes one of those made beforehand.
+func anyOf(requests [][]byte) func() []byte {
+	return func() []byte { return requests[rand.IntN(len(requests))] }
 }
 
 // failurePause is how long a client waits after a failure.
@@ -128,7 +133,7 @@ func (c crowd) client(ctx context.Context, address string, hasty bool, start tim
 	sleep(ctx, time.Duration(rand.Int64N(int64(c.pause+10*time.Millisecond)))) // not all in one instant
 	for ctx.Err() == nil {
 		d := c.choose()
-		a, err := conn.do(d.requests[rand.IntN(len(d.requests))])
+		a, err := conn.do(d.request())
 		n := s.of(d.name)
 		switch {
 		case err != nil || a.status >= 400 && a.status != 503 && a.status != c.also:
@@ -243,25 +248,27 @@ func (b *bench) mixes(p *process) (map[string][]dish, error) {
 	if err != nil {
 		return nil, err
 	}
-	lists := dish{name: "lists", weight: 40}
+	var lists, posts, own [][]byte
 	for _, c := range categories {
-		lists.requests = append(lists.requests, rawRequest("GET", "/api/posts?category="+url.QueryEscape(c), "", ""))
+		lists = append(lists, rawRequest("GET", "/api/posts?category="+url.QueryEscape(c), "", ""))
 	}
-	posts, own := dish{name: "posts", weight: 40}, dish{name: "signed in", weight: 5}
 	for _, id := range ids {
-		posts.requests = append(posts.requests, rawRequest("GET", "/api/posts/"+id, "", ""))
-		own.requests = append(own.requests, rawRequest("GET", "/api/posts/"+id, token, ""))
+		posts = append(posts, rawRequest("GET", "/api/posts/"+id, "", ""))
+		own = append(own, rawRequest("GET", "/api/posts/"+id, token, ""))
 	}
-	searches, members := dish{name: "searches", weight: 14}, dish{name: "members' searches", weight: 1}
-	for i := range 5000 { // each another, so that few are cached
-		path := "/api/posts?search=" + url.QueryEscape(commonWord) + time.UnixMilli(int64(i)).UTC().Format("&from=2006-01-02T15:04:05.000Z")
-		searches.requests = append(searches.requests, rawRequest("GET", path, "", ""))
-		members.requests = append(members.requests, rawRequest("GET", path, token, ""))
+	comment := rawRequest("POST", "/api/posts/"+ids[0]+"/comments", token, `{"content":"写得好"}`)
+	search := func(token string) func() []byte {
+		path := "/api/posts?search=" + url.QueryEscape(commonWord)
+		return func() []byte { // each another, so that none is cached
+			from := time.UnixMilli(b.searches.Add(1)).UTC().Format("&from=2006-01-02T15:04:05.000Z")
+			return rawRequest("GET", path+from, token, "")
+		}
 	}
-	comments := dish{name: "comments", weight: 1, requests: [][]byte{rawRequest("POST", "/api/posts/"+ids[0]+"/comments", token, `{"content":"写得好"}`)}}
+	searches, members := dish{"searches", 14, search("")}, dish{"members' searches", 1, search(token)}
+	anyList, anyPost := dish{"lists", 40, anyOf(lists)}, dish{"posts", 40, anyOf(posts)}
 	return map[string][]dish{
-		"cached":   {lists, posts},
-		"mixed":    {lists, posts, own, searches, comments},
+		"cached":   {anyList, anyPost},
+		"mixed":    {anyList, anyPost, {"signed in", 5, anyOf(own)}, searches, {"comments", 1, anyOf([][]byte{comment})}},
 		"searches": {searches},
 		"members":  {members},
 	}, nil

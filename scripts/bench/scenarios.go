@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"inkstone/internal/blog"
@@ -31,6 +32,8 @@ type bench struct {
 	haste  time.Duration // how soon these come back
 	mix    string        // the one thing they ask for; "": each in turn
 	cpus   string        // the servers' processors; "": any
+
+	searches atomic.Int64 // asked for so far
 }
 
 const clients = 8
@@ -357,12 +360,12 @@ func (b *bench) logins() error {
 	if _, err := signIn(p); err != nil {
 		return err
 	}
-	wrong := dish{name: "login", weight: 1}
+	var wrong [][]byte
 	for i := range 10000 {
-		wrong.requests = append(wrong.requests, rawRequest("POST", "/api/auth/login", "", fmt.Sprintf(`{"email":"nobody%d@example.com","password":"wrong-password"}`, i)))
+		wrong = append(wrong, rawRequest("POST", "/api/auth/login", "", fmt.Sprintf(`{"email":"nobody%d@example.com","password":"wrong-password"}`, i)))
 	}
-	readers := crowd{clients: 2, length: b.length, mix: []dish{{name: "list", weight: 1, requests: [][]byte{rawRequest("GET", "/api/posts", "", "")}}}}
-	flood := crowd{clients: 32, length: b.length, pause: floodPause, hasty: 1, also: http.StatusUnauthorized, mix: []dish{wrong}}
+	readers := crowd{clients: 2, length: b.length, mix: []dish{{"list", 1, anyOf([][]byte{rawRequest("GET", "/api/posts", "", "")})}}}
+	flood := crowd{clients: 32, length: b.length, pause: floodPause, hasty: 1, also: http.StatusUnauthorized, mix: []dish{{"login", 1, anyOf(wrong)}}}
 	idle := readers.run(b.ctx, p)
 	var busy, refusals *seen
 	var right []time.Duration
