@@ -58,13 +58,12 @@ func enter(ctx context.Context, line *limit.Admission) (leave func(), err error)
 	return leave, err
 }
 
-// processors returns how many there are. Where there is but one, Go gets a second:
-// it looks for what has come only when nothing can run, or every 10 ms, and so a
-// request would wait behind all who read, also the one that asks for little.
+// processors returns how many there are. Go gets one more: it looks for what has come
+// only when nothing can run, or every 10 ms, and so a request would wait behind all who
+// read, also one that asks for little. (Go does not follow a limit that changes later
+// then. https://pkg.go.dev/runtime#GOMAXPROCS)
 var processors = sync.OnceValue(func() int {
 	n := runtime.GOMAXPROCS(0)
-	if n == 1 {
-		runtime.GOMAXPROCS(2)
-	}
+	runtime.GOMAXPROCS(n + 1)
 	return n
 })
