@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"runtime"
-	"sync"
 
 	"inkstone/internal/blog"
 	"inkstone/internal/limit"
@@ -18,7 +17,8 @@ import (
 type admission struct{ reads, searches *limit.Admission }
 
 func newAdmission() admission {
-	return admission{limit.NewAdmission(2*processors(), 1), limit.NewAdmission(processors(), 2)}
+	processors := runtime.GOMAXPROCS(0)
+	return admission{limit.NewAdmission(2*processors, 1), limit.NewAdmission(processors, 2)}
 }
 
 // admit is store.Options.Admit.
@@ -57,13 +57,3 @@ func enter(ctx context.Context, line *limit.Admission) (leave func(), err error)
 	}
 	return leave, err
 }
-
-// processors returns how many there are. Go gets one more: it looks for what has come
-// only when nothing can run, or every 10 ms, and so a request would wait behind all who
-// read, also one that asks for little. (Go does not follow a limit that changes later
-// then. https://pkg.go.dev/runtime#GOMAXPROCS)
-var processors = sync.OnceValue(func() int {
-	n := runtime.GOMAXPROCS(0)
-	runtime.GOMAXPROCS(n + 1)
-	return n
-})

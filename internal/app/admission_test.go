@@ -3,6 +3,7 @@ package app
 import (
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 func TestSearchesLeaveRoomForOtherReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		admit := newAdmission().admit
+		admit, processors := newAdmission().admit, runtime.GOMAXPROCS(0)
 		begin := func(operation string) (begun *bool) {
 			begun = new(bool)
 			go func() {
@@ -27,15 +28,15 @@ func TestSearchesLeaveRoomForOtherReads(t *testing.T) {
 			return begun
 		}
 		searching := 0
-		for range 10 * processors() {
+		for range 10 * processors {
 			if *begin("posts.search") {
 				searching++
 			}
 		}
-		if searching != processors() {
-			t.Errorf("%d search at once on %d processors", searching, processors())
+		if searching != processors {
+			t.Errorf("%d search at once on %d processors", searching, processors)
 		}
-		for range processors() {
+		for range processors {
 			if !*begin("posts.list") {
 				t.Error("searches keep a list out")
 			}
@@ -48,7 +49,7 @@ func TestSearchesLeaveRoomForOtherReads(t *testing.T) {
 
 func TestOnlySearchesAreRefusedForTheLineOfSearches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newAdmission()
+		a, processors := newAdmission(), runtime.GOMAXPROCS(0)
 		full := a.full(func(r *http.Request) bool { return r.URL.Path == "/search" })
 		search, list := httptest.NewRequest("GET", "/search", nil), httptest.NewRequest("GET", "/list", nil)
 		if full(search, web.Stranger) {
@@ -65,9 +66,9 @@ func TestOnlySearchesAreRefusedForTheLineOfSearches(t *testing.T) {
 			}
 			synctest.Wait()
 		}
-		crowd(100 * processors())
+		crowd(100 * processors)
 		time.Sleep(time.Second)
-		crowd(10 * processors())
+		crowd(10 * processors)
 		for _, c := range []struct {
 			r    *http.Request
 			who  web.Visitor

@@ -19,7 +19,7 @@ const (
 	patience     = 6 * time.Millisecond  // how long one waits at most in overload
 	longestWait  = 2 * time.Second       // and else
 	calmTime     = 2 * time.Second       // without a refusal, after which overload has passed
-	enough       = 2                     // who wait for each place in overload: more would wait in vain
+	enough       = 4                     // who wait for each place in overload
 	refusalTime  = 20 * time.Millisecond // after which a refusal is told
 )
 
@@ -107,8 +107,8 @@ func (t *Ticket) class(level int32) class {
 	return stranger
 }
 
-// Full reports whether it is overload and enough wait already: a caller would most
-// likely wait in vain. Refused must be told of who is kept from the line for it.
+// Full reports whether it is overload and enough wait already: one more would only push
+// one of them out. Refused must be told of who is kept from the line for it.
 func (a *Admission) Full(member bool) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

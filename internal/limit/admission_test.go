@@ -279,18 +279,18 @@ func TestTheLineIsFullInOverloadOnceEnoughWait(t *testing.T) {
 		if a.Full(false) {
 			t.Error("full, with one who waits")
 		}
-		crowd(a, 3, false, 0)
+		crowd(a, enough*2-1, false, 0)
 		synctest.Wait()
 		if !a.Full(false) {
-			t.Error("not full, with two who wait for each place")
+			t.Error("not full, with enough who wait for each place")
 		}
 		if a.Full(true) {
 			t.Error("strangers keep members out")
 		}
-		crowd(a, 4, true, 0)
+		crowd(a, enough*2, true, 0)
 		synctest.Wait()
 		if !a.Full(true) {
-			t.Error("not full for members, with two of them who wait for each place")
+			t.Error("not full for members, with enough of them who wait for each place")
 		}
 		pass(longestWait + calmTime)
 		crowd(a, 10, false, 0)

@@ -73,10 +73,15 @@ func (c *conn) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// closingTime is how long a client may take for his refusal when the server closes:
+// net/http closes one after the other.
+const closingTime = 50 * time.Millisecond
+
 // Close implements net.Conn. Who is being refused is told so first.
 func (c *conn) Close() error {
 	if c.leave != nil {
 		c.leave()
+		_ = c.Conn.SetWriteDeadline(time.Now().Add(closingTime))
 	}
 	c.telling.Lock()
 	defer c.telling.Unlock()

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"net/http"
+	"regexp"
+	"strings"
 	"sync"
 	"time"
 )
@@ -13,9 +15,9 @@ import (
 // a goroutine that watches the connection meanwhile, and half a dozen changes between
 // goroutines. A conn spares both by refusing while net/http waits for a request.
 type doorkeeper interface {
-	busy() bool                                    // or nobody is refused
-	refuses(r *http.Request) bool                  // if not, it goes on
-	refuse(w http.ResponseWriter, r *http.Request) // must follow
+	busy() bool                                    // whether anybody is refused at present
+	refuses(r *http.Request) bool                  // whether r is; it is counted then, so refuse follows
+	refuse(w http.ResponseWriter, r *http.Request) // tells so, when it is time
 }
 
 // place is where net/http is with a connection, told by what it does to it.
@@ -44,9 +46,10 @@ func (c *conn) Read(b []byte) (int, error) {
 // SetReadDeadline implements net.Conn. After a request net/http sets how long it waits
 // for the next one, and when that has begun, how long for its header.
 func (c *conn) SetReadDeadline(t time.Time) error {
-	if c.place == ended {
+	switch c.place { // nothing is written within a request: another goroutine may read then
+	case ended:
 		c.place = between
-	} else {
+	case between:
 		c.place = within
 	}
 	return c.Conn.SetReadDeadline(t)
@@ -64,10 +67,14 @@ func (c *conn) turnAway(read []byte) bool {
 	r.RemoteAddr = c.RemoteAddr().String()
 	c.telling.Lock()
 	defer c.telling.Unlock()
-	_ = c.Conn.SetWriteDeadline(time.Now().Add(refusalTime)) // the next Read tells of a connection that is closed
+	_ = c.Conn.SetWriteDeadline(time.Now().Add(tellingTime)) // that the connection was closed for it, the next Read tells
 	c.door.refuse(&refusal{c, http.Header{}}, r.WithContext(c.ctx))
 	_ = c.Conn.SetWriteDeadline(time.Time{})
-	_ = c.Conn.SetReadDeadline(time.Now().Add(c.patient))
+	var until time.Time
+	if c.patient > 0 {
+		until = time.Now().Add(c.patient)
+	}
+	_ = c.Conn.SetReadDeadline(until)
 	c.idle = true
 	return true
 }
@@ -79,19 +86,33 @@ func parsePlain(b []byte) *http.Request {
 	if !bytes.HasSuffix(b, []byte("\r\n\r\n")) || !bytes.HasPrefix(b, []byte("GET /api/")) && !bytes.HasPrefix(b, []byte("HEAD /api/")) {
 		return nil
 	}
-	buffer := buffers.Get().(*bufio.Reader)
-	defer buffers.Put(buffer)
-	rest := bytes.NewReader(b)
+	buffer, rest := buffers.Get().(*bufio.Reader), bytes.NewReader(b)
 	buffer.Reset(rest)
 	r, err := http.ReadRequest(buffer)
-	if err != nil || buffer.Buffered()+rest.Len() > 0 || r.Body != http.NoBody || r.Close || !r.ProtoAtLeast(1, 1) || r.Host == "" {
-		return nil
-	}
-	if len(r.Header["Expect"])+len(r.Header["Upgrade"]) > 0 {
+	more := buffer.Buffered() + rest.Len()
+	buffer.Reset(nil)
+	buffers.Put(buffer)
+	if err != nil || more > 0 || !isPlain(r) {
 		return nil
 	}
 	return r
 }
+
+// isPlain leaves out what makes of a request more than its first line, and what
+// net/http's server would not take though ReadRequest does.
+func isPlain(r *http.Request) bool {
+	if r.ProtoMajor != 1 || r.ProtoMinor < 1 || r.Close || r.Body != http.NoBody || !hostPattern.MatchString(r.Host) {
+		return false
+	}
+	for name := range r.Header {
+		if name == "Expect" || name == "Upgrade" || strings.Contains(name, " ") {
+			return false
+		}
+	}
+	return true
+}
+
+var hostPattern = regexp.MustCompile(`^[A-Za-z0-9._:\[\]-]+$`)
 
 var buffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, netHTTPBuffer) }}
 
@@ -107,11 +128,17 @@ func (w *refusal) Header() http.Header { return w.header }
 // WriteHeader implements http.ResponseWriter.
 func (w *refusal) WriteHeader(status int) {
 	w.header["Date"] = []string{time.Now().UTC().Format(http.TimeFormat)}
-	_, _ = w.conn.Write(appendHead(nil, status, w.header))
+	_, _ = w.Write(appendHead(nil, status, w.header))
 }
 
 // Write implements http.ResponseWriter.
-func (w *refusal) Write(b []byte) (int, error) { return w.conn.Write(b) }
+func (w *refusal) Write(b []byte) (int, error) {
+	n, err := w.conn.Write(b)
+	if err != nil {
+		_ = w.conn.Conn.Close() // half an answer is out: nothing may follow it
+	}
+	return n, err
+}
 
 // Flush implements http.Flusher; the conn sends the answer whole.
 func (w *refusal) Flush() {}

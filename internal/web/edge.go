@@ -33,8 +33,8 @@ type EdgeOptions struct {
 	Shedder  *Shedder       // nil sheds nothing
 	Bounds   Bounds         // none are DefaultBounds
 
-	// Full reports whether r would wait in vain for what it needs. It is asked only while
-	// the Shedder is busy, and a request is refused if it says so. nil is never.
+	// Full reports whether enough wait already for what r needs. It is asked only while the
+	// Shedder is busy, and r is refused if it says so. nil is never.
 	Full func(r *http.Request, who Visitor) bool
 }
 
@@ -74,8 +74,9 @@ func (e *edge) refuse(w http.ResponseWriter, r *http.Request) { e.serve(w, r, e.
 // busy implements doorkeeper.
 func (e *edge) busy() bool { return e.Shedder != nil && e.Shedder.Busy() }
 
-// refuses implements doorkeeper.
-func (e *edge) refuses(r *http.Request) bool {
+// refuses implements doorkeeper. What panics goes on, to where that is told.
+func (e *edge) refuses(r *http.Request) (yes bool) {
+	defer func() { yes = recover() == nil && yes }()
 	if !isAPI(r.URL.Path) || waits(r.URL.Path) {
 		return false
 	}

@@ -53,11 +53,15 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	header(h, e.Code, err)
 	body := encodeError(r, e, s.id)
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	if r.Method == http.MethodHead {
+	switch {
+	case r.Method == http.MethodHead:
 		w.WriteHeader(status)
-		return
+	case r.ContentLength == 0:
+		send(w, r, status, body)
+	default: // net/http waits for a body that was not read before it sends
+		w.WriteHeader(status)
+		_, _ = w.Write(body) // a client that is gone needs no answer
 	}
-	send(w, r, status, body)
 }
 
 // failure finds the coded failure in err. Without one, a deadline means that a

@@ -83,8 +83,8 @@ func (l *limited) Accept() (net.Conn, error) {
 }
 
 const (
-	maxRefusing = 64 // further clients are cut off without a word
-	refusalTime = time.Second
+	maxRefusing = 64          // further clients are cut off without a word
+	tellingTime = time.Second // for a refusal
 )
 
 // refuse tells a client why he is not served, without holding up those who are.
@@ -104,7 +104,7 @@ func (l *limited) refuse(c net.Conn) {
 // over unread bytes resets the connection, and the answer would be lost.
 func turnOut(c net.Conn) {
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(refusalTime))
+	_ = c.SetDeadline(time.Now().Add(tellingTime))
 	if _, err := c.Write(unread(http.StatusServiceUnavailable, blog.CodeBusy)); err != nil {
 		return
 	}

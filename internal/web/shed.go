@@ -119,7 +119,8 @@ func (s *Shedder) refuses(now time.Time, who Visitor) (yes, probe bool) {
 	return true, s.keepOut(now)
 }
 
-// Refused notes that a request has been refused which did not enter.
+// Refused notes that a request has been refused which did not enter, for want of room
+// elsewhere. It is none of the arrivals, or others would be refused for their number.
 func (s *Shedder) Refused() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
