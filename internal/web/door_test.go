@@ -373,3 +373,41 @@ func TestTheDoorIsOpenWhileNobodyIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// What the door takes for one request must be just that to net/http, or what follows
+// on the connection would be answered for something else.
+func FuzzWhatIsPlainIsOneRequestToNetHTTP(f *testing.F) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Asked", r.RequestURI+"|"+r.Host) }))
+	f.Cleanup(server.Close)
+	for _, lines := range []string{
+		"", "Transfer-Encoding : chunked\r\n", "Transfer-Encoding: chunked\r\n", "Content-Length : 4\r\n", "Content-Length: 4\r\n", "Content-Length: 0\r\nContent-Length: 0\r\n",
+		"A b: c\r\n", "A\x00: c\r\n", "A: \x01\r\n", "Host: y\r\n", "Expect: 100-continue\r\n", "Upgrade: y\r\n", "Connection: a, close\r\n", "Accept-Language: en\r\n", " folded\r\n", "A:b\nC:d\r\n", ": x\r\n",
+	} {
+		f.Add([]byte("GET /api/posts?search=x HTTP/1.1\r\nHost: x\r\n" + lines + "\r\n"))
+	}
+	for _, request := range []string{
+		"HEAD /api/ HTTP/1.1\r\nHost: [::1]:3000\r\n\r\n", "GET /api/ HTTP/1.2\r\nHost: x\r\n\r\n", "GET /api/ HTTP/2.0\r\nHost: x\r\n\r\n", "GET /api/%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /api/ HTTP/1.1\r\nHost: a b\r\n\r\n", "GET /api/ HTTP/1.1\r\nHost: x:y:z\r\n\r\n", "GET /api/#a HTTP/1.1\r\nHost: x\r\n\r\n", "GET /api/\xff HTTP/1.1\r\nHost: x\r\n\r\n", "GET /api/ a HTTP/1.1\r\nHost: x\r\n\r\n",
+	} {
+		f.Add([]byte(request))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > netHTTPBuffer {
+			return
+		}
+		r := parsePlain(b)
+		if r == nil {
+			return
+		}
+		c := &client{Conn: dial(t, server.Listener, string(b)+"GET /end HTTP/1.1\r\nHost: end\r\n\r\n")}
+		defer c.Close()
+		c.in = bufio.NewReader(c.Conn)
+		first, body := c.answer(t, r.Method)
+		if got := first.Header.Get("Asked"); first.StatusCode != 200 || got != r.RequestURI+"|"+r.Host {
+			t.Fatalf("%q is %d to net/http: %q %s", b, first.StatusCode, got, body)
+		}
+		if second, body := c.answer(t, "GET"); second.Header.Get("Asked") != "/end|end" {
+			t.Fatalf("%q is followed by %d %v %s", b, second.StatusCode, second.Header, body)
+		}
+	})
+}
