@@ -62,11 +62,10 @@ func (c *Cache[V]) Get(ctx context.Context, key string, load func(context.Contex
 		return load(ctx)
 	}
 	var none V
-	generation, err := c.opt.Generation(ctx)
+	key, err := c.current(ctx, key)
 	if err != nil {
 		return none, err
 	}
-	key = keyOf(generation, key)
 	if v, ok := c.entries.GetIfPresent(key); ok {
 		count(c.opt.Hit)
 		return v, nil
@@ -92,16 +91,18 @@ func (c *Cache[V]) Has(ctx context.Context, key string) bool {
 	if c.opt.Bytes <= 0 {
 		return false
 	}
-	generation, err := c.opt.Generation(ctx)
+	key, err := c.current(ctx, key)
 	if err != nil {
 		return false
 	}
-	_, ok := c.entries.GetEntryQuietly(keyOf(generation, key))
+	_, ok := c.entries.GetEntryQuietly(key)
 	return ok
 }
 
-func keyOf(generation uint64, key string) string {
-	return strconv.FormatUint(generation, 36) + " " + key
+// current is what key stands under as long as the data are as they are.
+func (c *Cache[V]) current(ctx context.Context, key string) (string, error) {
+	generation, err := c.opt.Generation(ctx)
+	return strconv.FormatUint(generation, 36) + " " + key, err
 }
 
 func (c *Cache[V]) load(ctx context.Context, key string, load func(context.Context) (V, error)) (v V, err error) {

@@ -12,6 +12,7 @@
 //     too large for memory; share.go: the memory that large bodies and answers share
 //   - errors.go: writes every error; words.go: the status and the words of each
 //   - server.go, writer.go: connections, and how long a client may hold them;
+//     conn.go: one of them, door.go: what it refuses before net/http reads it,
 //     unread.go: what is told to a request that nobody can read
 //   - health.go: /health, /livez, /readyz
 //

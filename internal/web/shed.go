@@ -81,42 +81,34 @@ const (
 )
 
 // Enter reports whether a request may go on; then Leave must follow.
-func (s *Shedder) Enter(who Visitor) bool {
-	ok, probe := s.enter(s.now(), who)
+func (s *Shedder) Enter(who Visitor) bool { return s.admit(who, true) }
+
+// Refuses reports whether a request is refused now; if not, Enter follows.
+func (s *Shedder) Refuses(who Visitor) bool { return !s.admit(who, false) }
+
+func (s *Shedder) admit(who Visitor, enters bool) bool {
+	ok, probe := s.judge(s.now(), who, enters)
 	if probe {
 		s.probe(s.back)
 	}
 	return ok
 }
 
-func (s *Shedder) enter(now time.Time, who Visitor) (ok, probe bool) {
+// judge decides about a request, and counts it if it is refused or enters.
+func (s *Shedder) judge(now time.Time, who Visitor, enters bool) (ok, probe bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.room(now, who) {
-		return false, s.keepOut(now)
-	}
-	if s.rate > 0 {
+	ok = s.room(now, who)
+	switch {
+	case !ok:
+		s.keptOut++
+		s.refused = now
+	case !enters:
+		return true, false
+	case s.rate > 0:
 		s.tokens--
 	}
-	return true, s.arrive(now)
-}
-
-// Refuses reports whether a request is refused now; if not, Enter follows.
-func (s *Shedder) Refuses(who Visitor) bool {
-	yes, probe := s.refuses(s.now(), who)
-	if probe {
-		s.probe(s.back)
-	}
-	return yes
-}
-
-func (s *Shedder) refuses(now time.Time, who Visitor) (yes, probe bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.room(now, who) {
-		return false, false
-	}
-	return true, s.keepOut(now)
+	return ok, s.arrive(now)
 }
 
 // Refused notes that a request has been refused which did not enter, for want of room
@@ -132,12 +124,6 @@ func (s *Shedder) Busy() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.now().Sub(s.refused) < shedCalm
-}
-
-func (s *Shedder) keepOut(now time.Time) (probe bool) {
-	s.keptOut++
-	s.refused = now
-	return s.arrive(now)
 }
 
 // arrive counts a request, and reports whether a probe is to be sent.
