@@ -267,7 +267,8 @@ func TestMembersWaitForWhatIsDearAsOthersDo(t *testing.T) {
 func TestTheLineIsFullInOverloadOnceEnoughWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := NewAdmission(2, 1)
-		crowd(a, 2, false, time.Hour) // all places are taken
+		crowd(a, 2, false, time.Hour)
+		synctest.Wait() // all places are taken
 		crowd(a, 200, false, 0)
 		synctest.Wait()
 		if a.Full(false) {
@@ -315,7 +316,8 @@ func TestWhoIsKeptFromTheLineKeepsUpTheOverload(t *testing.T) {
 				}
 			}
 			crowd(a, 1, false, time.Hour)
-			crowd(a, 5, false, 0)
+			synctest.Wait() // he has the place before the others come
+			crowd(a, enough, false, 0)
 			synctest.Wait()
 			if a.Full(false) != told {
 				t.Errorf("told %v: full %v", told, !told)
