@@ -1,7 +1,6 @@
 package blog
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
@@ -52,7 +51,7 @@ type CommentFilter struct {
 }
 
 // List names the filter's list.
-func (f CommentFilter) List() List { return List(fmt.Sprintf("comments %s %s", f.Post, f.Order)) }
+func (f CommentFilter) List() List { return newList("comments", f.Post.String(), f.Order.String()) }
 
 // Cursor returns the place of c in the filter's list.
 func (f CommentFilter) Cursor(c *Comment) *Cursor {

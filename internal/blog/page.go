@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"strconv"
 	"strings"
 )
 
@@ -23,18 +24,33 @@ type Page struct {
 	After  *Cursor
 }
 
-// String spells the page, so that in one list equal pages, and only those, are spelled alike.
-func (p Page) String() string {
+// List spells what a list is of and how it is sorted, without the page: equal lists,
+// and only those, are spelled alike. A cursor is good only in the list it was taken from.
+type List string
+
+// newList spells a list of kind. The parts stand with their lengths, so whatever is in
+// them, no others are spelled alike; how many they are must follow from the kind, or end it.
+func newList(kind string, parts ...string) List {
+	size := len(kind)
+	for _, part := range parts {
+		size += len(part) + 8
+	}
+	b := append(make([]byte, 0, size), kind...)
+	for _, part := range parts {
+		b = strconv.AppendInt(append(b, ' '), int64(len(part)), 10)
+		b = append(append(b, ':'), part...)
+	}
+	return List(b)
+}
+
+// Page spells a page of the list: equal pages, and only those, are spelled alike.
+func (l List) Page(p Page) string {
 	after := ""
 	if p.After != nil {
 		after = p.After.Encode(p.List)
 	}
-	return fmt.Sprintf("%d %d %s", p.Number, p.Limit, after)
+	return string(l) + " " + strconv.Itoa(p.Number) + " " + strconv.Itoa(p.Limit) + " " + after
 }
-
-// List spells what a list is of and how it is sorted, without the page: equal lists,
-// and only those, are spelled alike. A cursor is good only in the list it was taken from.
-type List string
 
 // digest is what a cursor keeps of its list. A forged one gains nothing, as the filter
 // of the request applies again.

@@ -1,8 +1,8 @@
 package blog
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -223,8 +223,13 @@ func (f *PostFilter) Narrow(a Actor) {
 
 // List names the filter's list.
 func (f *PostFilter) List() List {
-	return List(fmt.Sprintf("posts %q %q %s %s %q %d.%d %d.%d %s", f.Category, f.Tags, f.Author, f.Status, f.Search.Text,
-		f.From.Unix(), f.From.Nanosecond(), f.To.Unix(), f.To.Nanosecond(), f.Order))
+	parts := []string{f.Category, f.Author.String(), string(f.Status), f.Search.Text, instant(f.From), instant(f.To), f.Order.String()}
+	return newList("posts", append(parts, f.Tags...)...)
+}
+
+// instant spells t to the nanosecond.
+func instant(t time.Time) string {
+	return strconv.FormatInt(t.Unix(), 36) + "." + strconv.Itoa(t.Nanosecond())
 }
 
 // Cursor returns the place of p in the filter's list.

@@ -1,7 +1,6 @@
 package blog
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -194,7 +193,7 @@ func (f UserFilter) List() List {
 	if f.Active != nil {
 		active = strconv.FormatBool(*f.Active)
 	}
-	return List(fmt.Sprintf("users %q %s %s %s", f.Search, f.Role, active, f.Order))
+	return newList("users", f.Search, string(f.Role), active, f.Order.String())
 }
 
 // Cursor returns the place of u in the filter's list.

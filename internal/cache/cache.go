@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -34,9 +35,10 @@ type Options struct {
 
 // Cache keeps values by key and generation.
 type Cache[V Sized] struct {
-	opt     Options
-	entries *otter.Cache[string, V]
-	loads   singleflight.Group
+	opt        Options
+	entries    *otter.Cache[string, V]
+	loads      singleflight.Group
+	generation atomic.Uint64 // when it was last asked for
 }
 
 // New makes a Cache.
@@ -86,23 +88,25 @@ func (c *Cache[V]) Get(ctx context.Context, key string, load func(context.Contex
 	}
 }
 
-// Has reports whether Get would return what is kept.
-func (c *Cache[V]) Has(ctx context.Context, key string) bool {
-	if c.opt.Bytes <= 0 {
-		return false
-	}
-	key, err := c.current(ctx, key)
-	if err != nil {
-		return false
-	}
-	_, ok := c.entries.GetEntryQuietly(key)
+// Has reports whether the last Get, of whatever key, would have returned what is kept
+// under this one: it asks nobody for the generation, and may be behind by a change.
+func (c *Cache[V]) Has(key string) bool {
+	_, ok := c.entries.GetEntryQuietly(under(c.generation.Load(), key))
 	return ok
 }
 
 // current is what key stands under as long as the data are as they are.
 func (c *Cache[V]) current(ctx context.Context, key string) (string, error) {
 	generation, err := c.opt.Generation(ctx)
-	return strconv.FormatUint(generation, 36) + " " + key, err
+	if err != nil {
+		return "", err
+	}
+	c.generation.Store(generation)
+	return under(generation, key), nil
+}
+
+func under(generation uint64, key string) string {
+	return strconv.FormatUint(generation, 36) + " " + key
 }
 
 func (c *Cache[V]) load(ctx context.Context, key string, load func(context.Context) (V, error)) (v V, err error) {

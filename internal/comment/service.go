@@ -4,7 +4,6 @@ package comment
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"inkstone/internal/blog"
@@ -40,7 +39,7 @@ func (s *Service) List(ctx context.Context, who blog.Actor, f blog.CommentFilter
 	if !who.Anonymous() {
 		return load(ctx)
 	}
-	return s.answers.Get(ctx, fmt.Sprint(f.List(), " ", f.Page), load)
+	return s.answers.Get(ctx, f.List().Page(f.Page), load)
 }
 
 func (s *Service) list(ctx context.Context, who blog.Actor, f blog.CommentFilter) (*web.Answer, error) {

@@ -20,7 +20,7 @@ const (
 	longestWait  = 2 * time.Second       // and else
 	calmTime     = 2 * time.Second       // without a refusal, after which overload has passed
 	enough       = 4                     // who wait for each place in overload
-	refusalTime  = 20 * time.Millisecond // after which a refusal is told
+	refusalTime  = 25 * time.Millisecond // after which a refusal is told
 )
 
 // Admission lets a bounded number of callers work at once. The others wait in a

@@ -179,7 +179,7 @@ func TestWhoWaitsWhenOverloadBeginsIsRefusedAtOnce(t *testing.T) {
 		all := crowd(a, 400, false, time.Millisecond)
 		pass(time.Second)
 		slowest := slices.MaxFunc(all, func(x, y *worker) int { return int(x.waited - y.waited) })
-		if slowest.waited > standingTime+2*time.Millisecond {
+		if slowest.waited > max(standingTime, refusalTime)+2*time.Millisecond {
 			t.Errorf("somebody waits for %v", slowest.waited)
 		}
 		if n := served(all); n < 20 || n > 30 {

@@ -2,7 +2,6 @@ package post
 
 import (
 	"context"
-	"fmt"
 	"iter"
 
 	"inkstone/internal/blog"
@@ -82,7 +81,7 @@ func (s *Service) List(ctx context.Context, who blog.Actor, f blog.PostFilter) (
 }
 
 // listKey is what a public list is kept under.
-func listKey(f blog.PostFilter) string { return fmt.Sprint(f.List(), " ", f.Page) }
+func listKey(f blog.PostFilter) string { return f.List().Page(f.Page) }
 
 func (s *Service) list(ctx context.Context, f blog.PostFilter) (*web.Answer, error) {
 	f.MaxText = maxListed

@@ -46,7 +46,7 @@ func (s *Service) NeedsSearch(r *http.Request) bool {
 		return false
 	}
 	f, err := filter(r, blog.Actor{})
-	return err == nil && len(f.Search.Phrases) > 0 && !s.answers.Has(r.Context(), listKey(f))
+	return err == nil && len(f.Search.Phrases) > 0 && !s.answers.Has(listKey(f))
 }
 
 // filter reads what is asked for and narrows it to what the actor may see: a cursor

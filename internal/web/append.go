@@ -11,8 +11,9 @@ import (
 	"inkstone/internal/blog"
 )
 
-// Posts write themselves, byte for byte as encoding/json would: its reflection was a
-// third of what a list from the database cost. Everything else is left to it.
+// Posts and errors write themselves, byte for byte as encoding/json would: its reflection
+// was a third of what a list from the database cost, and in overload most answers are
+// errors. Everything else is left to it.
 
 // appender is a body that writes itself.
 type appender interface {
@@ -92,6 +93,24 @@ func (a *Author) appendJSON(b []byte) []byte {
 		b = append(appendString(append(b, `,"location":`...), p.Location), '}')
 	}
 	return append(b, '}')
+}
+
+func (e errorBody) appendJSON(b []byte) []byte {
+	b = appendString(append(b, `{"error":`...), e.Error)
+	b = appendString(append(b, `,"code":`...), string(e.Code))
+	if e.Details != "" {
+		b = appendString(append(b, `,"details":`...), e.Details)
+	}
+	if len(e.Fields) > 0 {
+		b = appendAny(append(b, `,"fields":`...), e.Fields)
+	}
+	if e.Path != "" {
+		b = appendString(append(b, `,"path":`...), e.Path)
+	}
+	if e.Message != "" {
+		b = appendString(append(b, `,"message":`...), e.Message)
+	}
+	return append(appendString(append(b, `,"requestId":`...), e.RequestID), '}')
 }
 
 func appendStrings(b []byte, list []string) []byte {

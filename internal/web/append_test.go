@@ -65,6 +65,18 @@ func TestAPostWithoutTagsWritesNull(t *testing.T) { // NewPost never makes one
 	}
 }
 
+func TestErrorsWriteThemselvesAsEncodingJSONWould(t *testing.T) {
+	for _, e := range []errorBody{
+		{},
+		{Error: "服务繁忙，请稍后再试", Code: blog.CodeBusy, RequestID: "r-1"},
+		{Error: "a", Code: "B", Details: "<&>\u2028\"", Fields: map[string]string{"z\n": "\x01", "a": "\xff", "": ""}, Path: "/文章?x=\\", Message: "m\t", RequestID: "\x7f"},
+	} {
+		if diff := cmp.Diff(reflected(t, e), string(e.appendJSON(nil))); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 // reflected is v as encoding/json writes it for us.
 func reflected(t interface{ Fatal(...any) }, v any) string {
 	var b bytes.Buffer

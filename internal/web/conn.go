@@ -20,6 +20,7 @@ type conn struct {
 
 	door    doorkeeper    // nil: everything goes on
 	patient time.Duration // how long the client may keep the door waiting
+	remote  string        // the client's address
 	place   place
 	telling sync.Mutex         // held while a request is refused at the door
 	ctx     context.Context    // of such a request
@@ -34,7 +35,7 @@ type connKey struct{}
 // which is returned with the connection in it.
 func (c *conn) open(ctx context.Context, door doorkeeper, patient time.Duration) context.Context {
 	ctx = context.WithValue(ctx, connKey{}, c)
-	c.door, c.patient = door, patient
+	c.door, c.patient, c.remote = door, patient, c.RemoteAddr().String()
 	c.ctx, c.leave = context.WithCancel(ctx)
 	return ctx
 }

@@ -64,7 +64,7 @@ func (c *conn) turnAway(read []byte) bool {
 	if r == nil || !c.door.refuses(r) {
 		return false
 	}
-	r.RemoteAddr = c.RemoteAddr().String()
+	r.RemoteAddr = c.remote
 	c.telling.Lock()
 	defer c.telling.Unlock()
 	_ = c.Conn.SetWriteDeadline(time.Now().Add(tellingTime)) // that the connection was closed for it, the next Read tells

@@ -1,9 +1,7 @@
 package web
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -79,8 +77,8 @@ func failure(err error) *blog.Error {
 }
 
 func header(h http.Header, code blog.Code, err error) {
-	for _, name := range []string{"Etag", "Content-Encoding", "Last-Modified", "Content-Disposition"} {
-		h.Del(name)
+	for _, name := range [...]string{"Etag", "Content-Encoding", "Last-Modified", "Content-Disposition"} {
+		delete(h, name)
 	}
 	h["Content-Type"] = jsonType
 	h["Cache-Control"] = privateCache
@@ -106,11 +104,7 @@ func encodeError(r *http.Request, e *blog.Error, id string) []byte {
 		body.Message = retryLater[lang]
 	}
 	body.Details, body.Fields = fieldWords(e.Fields, lang)
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(body) // strings cannot fail
-	return b.Bytes()[:b.Len()-1]
+	return body.appendJSON(nil)
 }
 
 // maxFields bounds how many broken fields are told.

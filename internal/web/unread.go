@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,7 +15,7 @@ import (
 // on its connection. It is in Chinese: what the client prefers is not known.
 func unread(status int, code blog.Code) []byte {
 	s := &state{id: rand.Text()}
-	body, _ := json.Marshal(errorBody{Error: codes[code].zh, Code: code, RequestID: s.id}) // strings cannot fail
+	body := errorBody{Error: codes[code].zh, Code: code, RequestID: s.id}.appendJSON(nil)
 	h := http.Header{"Content-Length": {strconv.Itoa(len(body))}, "Connection": {"close"}}
 	header(h, code, nil)
 	s.addHeaders(h)

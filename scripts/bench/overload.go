@@ -46,6 +46,7 @@ const settling = time.Second
 type seen struct {
 	served, refused []time.Duration // sorted
 	settled         []time.Duration // served, asked for after settling; sorted
+	settledRefused  []time.Duration // the same of the refused
 	failed          int
 	byDish          map[string]*dishSeen
 	last            time.Duration // of the last refusal, since the start
@@ -65,6 +66,10 @@ func (s *seen) of(dish string) *dishSeen {
 		s.byDish[dish] = &dishSeen{}
 	}
 	return s.byDish[dish]
+}
+
+func (d *dishSeen) add(o *dishSeen) {
+	d.served, d.refused = append(d.served, o.served...), d.refused+o.refused
 }
 
 func (s *seen) rate() float64 { return float64(len(s.served)) / s.length.Seconds() }
@@ -106,23 +111,20 @@ func (c crowd) run(ctx context.Context, p *process) *seen {
 	slices.Sort(all.served)
 	slices.Sort(all.refused)
 	slices.Sort(all.settled)
-	for _, d := range all.byDish {
-		slices.Sort(d.served)
-	}
+	slices.Sort(all.settledRefused)
 	return all
 }
 
 func (s *seen) add(o *seen) {
 	s.served, s.refused = append(s.served, o.served...), append(s.refused, o.refused...)
-	s.settled = append(s.settled, o.settled...)
+	s.settled, s.settledRefused = append(s.settled, o.settled...), append(s.settledRefused, o.settledRefused...)
 	s.failed += o.failed
 	if s.failure == nil {
 		s.failure = o.failure
 	}
 	s.last = max(s.last, o.last)
 	for name, n := range o.byDish {
-		m := s.of(name)
-		m.served, m.refused = append(m.served, n.served...), m.refused+n.refused
+		s.of(name).add(n)
 	}
 }
 
@@ -143,7 +145,9 @@ func (c crowd) client(ctx context.Context, address string, hasty bool, start tim
 		case a.status == 503:
 			s.refused = append(s.refused, a.took)
 			s.last = time.Since(start)
-			n.refused++
+			if n.refused++; time.Since(start)-a.took > settling {
+				s.settledRefused = append(s.settledRefused, a.took)
+			}
 			if again := a.again; hasty {
 				sleep(ctx, max(c.haste, c.pause))
 			} else {
@@ -218,22 +222,79 @@ func (b *bench) overload() error {
 }
 
 func (b *bench) overloadBy(p *process, name string, mix []dish) {
-	peak := crowd{clients: 8, length: b.length, mix: mix}.run(b.ctx, p)
-	idle := crowd{clients: 2, length: b.length, pause: 5 * time.Millisecond, mix: mix}.run(b.ctx, p)
-	over := crowd{clients: b.crowd, length: 3 * b.length, hasty: b.hasty, haste: b.haste, mix: mix}.run(b.ctx, p)
-	after := crowd{clients: 2, length: b.length, pause: 5 * time.Millisecond, mix: mix}.run(b.ctx, p)
-	fmt.Printf("%s, %d clients, %.0f%% back after %v\n  peak  %s\n  idle  %s\n  over  %s\n  after %s\n", name, b.crowd, 100*b.hasty, b.haste, peak, idle, over, after)
-	fmt.Printf("  goodput %.2f of peak, served p99 %.1f x idle, %.1f x (p50 %.2f ms, p99 %.2f ms) without the first second, nobody refused from %.1f s after it\n",
-		over.rate()/peak.rate(), ratio(quantile(over.served, 0.99), quantile(idle.served, 0.99)), ratio(quantile(over.settled, 0.99), quantile(idle.served, 0.99)),
-		millis(quantile(over.settled, 0.5)), millis(quantile(over.settled, 0.99)), after.last.Seconds())
-	if err := errors.Join(peak.failure, over.failure); err != nil {
-		fmt.Println("  " + err.Error())
+	fmt.Printf("%s, %d clients, %.0f%% back after %v\n", name, b.crowd, 100*b.hasty, b.haste)
+	var all []*round
+	for range b.rounds {
+		r := b.round(p, mix)
+		fmt.Print(r)
+		all = append(all, r)
 	}
-	for i := range mix {
-		before, n := idle.of(mix[i].name), over.of(mix[i].name)
-		fmt.Printf("  %-17s served %.2f  p50 %6.2f ms  p99 %6.2f ms  (idle %.2f, %.2f ms)\n", mix[i].name, float64(len(n.served))/float64(max(len(n.served)+n.refused, 1)),
+	if b.rounds > 1 {
+		fmt.Printf("  of %d rounds, median (least to most): goodput %s; served p99 %s x idle, %s x without the first second; refused p50 %s ms, p99 %s ms, %s ms without the first second\n", b.rounds,
+			spread(all, (*round).goodput), spread(all, (*round).slowdown), spread(all, (*round).settledSlowdown), spread(all, refused(0.5)), spread(all, refused(0.99)),
+			spread(all, func(r *round) float64 { return millis(quantile(r.over.settledRefused, 0.99)) }))
+	}
+	for _, d := range mix {
+		before, n := &dishSeen{}, &dishSeen{}
+		for _, r := range all {
+			before.add(r.idle.of(d.name))
+			n.add(r.over.of(d.name))
+		}
+		slices.Sort(before.served)
+		slices.Sort(n.served)
+		fmt.Printf("  %-17s served %.2f  p50 %6.2f ms  p99 %6.2f ms  (idle %.2f, %.2f ms)\n", d.name, float64(len(n.served))/float64(max(len(n.served)+n.refused, 1)),
 			millis(quantile(n.served, 0.5)), millis(quantile(n.served, 0.99)), millis(quantile(before.served, 0.5)), millis(quantile(before.served, 0.99)))
 	}
+}
+
+// round is an overload between what it is compared with: machines that are shared
+// change from second to second, by more than what is to be seen.
+type round struct{ peak, idle, over, after, peakAfter *seen }
+
+// round runs one. The idle clients come just before the overload and just after it.
+func (b *bench) round(p *process, mix []dish) *round {
+	peak := crowd{clients: 8, length: b.length, mix: mix}
+	idle := crowd{clients: 2, length: b.length, pause: 5 * time.Millisecond, mix: mix}
+	over := crowd{clients: b.crowd, length: 3 * b.length, hasty: b.hasty, haste: b.haste, mix: mix}
+	return &round{peak.run(b.ctx, p), idle.run(b.ctx, p), over.run(b.ctx, p), idle.run(b.ctx, p), peak.run(b.ctx, p)}
+}
+
+// goodput is what was served in overload, of the peak.
+func (r *round) goodput() float64 { return 2 * r.over.rate() / (r.peak.rate() + r.peakAfter.rate()) }
+
+// slowdown is the p99 of what was served in overload, of the idle one.
+func (r *round) slowdown() float64 { return ratio(quantile(r.over.served, 0.99), r.idleP99()) }
+
+// settledSlowdown is slowdown without what was asked for in the first second.
+func (r *round) settledSlowdown() float64 { return ratio(quantile(r.over.settled, 0.99), r.idleP99()) }
+
+func (r *round) idleP99() time.Duration {
+	return (quantile(r.idle.served, 0.99) + quantile(r.after.served, 0.99)) / 2
+}
+
+// refused returns a quantile of the refusals, in milliseconds.
+func refused(q float64) func(*round) float64 {
+	return func(r *round) float64 { return millis(quantile(r.over.refused, q)) }
+}
+
+func (r *round) String() string {
+	text := fmt.Sprintf("  peak  %s\n  idle  %s\n  over  %s\n  after %s\n  peak  %s\n", r.peak, r.idle, r.over, r.after, r.peakAfter)
+	text += fmt.Sprintf("  goodput %.2f of peak, served p99 %.1f x idle, %.1f x (p50 %.2f ms, p99 %.2f ms) without the first second, nobody refused from %.1f s after it\n",
+		r.goodput(), r.slowdown(), r.settledSlowdown(), millis(quantile(r.over.settled, 0.5)), millis(quantile(r.over.settled, 0.99)), r.after.last.Seconds())
+	if err := errors.Join(r.peak.failure, r.over.failure); err != nil {
+		text += "  " + err.Error() + "\n"
+	}
+	return text
+}
+
+// spread tells the median of what the rounds showed, with the least and the most.
+func spread(all []*round, of func(*round) float64) string {
+	var got []float64
+	for _, r := range all {
+		got = append(got, of(r))
+	}
+	slices.Sort(got)
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", (got[(len(got)-1)/2]+got[len(got)/2])/2, got[0], got[len(got)-1])
 }
 
 func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }

@@ -30,6 +30,7 @@ type bench struct {
 	crowd  int           // clients of an overload
 	hasty  float64       // share of them who take no notice of Retry-After
 	haste  time.Duration // how soon these come back
+	rounds int           // how often an overload is repeated
 	mix    string        // the one thing they ask for; "": each in turn
 	cpus   string        // the servers' processors; "": any
 
