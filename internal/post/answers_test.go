@@ -78,3 +78,21 @@ func TestWhatNeedsASearchIsKnown(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkNeedsSearch(b *testing.B) {
+	answers, err := cache.New[*web.Answer](cache.Options{
+		Bytes: 1 << 20, TTL: time.Minute, Generation: func(context.Context) (uint64, error) { return 0, nil },
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(answers.Close)
+	s := New(Options{Answers: answers})
+	r := httptest.NewRequest("GET", "/api/posts?search=%E5%BE%AE%E6%9C%8D%E5%8A%A1&from=2026-01-02T15:04:05.000Z", nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		if !s.NeedsSearch(r) {
+			b.Fatal("it is kept")
+		}
+	}
+}
