@@ -115,9 +115,9 @@ func TestOfTooManyKeysThoseThatEndSoonestAreForgotten(t *testing.T) {
 			old++
 		}
 	}
-	// A sample now and then holds new ones only.
-	if forgotten := maxPerShard/2 - old; len(full.entries) != maxPerShard || forgotten < maxPerShard/4*9/10 {
-		t.Errorf("%d keys are kept, %d old ones forgotten, want %d and nearly %d", len(full.entries), forgotten, maxPerShard, maxPerShard/4)
+	// A sample now and then holds new ones only: of 3000 runs the least was 327 of 375. Forgotten at random, 185 would be.
+	if forgotten := maxPerShard/2 - old; len(full.entries) != maxPerShard || forgotten < maxPerShard/4*8/10 {
+		t.Errorf("%d keys are kept, %d old ones forgotten, want %d and most of %d", len(full.entries), forgotten, maxPerShard, maxPerShard/4)
 	}
 }
 
