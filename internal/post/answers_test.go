@@ -40,7 +40,9 @@ func keyOf(t *testing.T, query string) string {
 	return listKey(f)
 }
 
-func TestWhatNeedsASearchIsKnown(t *testing.T) {
+// keeping returns a service that has a cache, and nothing else.
+func keeping(t testing.TB) *Service {
+	t.Helper()
 	answers, err := cache.New[*web.Answer](cache.Options{
 		Bytes: 1 << 20, TTL: time.Minute, Generation: func(context.Context) (uint64, error) { return 0, nil },
 	})
@@ -48,7 +50,11 @@ func TestWhatNeedsASearchIsKnown(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(answers.Close)
-	s := New(Options{Answers: answers})
+	return New(Options{Answers: answers})
+}
+
+func TestWhatNeedsASearchIsKnown(t *testing.T) {
+	s := keeping(t)
 	for request, want := range map[string]bool{
 		"GET /api/posts?search=x":                 true,
 		"HEAD /api/posts?sort=title&search=x":     true,
@@ -69,7 +75,7 @@ func TestWhatNeedsASearchIsKnown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := answers.Get(t.Context(), listKey(f), func(context.Context) (*web.Answer, error) { return web.Encode(f) }); err != nil {
+		if _, err := s.answers.Get(t.Context(), listKey(f), func(context.Context) (*web.Answer, error) { return web.Encode(f) }); err != nil {
 			t.Fatal(err)
 		}
 		method, target, _ := strings.Cut(request, " ")
@@ -80,14 +86,7 @@ func TestWhatNeedsASearchIsKnown(t *testing.T) {
 }
 
 func BenchmarkNeedsSearch(b *testing.B) {
-	answers, err := cache.New[*web.Answer](cache.Options{
-		Bytes: 1 << 20, TTL: time.Minute, Generation: func(context.Context) (uint64, error) { return 0, nil },
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(answers.Close)
-	s := New(Options{Answers: answers})
+	s := keeping(b)
 	r := httptest.NewRequest("GET", "/api/posts?search=%E5%BE%AE%E6%9C%8D%E5%8A%A1&from=2026-01-02T15:04:05.000Z", nil)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -35,6 +35,13 @@ func (r result) String() string {
 
 type results []result
 
+// spread tells the median of values, with the least and the most, and sorts them.
+func spread(values []float64) string {
+	slices.Sort(values)
+	n := len(values)
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", (values[(n-1)/2]+values[n/2])/2, values[0], values[n-1])
+}
+
 // median takes the median of each figure by itself.
 func (rs results) median() result {
 	of := func(figure func(result) int64) int64 {

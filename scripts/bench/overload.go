@@ -145,7 +145,8 @@ func (c crowd) client(ctx context.Context, address string, hasty bool, start tim
 		case a.status == 503:
 			s.refused = append(s.refused, a.took)
 			s.last = time.Since(start)
-			if n.refused++; time.Since(start)-a.took > settling {
+			if time.Since(start)-a.took > settling {
+				n.refused++
 				s.settledRefused = append(s.settledRefused, a.took)
 			}
 			if again := a.again; hasty {
@@ -230,9 +231,16 @@ func (b *bench) overloadBy(p *process, name string, mix []dish) {
 		all = append(all, r)
 	}
 	if b.rounds > 1 {
+		of := func(figure func(*round) float64) string {
+			var got []float64
+			for _, r := range all {
+				got = append(got, figure(r))
+			}
+			return spread(got)
+		}
 		fmt.Printf("  of %d rounds, median (least to most): goodput %s; served p99 %s x idle, %s x without the first second; refused p50 %s ms, p99 %s ms, %s ms without the first second\n", b.rounds,
-			spread(all, (*round).goodput), spread(all, (*round).slowdown), spread(all, (*round).settledSlowdown), spread(all, refused(0.5)), spread(all, refused(0.99)),
-			spread(all, func(r *round) float64 { return millis(quantile(r.over.settledRefused, 0.99)) }))
+			of((*round).goodput), of((*round).slowdown), of((*round).settledSlowdown), of(refused(0.5)), of(refused(0.99)),
+			of(func(r *round) float64 { return millis(quantile(r.over.settledRefused, 0.99)) }))
 	}
 	for _, d := range mix {
 		before, n := &dishSeen{}, &dishSeen{}
@@ -281,20 +289,10 @@ func (r *round) String() string {
 	text := fmt.Sprintf("  peak  %s\n  idle  %s\n  over  %s\n  after %s\n  peak  %s\n", r.peak, r.idle, r.over, r.after, r.peakAfter)
 	text += fmt.Sprintf("  goodput %.2f of peak, served p99 %.1f x idle, %.1f x (p50 %.2f ms, p99 %.2f ms) without the first second, nobody refused from %.1f s after it\n",
 		r.goodput(), r.slowdown(), r.settledSlowdown(), millis(quantile(r.over.settled, 0.5)), millis(quantile(r.over.settled, 0.99)), r.after.last.Seconds())
-	if err := errors.Join(r.peak.failure, r.over.failure); err != nil {
+	if err := errors.Join(r.peak.failure, r.over.failure, r.peakAfter.failure); err != nil {
 		text += "  " + err.Error() + "\n"
 	}
 	return text
-}
-
-// spread tells the median of what the rounds showed, with the least and the most.
-func spread(all []*round, of func(*round) float64) string {
-	var got []float64
-	for _, r := range all {
-		got = append(got, of(r))
-	}
-	slices.Sort(got)
-	return fmt.Sprintf("%.2f (%.2f to %.2f)", (got[(len(got)-1)/2]+got[len(got)/2])/2, got[0], got[len(got)-1])
 }
 
 func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }

@@ -118,9 +118,9 @@ func (b *bench) cached() error {
 	return err
 }
 
-// rounds is how often besideBare goes back and forth: the other tenants of a shared
+// turns is how often besideBare goes back and forth: the other tenants of a shared
 // machine are then in both figures alike.
-const rounds = 5
+const turns = 5
 
 // besideBare measures one request in turns with a bare handler of the same bytes,
 // and prints the medians and the median of the ratios.
@@ -134,7 +134,7 @@ func (b *bench) besideBare(p *process, name, path string) error {
 	if err := b.inTurns(&bare, &mine); err != nil {
 		return err
 	}
-	printRatios("x bare", ratios(func(i int) float64 { return mine.cpu(i) / bare.cpu(i) }))
+	printRatios("x bare", func(i int) float64 { return mine.cpu(i) / bare.cpu(i) })
 	return nil
 }
 
@@ -160,8 +160,8 @@ func (b *bench) besideSQL(p *process, name string, ids []string) error {
 	if err := b.inTurns(&bare, &sql, &mine); err != nil {
 		return err
 	}
-	printRatios("x bare", ratios(func(i int) float64 { return mine.cpu(i) / bare.cpu(i) }))
-	printRatios("x (2 bare + 1.5 SQL)", ratios(func(i int) float64 { return mine.cpu(i) / (2*bare.cpu(i) + 1.5*(sql.cpu(i)-bare.cpu(i))) }))
+	printRatios("x bare", func(i int) float64 { return mine.cpu(i) / bare.cpu(i) })
+	printRatios("x (2 bare + 1.5 SQL)", func(i int) float64 { return mine.cpu(i) / (2*bare.cpu(i) + 1.5*(sql.cpu(i)-bare.cpu(i))) })
 	return nil
 }
 
@@ -187,12 +187,12 @@ type rival struct {
 	seen    results
 }
 
-func (r *rival) cpu(round int) float64 { return float64(r.seen[round].cpu) }
+func (r *rival) cpu(turn int) float64 { return float64(r.seen[turn].cpu) }
 
 func (b *bench) inTurns(rivals ...*rival) error {
-	for range rounds {
+	for range turns {
 		for _, r := range rivals {
-			one, err := b.load(r.request, rounds).run(b.ctx, r.p)
+			one, err := b.load(r.request, turns).run(b.ctx, r.p)
 			if err != nil {
 				return fmt.Errorf("%s: %w", r.name, err)
 			}
@@ -205,17 +205,12 @@ func (b *bench) inTurns(rivals ...*rival) error {
 	return nil
 }
 
-func ratios(of func(round int) float64) []float64 {
-	all := make([]float64, rounds)
+func printRatios(of string, ratio func(turn int) float64) {
+	all := make([]float64, turns)
 	for i := range all {
-		all[i] = of(i)
+		all[i] = ratio(i)
 	}
-	slices.Sort(all)
-	return all
-}
-
-func printRatios(of string, sorted []float64) {
-	fmt.Printf("%-28s %.2f %s (%.2f to %.2f)\n", "", sorted[rounds/2], of, sorted[0], sorted[rounds-1])
+	fmt.Printf("%-28s %s %s\n", "", spread(all), of)
 }
 
 func postIDs(p *process, pages int) ([]string, error) {
