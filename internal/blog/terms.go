@@ -1,8 +1,6 @@
 package blog
 
 import (
-	"hash"
-	"hash/fnv"
 	"strings"
 	"unicode/utf8"
 )
@@ -16,28 +14,38 @@ const maxDifferent = 200_000
 // the order of the text: words, pairs of run characters, and the last character
 // of each run. After them come, once each, the single characters of runs and the
 // words with a sign (c++): a query looks for these alone, never in a sequence. The
-// result ends soon after maxDifferent terms.
+// result ends soon after maxDifferent different terms.
 func Terms(text string) string {
-	c := cutter{known: map[string]bool{}}
-	c.out.Grow(3 * len(text))
+	var b strings.Builder
+	WriteTerms(&b, text)
+	return strings.TrimSuffix(b.String(), " ")
+}
+
+// WriteTerms writes what Terms returns, and perhaps a blank behind it.
+func WriteTerms(to *strings.Builder, text string) {
+	to.Grow(3 * len(text))
+	c := cutter{out: to, known: map[string]bool{}}
 	if len(text) > maxDifferent { // else it can't have so many
-		c.different, c.hash = map[uint64]bool{}, fnv.New64a()
+		c.seen = make([]uint64, seenBits/64)
 	}
 	scan(text, c.cut)
-	c.out.WriteString(strings.Join(c.alone, " "))
-	return strings.TrimSuffix(c.out.String(), " ")
+	to.WriteString(strings.Join(c.alone, " "))
 }
 
 // cutter writes the terms of a text.
 type cutter struct {
-	out       strings.Builder
+	out       *strings.Builder
 	alone     []string // what comes after the sequence
 	known     map[string]bool
 	singles   commonRunes
 	term      []byte
-	different map[uint64]bool // the terms of a large text, by hash
-	hash      hash.Hash64
+	seen      []uint64 // of a large text: a bit for each hash of a term
+	different int      // how many of them are set
 }
+
+// seenBits is how many hashes are told apart: of maxDifferent terms, one in 150 has
+// the hash of another and is not counted.
+const seenBits = 1 << 24
 
 // cut writes the terms of p and reports whether there may be more.
 func (c *cutter) cut(p piece) bool {
@@ -46,7 +54,7 @@ func (c *cutter) cut(p piece) bool {
 	} else {
 		c.word(p)
 	}
-	return len(c.different) < maxDifferent
+	return c.different < maxDifferent
 }
 
 func (c *cutter) word(p piece) {
@@ -76,13 +84,25 @@ func (c *cutter) run(p piece) {
 }
 
 func (c *cutter) write() {
-	if c.hash != nil {
-		c.hash.Reset()
-		_, _ = c.hash.Write(c.term)
-		c.different[c.hash.Sum64()] = true
+	if c.seen != nil {
+		c.count()
 	}
 	c.term = append(c.term, ' ')
 	c.out.Write(c.term)
+}
+
+// count goes by FNV-1a, folded: which terms are indexed must not depend on the process.
+func (c *cutter) count() {
+	h := uint64(14695981039346656037)
+	for _, b := range c.term {
+		h = (h ^ uint64(b)) * 1099511628211
+	}
+	h = (h ^ h>>32) % seenBits
+	word, bit := &c.seen[h/64], uint64(1)<<(h%64)
+	if *word&bit == 0 {
+		*word |= bit
+		c.different++
+	}
 }
 
 func (c *cutter) later(term string) {

@@ -3,6 +3,7 @@ package web
 import (
 	"iter"
 	"net/http"
+	"runtime/debug"
 )
 
 // streamShare is what a list takes of allAnswers, in bytes: room for one post at a
@@ -39,6 +40,9 @@ func WriteList(w http.ResponseWriter, r *http.Request, posts iter.Seq2[Post, err
 		piece = post.appendJSON(piece)
 		if _, err := w.Write(piece); err != nil {
 			return nil // the client is gone
+		}
+		if len(piece) >= muchGarbage {
+			debug.FreeOSMemory() // one post's before the next one is read
 		}
 	}
 	_, _ = w.Write(append(appendAny([]byte(`],"pagination":`), p), '}'))

@@ -42,7 +42,7 @@ func openConn(path string, wait time.Duration, cacheKiB int) (*conn, error) {
 }
 
 func tryOpen(path string, wait time.Duration, cacheKiB int) (*conn, error) {
-	returnFreed()
+	saveMemory()
 	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
 	if err != nil {
 		return nil, err

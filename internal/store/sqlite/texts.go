@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"cmp"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -51,6 +52,16 @@ func (c *conn) writeText(t text) error {
 	if t.gone {
 		return c.exec("DELETE FROM posts_fts WHERE rowid = ?", t.rank)
 	}
-	return c.exec("INSERT INTO posts_fts (rowid, title, body, facets) VALUES (?, ?, ?, ?)",
-		t.rank, blog.Terms(t.title), blog.Terms(t.body), t.facets)
+	var body strings.Builder
+	blog.WriteTerms(&body, t.body)
+	body.WriteByte(0)
+	if isLarge(t.body) {
+		debug.FreeOSMemory() // before FTS5 takes more
+		defer debug.FreeOSMemory()
+	}
+	stmt, err := c.bound("INSERT INTO posts_fts (rowid, title, facets, body) VALUES (?, ?, ?, ?)", []any{t.rank, blog.Terms(t.title), t.facets})
+	if err != nil {
+		return err
+	}
+	return runInPlace(stmt, 4, body.String())
 }
