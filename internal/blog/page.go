@@ -152,5 +152,11 @@ type Listed[T any] struct {
 	Items []T
 	Total int64
 	Next  *Cursor // place of the last item if more follow, else nil
-	Bare  bool    // the posts come without their contents, see PostFilter.MaxText
+	Bare  *Bare   // the posts come without their contents, see PostFilter.MaxText
+}
+
+// Bare says how many bytes of contents a list came without.
+type Bare struct {
+	All     int64
+	Largest int64
 }

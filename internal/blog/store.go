@@ -102,6 +102,10 @@ type Posts interface {
 	// Get returns a post with its author. CodePostNotFound.
 	Get(ctx context.Context, id ID) (*Post, error)
 
+	// Peek is Get for a post that may be too large for memory: a content of more than
+	// most bytes is left out. It returns how many bytes it has, too. CodePostNotFound.
+	Peek(ctx context.Context, id ID, most int64) (p *Post, size int64, err error)
+
 	// Liked reports whether the user likes the post; false if either is unknown.
 	Liked(ctx context.Context, id, user ID) (bool, error)
 

@@ -58,7 +58,7 @@ func (s *Service) list(ctx context.Context, who blog.Actor, f blog.CommentFilter
 
 // MayRead returns nil, CodePostNotFound or CodePostForbidden.
 func (s *Service) MayRead(ctx context.Context, who blog.Actor, post blog.ID) error {
-	p, err := s.posts.Get(ctx, post)
+	p, _, err := s.posts.Peek(ctx, post, 0)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,9 @@ type posts struct {
 	one *one
 }
 
-func (o posts) Get(context.Context, blog.ID) (*blog.Post, error) { return &o.one.post, nil }
+func (o posts) Peek(context.Context, blog.ID, int64) (*blog.Post, int64, error) {
+	return &o.one.post, 0, nil
+}
 
 type comments struct {
 	blog.Comments

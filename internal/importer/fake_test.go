@@ -123,7 +123,8 @@ func (s posts) List(_ context.Context, f blog.PostFilter) (l blog.Listed[*blog.P
 	for _, p := range l.Items {
 		size += int64(len(p.Content))
 	}
-	if l.Bare = f.MaxText > 0 && size > f.MaxText; l.Bare {
+	if f.MaxText > 0 && size > f.MaxText {
+		l.Bare = &blog.Bare{All: size}
 		for _, p := range l.Items { // each is a copy
 			p.Content = ""
 		}

@@ -176,7 +176,7 @@ func (o *Options) eachPost(ctx context.Context, author blog.ID, do func(p *blog.
 			return err
 		}
 		for _, p := range page.Items {
-			if page.Bare {
+			if page.Bare != nil {
 				p, err = o.Posts.Get(ctx, p.ID)
 			}
 			if blog.CodeOf(err) == blog.CodePostNotFound { // it has gone meanwhile

@@ -2,7 +2,9 @@ package post
 
 import (
 	"context"
+	"errors"
 	"iter"
+	"math"
 
 	"inkstone/internal/blog"
 	"inkstone/internal/web"
@@ -16,24 +18,32 @@ type Shown struct {
 
 // Show answers a post with its newest comments. An anonymous reader's answer is
 // kept; anybody else's says whether he likes it, and is his alone.
-// CodePostNotFound, CodePostForbidden.
+// CodePostNotFound, CodePostForbidden, CodeBusy.
 func (s *Service) Show(ctx context.Context, who blog.Actor, id blog.ID) (Shown, error) {
-	if who.Anonymous() {
-		a, err := s.answers.Get(ctx, "post "+id.String(), func(ctx context.Context) (*web.Answer, error) {
-			shown, err := s.load(ctx, who, id)
-			return shown.Answer, err
-		})
-		return Shown{a, true}, err
+	if !who.Anonymous() {
+		return s.load(ctx, who, id, math.MaxInt64)
 	}
-	return s.load(ctx, who, id)
+	a, err := s.answers.Get(ctx, "post "+id.String(), func(ctx context.Context) (*web.Answer, error) {
+		shown, err := s.load(ctx, who, id, maxShared)
+		return shown.Answer, err
+	})
+	if errors.Is(err, errLarge) {
+		return s.load(ctx, who, id, math.MaxInt64)
+	}
+	return Shown{a, true}, err
 }
 
-func (s *Service) load(ctx context.Context, who blog.Actor, id blog.ID) (Shown, error) {
-	p, err := s.posts.Get(ctx, id)
+// maxShared is how many bytes of content an answer is made of that is to be kept for
+// everybody: a larger one would push out thousands of others.
+const maxShared = 4 << 20
+
+var errLarge = errors.New("the content is too large to be kept")
+
+// load makes the answer, for ctx's request alone if most is more than maxShared.
+// errLarge if the content has more than most bytes.
+func (s *Service) load(ctx context.Context, who blog.Actor, id blog.ID, most int64) (Shown, error) {
+	p, size, err := s.read(ctx, who, id, most)
 	if err != nil {
-		return Shown{}, err
-	}
-	if err := who.MayRead(p.Ref()); err != nil {
 		return Shown{}, err
 	}
 	liked, err := s.liked(ctx, who, id)
@@ -45,7 +55,42 @@ func (s *Service) load(ctx context.Context, who blog.Actor, id blog.ID) (Shown, 
 		return Shown{}, err
 	}
 	a, err := web.EncodeRevision(web.PostAnswer{Post: web.SinglePost(p, newest, liked)}, p.Revision)
-	return Shown{a, p.Status == blog.Published && !who.Is(p.Author.ID)}, err
+	if err != nil {
+		return Shown{}, err
+	}
+	if size > web.FreeText && most > maxShared {
+		a.Reserved()
+	}
+	return Shown{a, p.Status == blog.Published && !who.Is(p.Author.ID)}, nil
+}
+
+// read returns a post that the actor may read, and how large its content is. Memory is
+// reserved for it first; errLarge if it has more than most bytes.
+func (s *Service) read(ctx context.Context, who blog.Actor, id blog.ID, most int64) (p *blog.Post, size int64, err error) {
+	p, size, err = s.posts.Peek(ctx, id, web.FreeText)
+	if err == nil {
+		err = who.MayRead(p.Ref())
+	}
+	switch {
+	case err != nil || size <= web.FreeText:
+		return p, size, err
+	case size > most:
+		return nil, 0, errLarge
+	}
+	if err := web.Reserve(ctx, size); err != nil {
+		return nil, 0, err
+	}
+	p, err = s.whole(ctx, who, id)
+	return p, size, err
+}
+
+// whole returns a post that the actor may read, of whatever size.
+func (s *Service) whole(ctx context.Context, who blog.Actor, id blog.ID) (*blog.Post, error) {
+	p, err := s.posts.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return p, who.MayRead(p.Ref())
 }
 
 // newest returns the newest comments of p. A deleted one stays only while it has
@@ -84,19 +129,28 @@ func (s *Service) List(ctx context.Context, who blog.Actor, f blog.PostFilter) (
 func listKey(f blog.PostFilter) string { return f.List().Page(f.Page) }
 
 func (s *Service) list(ctx context.Context, f blog.PostFilter) (*web.Answer, error) {
-	f.MaxText = maxListed
+	f.MaxText = web.FreeText
 	l, err := s.posts.List(ctx, f)
+	reserved := err == nil && l.Bare != nil && l.Bare.All <= maxShared
+	if reserved {
+		if err := web.Reserve(ctx, l.Bare.All); err != nil {
+			return nil, err
+		}
+		f.MaxText = maxShared
+		l, err = s.posts.List(ctx, f)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if l.Bare {
+	if l.Bare != nil {
 		return nil, &largeList{l}
 	}
-	return web.Encode(web.PostList{Posts: web.Each(l.Items, web.NewPost), Pagination: web.NewPagination(f.Page, l.Total, l.Next)})
+	a, err := web.Encode(web.PostList{Posts: web.Each(l.Items, web.NewPost), Pagination: web.NewPagination(f.Page, l.Total, l.Next)})
+	if err == nil && reserved && !f.Public() {
+		a.Reserved()
+	}
+	return a, err
 }
-
-// maxListed is how many bytes of content a list is made of in memory.
-const maxListed = 4 << 20
 
 // largeList is a list whose contents are too large for one Answer.
 type largeList struct {
@@ -110,10 +164,7 @@ func (*largeList) Error() string { return "the list is too large for memory" }
 func (s *Service) each(ctx context.Context, who blog.Actor, l *largeList) iter.Seq2[web.Post, error] {
 	return func(yield func(web.Post, error) bool) {
 		for _, bare := range l.Items {
-			p, err := s.posts.Get(ctx, bare.ID)
-			if err == nil {
-				err = who.MayRead(p.Ref())
-			}
+			p, err := s.whole(ctx, who, bare.ID)
 			if err != nil {
 				yield(web.Post{}, err)
 				return

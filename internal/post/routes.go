@@ -31,7 +31,7 @@ func (s *Service) getList(w http.ResponseWriter, r *http.Request, who blog.Actor
 	}
 	a, err := s.List(r.Context(), who, f)
 	if l, ok := errors.AsType[*largeList](err); ok {
-		return web.WriteList(w, r, s.each(r.Context(), who, l), web.NewPagination(f.Page, l.Total, l.Next))
+		return web.WriteList(w, r, s.each(r.Context(), who, l), l.Bare.Largest, web.NewPagination(f.Page, l.Total, l.Next))
 	}
 	if err != nil {
 		return err

@@ -65,14 +65,18 @@ func (s *Service) Create(ctx context.Context, who blog.Actor, in blog.PostInput)
 	return p, nil
 }
 
-// MayWrite tells before a body is read whether it is worth it: CodePostNotFound,
-// CodeNotOwner. Update asks again, in one step with the change.
+// MayWrite tells before a body is read whether it is worth it, and reserves memory for
+// what a large post was before: CodePostNotFound, CodeNotOwner, CodeBusy. Update asks
+// again, in one step with the change.
 func (s *Service) MayWrite(ctx context.Context, who blog.Actor, id blog.ID) error {
-	p, err := s.posts.Get(ctx, id)
+	p, size, err := s.posts.Peek(ctx, id, 0)
 	if err != nil {
 		return err
 	}
-	return who.MayWrite(p.Ref())
+	if err := who.MayWrite(p.Ref()); err != nil {
+		return err
+	}
+	return web.Reserve(ctx, size)
 }
 
 // Update changes a post if match agrees with its revision. CodePostNotFound,

@@ -151,7 +151,7 @@ func appendString(b []byte, s string) []byte {
 		return appendAny(b, s)
 	}
 	whole, start := len(b), 0
-	b = append(slices.Grow(b, len(s)+len(s)/16+2), '"') // a text has a few line ends
+	b = append(b, '"')
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		if plain[c] || c == 0xE2 && s[i+1:i+3] != "\x80\xA8" && s[i+1:i+3] != "\x80\xA9" {

@@ -121,7 +121,14 @@ func TestLargeAnswersShareABound(t *testing.T) {
 			t.Errorf("beyond the bound, %s: %d", who, status)
 		}
 	}
-	if status := read(t.Context(), of(maxPublic), blog.Actor{}); status != 200 {
+	ready := of(8 << 20)
+	ready.Reserved()
+	for who, actor := range map[string]blog.Actor{"member": member, "anonymous": {}} {
+		if status := read(t.Context(), ready, actor); status != 200 {
+			t.Errorf("one whose memory is reserved, %s: %d", who, status)
+		}
+	}
+	if status := read(t.Context(), of(FreeText), blog.Actor{}); status != 200 {
 		t.Errorf("one that all share: %d", status)
 	}
 	if status := read(t.Context(), of(maxWhole), member); status != 200 {
@@ -129,4 +136,27 @@ func TestLargeAnswersShareABound(t *testing.T) {
 	}
 	end()
 	released(t, largeAnswers, allAnswers)
+}
+
+func TestMemoryIsReservedForATextAndItsAnswer(t *testing.T) {
+	released(t, largeTexts, allTexts)
+	ctx, end := context.WithCancel(t.Context())
+	for range 3 {
+		if err := Reserve(ctx, allTexts/6); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Reserve(t.Context(), FreeText+1); blog.CodeOf(err) != blog.CodeBusy {
+		t.Errorf("one more: %v", err)
+	}
+	if err := Reserve(t.Context(), FreeText); err != nil {
+		t.Errorf("a small one: %v", err)
+	}
+	end()
+	released(t, largeTexts, allTexts)
+	ctx, end = context.WithCancel(t.Context())
+	defer end()
+	if err := Reserve(ctx, 2*MaxBody); err != nil {
+		t.Errorf("the largest of all, alone: %v", err)
+	}
 }

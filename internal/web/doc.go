@@ -9,7 +9,7 @@
 //   - document.go: what users, posts and comments look like in JSON; append.go
 //     writes posts
 //   - respond.go: answers, with ETag and compression (negotiate.go); stream.go: lists
-//     too large for memory; share.go: the memory that large bodies and answers share
+//     too large for memory; share.go: the memory that large bodies, texts and answers share
 //   - errors.go: writes every error; words.go: the status and the words of each
 //   - server.go, writer.go: connections, and how long a client may hold them;
 //     conn.go: one of them, door.go: what it refuses before net/http reads it,

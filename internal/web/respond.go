@@ -37,7 +37,8 @@ type Answer struct {
 	packed form
 	once   sync.Once
 
-	readers readers // of a large public one
+	readers  readers // of a large public one
+	reserved bool
 }
 
 // form is one representation of an Answer with the headers it has.
@@ -88,6 +89,9 @@ func newAnswer(kind []string, body []byte, prefix string) *Answer {
 // form may take (a third, as texts do), and the headers.
 func (a *Answer) Size() int { return len(a.body) + len(a.body)/3 + 256 }
 
+// Reserved tells a that its memory has been reserved for the request that it answers.
+func (a *Answer) Reserved() { a.reserved = true }
+
 // Fresh reports whether the client's If-None-Match shows that it has a already.
 // It compares weakly (RFC 9110, section 13.1.2), whichever coding the client got.
 func (a *Answer) Fresh(r *http.Request) bool {
@@ -120,8 +124,11 @@ func opaque(tag string) string {
 // too many large answers are on their way.
 func Write(w http.ResponseWriter, r *http.Request, status int, a *Answer) error {
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if len(a.body) > maxWhole {
+		hurry(w)
+	}
 	if reads { // a write is done by now, and must be answered
-		if err := boundAnswer(w, r, a); err != nil {
+		if err := boundAnswer(r, a); err != nil {
 			return err
 		}
 	}
@@ -160,17 +167,17 @@ func Write(w http.ResponseWriter, r *http.Request, status int, a *Answer) error 
 // boundAnswer makes answers that are too large to leave at once share a bounded amount
 // of memory: each one that is for one client alone, and a large public one once for
 // all who are taking it. CodeBusy if there is none left.
-func boundAnswer(w http.ResponseWriter, r *http.Request, a *Answer) error {
+func boundAnswer(r *http.Request, a *Answer) error {
+	size := int64(len(a.body))
 	public := stateOf(r).actor.Anonymous()
-	if len(a.body) <= maxWhole || public && len(a.body) <= maxPublic {
+	switch {
+	case size <= maxWhole || public && size <= FreeText || a.reserved:
 		return nil
+	case public:
+		return a.readers.enter(r.Context(), min(size, allAnswers))
+	default:
+		return takeShare(r.Context(), largeAnswers, min(size, allAnswers))
 	}
-	hurry(w)
-	size := min(int64(len(a.body)), allAnswers)
-	if public {
-		return a.readers.enter(r.Context(), size)
-	}
-	return takeShare(r.Context(), largeAnswers, size)
 }
 
 // send writes status and body, whole if the connection can. A client that is gone

@@ -24,23 +24,37 @@ const (
 	muchGarbage = 1 << 20
 )
 
-// An answer for one client alone stays in memory until he has taken it. Those that
-// do not leave at once share allAnswers, and must be taken at largeStall for each
-// piece.
+// An answer is made of texts from the store. One of more than FreeText bytes of them
+// shares allTexts from then on, see Reserve. Others that do not leave at once share
+// allAnswers: a public one, in memory once for many, while anybody takes it, one for a
+// client alone until he has taken it. They must be taken at largeStall for each piece.
 const (
+	FreeText   = 1 << 20
+	allTexts   = 24 << 20
 	allAnswers = 24 << 20
-	maxPublic  = 1 << 20 // of a public one, which is in memory once for many
 	largeStall = 5 * time.Second
 )
 
 // The memory is the process's, and so are its bounds.
 var (
 	largeBodies  = semaphore.NewWeighted(allBodies)
+	largeTexts   = semaphore.NewWeighted(allTexts)
 	largeAnswers = semaphore.NewWeighted(allAnswers)
 )
 
-// takeShare takes so much of what large bodies or answers share until the request
-// has ended, as long as the memory is in use.
+// Reserve waits for memory to read so many bytes of text from the store and make an
+// answer of them, which is as much again, and keeps it until ctx ends: for an answer for
+// one client alone that is to be the request's context, and the answer is to be told
+// that it is Reserved. FreeText needs none. CodeBusy if there is none for half a second.
+func Reserve(ctx context.Context, text int64) error {
+	if text <= FreeText {
+		return nil
+	}
+	return takeShare(ctx, largeTexts, min(2*text, allTexts))
+}
+
+// takeShare takes so much of what large bodies or texts share until ctx ends, as long
+// as the memory is in use.
 func takeShare(ctx context.Context, of *semaphore.Weighted, size int64) error {
 	wait, cancel := context.WithTimeout(ctx, shareWait)
 	defer cancel()
@@ -48,7 +62,7 @@ func takeShare(ctx context.Context, of *semaphore.Weighted, size int64) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return blog.Wrap(blog.CodeBusy, errors.New("too many large bodies at once"))
+		return blog.Wrap(blog.CodeBusy, errors.New("too much that is large at once"))
 	}
 	context.AfterFunc(ctx, func() {
 		if size >= muchGarbage {

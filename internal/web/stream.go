@@ -6,16 +6,13 @@ import (
 	"runtime/debug"
 )
 
-// streamShare is what a list takes of allAnswers, in bytes: room for one post at a
-// time, as text and as JSON.
-const streamShare = allAnswers / 2
-
 // WriteList answers with a list whose posts are too large to be in memory
-// together: one after the other, without ETag and length, for no cache to keep. An
-// error in place of the first post is returned; after that, an error cuts the answer
-// off, so that it can't be taken for a whole one. CodeBusy as from Write.
-func WriteList(w http.ResponseWriter, r *http.Request, posts iter.Seq2[Post, error], p Pagination) error {
-	if err := takeShare(r.Context(), largeAnswers, streamShare); err != nil {
+// together: one after the other, without ETag and length, for no cache to keep. largest
+// is the size of the largest of their contents. An error in place of the first post is
+// returned; after that, an error cuts the answer off, so that it can't be taken for a
+// whole one. CodeBusy as from Write.
+func WriteList(w http.ResponseWriter, r *http.Request, posts iter.Seq2[Post, error], largest int64, p Pagination) error {
+	if err := Reserve(r.Context(), max(largest, FreeText+1)); err != nil {
 		return err
 	}
 	hurry(w)

@@ -5,7 +5,8 @@
 //   - writer.go: the one connection that writes, and its group commit
 //   - log.go: that the write-ahead log does not grow without end
 //   - readers.go: the pool of connections that read
-//   - statements.go, memory.go: what a connection and the allocator keep
+//   - statements.go, memory.go: what a connection and the allocator keep; inplace.go: a
+//     text that is not copied
 //   - generation.go, walindex.go: whether anything that shows has changed
 //   - migrate.go, migrations/: the schema
 //   - posts.go, likes.go, counts.go (totals, tags, the overview), rank.go (their order

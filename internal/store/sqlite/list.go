@@ -67,31 +67,29 @@ func listPosts(c *conn, f blog.PostFilter) (list blog.Listed[*blog.Post], err er
 }
 
 // readListed reads the posts of a page, bare if their contents are too large.
-func readListed(c *conn, places []place, maxText int64) (items []*blog.Post, bare bool, err error) {
-	left := maxText
+func readListed(c *conn, places []place, maxText int64) (items []*blog.Post, bare *blog.Bare, err error) {
 	if maxText == 0 {
-		left = math.MaxInt64
+		maxText = math.MaxInt64
 	}
+	var sizes blog.Bare
 	items = make([]*blog.Post, 0, len(places))
 	for _, at := range places {
-		row, over, err := getListed(c, at.key, left)
+		row, size, err := peekPostByKey(c, at.key, maxText-sizes.All)
 		if err != nil {
-			return nil, false, err
+			return nil, nil, err
 		}
-		if bare = bare || over; bare {
-			left = -1
-		} else {
-			left -= int64(len(row.Content))
-		}
+		sizes.All += size
+		sizes.Largest = max(sizes.Largest, size)
 		row.Tier = at.tier
 		items = append(items, &row.Post)
 	}
-	if bare {
-		for _, p := range items {
-			p.Content = ""
-		}
+	if sizes.All <= maxText {
+		return items, nil, nil
 	}
-	return items, bare, nil
+	for _, p := range items {
+		p.Content = ""
+	}
+	return items, &sizes, nil
 }
 
 // resolve turns a filter into a selection; ok is false if nothing can match.

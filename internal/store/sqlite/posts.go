@@ -21,7 +21,7 @@ type postRow struct {
 }
 
 // The columns of a post, and of one whose content stays behind if it has more
-// bytes than the first parameter says.
+// bytes than the first parameter says, with how many it has.
 const selectPost = `SELECT p.key, p.rank, p.author, p.id, p.status, p.category, p.title, p.views, p.likes, p.comments,
 	p.published, p.created, p.updated, p.revision, p.tags, p.cover, p.excerpt, p.content,
 	u.id, u.username, u.avatar, u.first_name, u.last_name, u.bio, u.website, u.location
@@ -29,7 +29,10 @@ const selectPost = `SELECT p.key, p.rank, p.author, p.id, p.status, p.category, 
 
 const contentColumn = 17
 
-var selectListed = strings.Replace(selectPost, "p.content", "CASE WHEN octet_length(p.content) <= ? THEN p.content END", 1)
+const sizeColumn = 26
+
+var selectPeeked = strings.NewReplacer("p.content", "CASE WHEN octet_length(p.content) <= ? THEN p.content END",
+	"u.location", "u.location, octet_length(p.content)").Replace(selectPost)
 
 func scanPost(s *sqlite.Stmt) (p postRow, err error) {
 	p.key, p.rank, p.author = s.ColumnInt64(0), s.ColumnInt64(1), s.ColumnInt64(2)
@@ -78,15 +81,28 @@ func getPostByKey(c *conn, key int64) (p postRow, err error) {
 	return p, err
 }
 
-// getListed is getPostByKey for a list. It is bare if the content has more bytes
-// than most and stays behind.
-func getListed(c *conn, key, most int64) (p postRow, bare bool, err error) {
-	_, err = c.one(selectListed+"WHERE p.key = ?", func(s *sqlite.Stmt) error {
-		bare = s.ColumnType(contentColumn) == sqlite.TypeNull
-		p, err = scanPost(s)
+// peekPost reads a post without its content if that has more bytes than most, and
+// how many it has. CodePostNotFound.
+func peekPost(c *conn, id blog.ID, most int64) (p postRow, size int64, err error) {
+	found, err := c.one(selectPeeked+"WHERE p.id = ?", scanPeeked(&p, &size), most, id)
+	if err == nil && !found {
+		err = blog.Fail(blog.CodePostNotFound)
+	}
+	return p, size, err
+}
+
+// peekPostByKey is peekPost for a key that is known to be there.
+func peekPostByKey(c *conn, key, most int64) (p postRow, size int64, err error) {
+	_, err = c.one(selectPeeked+"WHERE p.key = ?", scanPeeked(&p, &size), most, key)
+	return p, size, err
+}
+
+func scanPeeked(p *postRow, size *int64) func(*sqlite.Stmt) error {
+	return func(s *sqlite.Stmt) (err error) {
+		*size = s.ColumnInt64(sizeColumn)
+		*p, err = scanPost(s)
 		return err
-	}, most, key)
-	return p, bare, err
+	}
 }
 
 // getRef reads what permission needs, and the key. CodePostNotFound.
@@ -204,6 +220,20 @@ func (p posts) Get(ctx context.Context, id blog.ID) (*blog.Post, error) {
 	return &row.Post, nil
 }
 
+// Peek implements blog.Posts.
+func (p posts) Peek(ctx context.Context, id blog.ID, most int64) (*blog.Post, int64, error) {
+	var row postRow
+	var size int64
+	err := p.read(ctx, "posts.peek", readLimit, func(c *conn) (err error) {
+		row, size, err = peekPost(c, id, most)
+		return err
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	return &row.Post, size, nil
+}
+
 // Update implements blog.Posts.
 func (p posts) Update(ctx context.Context, id blog.ID, change func(*blog.Post) error) (*blog.Post, error) {
 	var row postRow
@@ -257,6 +287,7 @@ func rewrite(c *conn, old, p *postRow) error {
 	}
 	same := old.rank == p.rank && old.Status == p.Status && old.Category == p.Category && old.Title == p.Title &&
 		old.Content == p.Content && slices.Equal(old.Tags, p.Tags)
+	old.Content = "" // one of the two is enough in memory while the other is indexed
 	if !same {
 		if err := unindex(c, old); err != nil {
 			return err

@@ -102,6 +102,7 @@ func endedContext(w *world) {
 		"Users.Delete":   func() error { return w.Users().Delete(ended, u.ID, anyUser) },
 		"Posts.Create":   func() error { return w.Posts().Create(ended, w.newPost(u.ID, "late")) },
 		"Posts.Get":      func() error { _, err := w.Posts().Get(ended, p.ID); return err },
+		"Posts.Peek":     func() error { _, _, err := w.Posts().Peek(ended, p.ID, 1); return err },
 		"Posts.Delete":   func() error { return w.Posts().Delete(ended, p.ID, anyPost) },
 		"Posts.AddViews": func() error { return w.Posts().AddViews(ended, map[blog.ID]int64{p.ID: 1}) },
 		"Posts.List": func() error {

@@ -290,14 +290,18 @@ func largeContents(w *world) {
 	for i, content := range []string{"砚", "砚", "砚砚"} {
 		w.post(ana, fmt.Sprint(i), func(p *blog.Post) { p.Content = content })
 	}
+	sizes := &blog.Bare{All: 12, Largest: 6}
 	for maxText, want := range map[int64][]string{0: {"砚", "砚", "砚砚"}, 12: {"砚", "砚", "砚砚"}, 11: {"", "", ""}, 5: {"", "", ""}, 1: {"", "", ""}} {
 		list := w.listPosts(blog.PostFilter{MaxText: maxText})
 		var got, titles []string
 		for _, p := range list.Items {
 			got, titles = append(got, p.Content), append(titles, p.Title)
 		}
-		if !slices.Equal(got, want) || list.Bare != (want[0] == "") || !slices.Equal(titles, []string{"0", "1", "2"}) || list.Total != 3 {
-			w.Errorf("at most %d bytes: contents %q of %q, bare %v, total %d", maxText, got, titles, list.Bare, list.Total)
+		if bare := list.Bare != nil; bare != (want[0] == "") || bare && *list.Bare != *sizes {
+			w.Errorf("at most %d bytes: left out %+v", maxText, list.Bare)
+		}
+		if !slices.Equal(got, want) || !slices.Equal(titles, []string{"0", "1", "2"}) || list.Total != 3 {
+			w.Errorf("at most %d bytes: contents %q of %q, total %d", maxText, got, titles, list.Total)
 		}
 	}
 }

@@ -117,18 +117,19 @@ func (m modelPosts) List(ctx context.Context, f blog.PostFilter) (out blog.Liste
 	return out, err
 }
 
-func leaveContents(posts []*blog.Post, most int64) bool {
-	var size int64
+func leaveContents(posts []*blog.Post, most int64) *blog.Bare {
+	var sizes blog.Bare
 	for _, p := range posts {
-		size += int64(len(p.Content))
+		sizes.All += int64(len(p.Content))
+		sizes.Largest = max(sizes.Largest, int64(len(p.Content)))
 	}
-	if most == 0 || size <= most {
-		return false
+	if most == 0 || sizes.All <= most {
+		return nil
 	}
 	for _, p := range posts { // each is a copy
 		p.Content = ""
 	}
-	return true
+	return &sizes
 }
 
 func matches(f blog.PostFilter, p blog.Post) (tier int, ok bool) {

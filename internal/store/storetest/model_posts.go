@@ -48,6 +48,18 @@ func (m modelPosts) Get(ctx context.Context, id blog.ID) (got *blog.Post, err er
 	return got, err
 }
 
+func (m modelPosts) Peek(ctx context.Context, id blog.ID, most int64) (*blog.Post, int64, error) {
+	p, err := m.Get(ctx, id)
+	if err != nil {
+		return nil, 0, err
+	}
+	size := int64(len(p.Content))
+	if size > most {
+		p.Content = ""
+	}
+	return p, size, nil
+}
+
 func (m modelPosts) Liked(ctx context.Context, id, user blog.ID) (liked bool, err error) {
 	err = m.read(ctx, func() error { liked = m.likes[like{id, user}]; return nil })
 	return liked, err

@@ -11,6 +11,7 @@ import (
 var postPromises = []promise{
 	{"a post comes back with every field and its author", postComesBack},
 	{"an unknown post is not found", unknownPost},
+	{"a content that is too large stays behind", largeContent},
 	{"a post begins with no views, likes and comments, at revision 1", postBeginsUncounted},
 	{"a post needs an author who exists", postNeedsAuthor},
 	{"a post is published between 1970 and 2200", publicationDates},
@@ -61,6 +62,8 @@ func unknownPost(w *world) {
 	id := blog.NewID(w.now)
 	_, err := w.Posts().Get(w.ctx, id)
 	w.fails(err, blog.CodePostNotFound)
+	_, _, err = w.Posts().Peek(w.ctx, id, 1)
+	w.fails(err, blog.CodePostNotFound)
 	_, err = w.Posts().Update(w.ctx, id, func(*blog.Post) error { return nil })
 	w.fails(err, blog.CodePostNotFound)
 	w.fails(w.Posts().Delete(w.ctx, id, anyPost), blog.CodePostNotFound)
@@ -69,6 +72,17 @@ func unknownPost(w *world) {
 	liked, err := w.Posts().Liked(w.ctx, id, u.ID)
 	w.ok(err)
 	w.same("liked", liked, false)
+}
+
+func largeContent(w *world) {
+	want := w.post(w.user("user"), "post", tagged("one"), func(p *blog.Post) { p.Content = "砚台" })
+	for most, content := range map[int64]string{-1: "", 0: "", 5: "", 6: "砚台", 1 << 40: "砚台"} {
+		p, size, err := w.Posts().Peek(w.ctx, want.ID, most)
+		w.ok(err)
+		w.same("size", size, int64(6))
+		want.Content = content
+		w.same(fmt.Sprintf("at most %d bytes", most), p, want)
+	}
 }
 
 func postNeedsAuthor(w *world) {
