@@ -12,12 +12,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"inkstone/internal/blog"
 	"inkstone/internal/config"
+	"inkstone/scripts/bench/cputime"
 )
 
 // The benchmarks compare answers from the cache, with logs and metrics on, with
@@ -74,7 +74,7 @@ func benchmarkAnswer(b *testing.B, url, path string) {
 	request := []byte("GET " + path + " HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\n\r\n")
 	in := bufio.NewReaderSize(c, 64<<10)
 	b.ReportAllocs()
-	before := cpu(b)
+	before := cputime.Used()
 	for b.Loop() {
 		if _, err := c.Write(request); err != nil {
 			b.Fatal(err)
@@ -88,17 +88,8 @@ func benchmarkAnswer(b *testing.B, url, path string) {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/op") // the client's part with it
+	b.ReportMetric(float64(cputime.Used()-before)/float64(b.N), "cpu-ns/op") // the client's part with it
 	b.ReportMetric(float64(size), "bytes")
-}
-
-// cpu returns what the process has used, in nanoseconds: steadier than the clock on a shared machine.
-func cpu(b *testing.B) int64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return u.Utime.Nano() + u.Stime.Nano()
 }
 
 // runApp runs the program as in production with ten posts of 3 KB and returns where.

@@ -9,8 +9,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
+
+	"inkstone/scripts/bench/cputime"
 )
 
 // crowd is clients who send requests of a mix until the time is up.
@@ -95,7 +96,7 @@ func (c crowd) run(ctx context.Context, p *process) *seen {
 	var wg sync.WaitGroup
 	start := time.Now()
 	cpu, _ := p.cpu()
-	own := ownCPU()
+	own := cputime.Used()
 	for i := range c.clients {
 		hasty := float64(i) < c.hasty*float64(c.clients)
 		wg.Go(func() {
@@ -107,7 +108,7 @@ func (c crowd) run(ctx context.Context, p *process) *seen {
 	}
 	wg.Wait()
 	after, _ := p.cpu()
-	all.cpu, all.own = after-cpu, ownCPU()-own
+	all.cpu, all.own = after-cpu, cputime.Used()-own
 	slices.Sort(all.served)
 	slices.Sort(all.refused)
 	slices.Sort(all.settled)
@@ -331,11 +332,4 @@ func (b *bench) mixes(p *process) (map[string][]dish, error) {
 		"searches": {searches},
 		"members":  {members},
 	}, nil
-}
-
-// ownCPU is what this process has used so far.
-func ownCPU() time.Duration {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // fails for no valid argument
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -8,11 +8,11 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"inkstone/internal/blog"
+	"inkstone/scripts/bench/cputime"
 )
 
 // benchSize is the number of bytes of a benchmark's posts: 3 KB of Chinese.
@@ -76,24 +76,17 @@ func bench(b *testing.B) *Store {
 	return s
 }
 
-// cpu returns the processor time the process has used.
-func cpu() time.Duration {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // cannot fail for oneself
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // measure runs do b.N times and reports the processor time of each.
 func measure(b *testing.B, do func() error) {
 	b.Helper()
 	b.ReportAllocs()
-	start := cpu()
+	start := cputime.Used()
 	for b.Loop() {
 		if err := do(); err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(float64((cpu()-start).Microseconds())/float64(b.N), "cpu-µs/op")
+	b.ReportMetric(float64((cputime.Used()-start).Microseconds())/float64(b.N), "cpu-µs/op")
 }
 
 func newest(limit int) blog.PostFilter {
@@ -203,7 +196,7 @@ func BenchmarkCreateBy16(b *testing.B) {
 	}
 	var next, slowest atomic.Int64
 	b.SetParallelism(8) // times GOMAXPROCS: 16 on two processors
-	start := cpu()
+	start := cputime.Used()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			p := *ready[int(next.Add(1))%len(ready)]
@@ -218,7 +211,7 @@ func BenchmarkCreateBy16(b *testing.B) {
 			}
 		}
 	})
-	b.ReportMetric(float64((cpu()-start).Microseconds())/float64(b.N), "cpu-µs/op")
+	b.ReportMetric(float64((cputime.Used()-start).Microseconds())/float64(b.N), "cpu-µs/op")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "posts/s")
 	b.ReportMetric(float64(slowest.Load())/1e6, "slowest-ms")
 }
