@@ -13,29 +13,43 @@ import (
 
 // admission bounds who reads at once. Reading takes a processor and nothing else, so
 // more would only make each other late. A search takes as long as many other reads:
-// searches queue among themselves first, so that they never take all the places.
-type admission struct{ reads, searches *limit.Admission }
-
-func newAdmission() admission {
-	processors := runtime.GOMAXPROCS(0)
-	return admission{limit.NewAdmission(2*processors, 1), limit.NewAdmission(processors, 2)}
+// searches queue among themselves first, so that they never take all the places, and are
+// done in the background of the others.
+type admission struct {
+	reads, searches *limit.Admission
+	background      *limit.Background
 }
 
-// admit is store.Options.Admit.
-func (a admission) admit(ctx context.Context, operation string) (func(), error) {
-	if operation != "posts.search" {
-		return enter(ctx, a.reads)
+func newAdmission() admission {
+	n := runtime.GOMAXPROCS(0)
+	return admission{limit.NewAdmission(2*n, 1), limit.NewAdmission(n, 2), limit.NewBackground(n)}
+}
+
+// read is store.Options.Read.
+func (a admission) read(ctx context.Context, operation string, work func() error) (err error) {
+	searches := operation == "posts.search"
+	if searches {
+		leave, err := enter(ctx, a.searches)
+		if err != nil {
+			return err
+		}
+		defer leave()
 	}
-	leave, err := enter(ctx, a.searches)
+	leave, err := enter(ctx, a.reads)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	leaveReads, err := enter(ctx, a.reads)
-	if err != nil {
-		leave()
-		return nil, err
+	defer leave()
+	if !searches {
+		return work()
 	}
-	return func() { leaveReads(); leave() }, nil
+	a.background.Do(func() { err = work() })
+	return err
+}
+
+func (a admission) close() error {
+	a.background.Close()
+	return nil
 }
 
 // full is web.EdgeOptions.Full: what needs a search, by isSearch, need not stand in

@@ -14,15 +14,16 @@ import (
 
 func TestSearchesLeaveRoomForOtherReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		admit, processors := newAdmission().admit, runtime.GOMAXPROCS(0)
+		a, processors := newAdmission(), runtime.GOMAXPROCS(0)
+		t.Cleanup(func() { _ = a.close() })
 		begin := func(operation string) (begun *bool) {
 			begun = new(bool)
 			go func() {
-				leave, err := admit(limit.WithTicket(t.Context(), &limit.Ticket{}), operation)
-				if *begun = err == nil; *begun {
+				_ = a.read(limit.WithTicket(t.Context(), &limit.Ticket{}), operation, func() error {
+					*begun = true
 					<-t.Context().Done()
-					leave()
-				}
+					return nil
+				})
 			}()
 			synctest.Wait()
 			return begun
@@ -50,6 +51,7 @@ func TestSearchesLeaveRoomForOtherReads(t *testing.T) {
 func TestOnlySearchesAreRefusedForTheLineOfSearches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, processors := newAdmission(), runtime.GOMAXPROCS(0)
+		t.Cleanup(func() { _ = a.close() })
 		full := a.full(func(r *http.Request) bool { return r.URL.Path == "/search" })
 		search, list := httptest.NewRequest("GET", "/search", nil), httptest.NewRequest("GET", "/list", nil)
 		if full(search, web.Stranger) {
@@ -58,10 +60,10 @@ func TestOnlySearchesAreRefusedForTheLineOfSearches(t *testing.T) {
 		crowd := func(size int) {
 			for range size {
 				go func() {
-					if leave, err := a.admit(limit.WithTicket(t.Context(), &limit.Ticket{}), "posts.search"); err == nil {
+					_ = a.read(limit.WithTicket(t.Context(), &limit.Ticket{}), "posts.search", func() error {
 						<-t.Context().Done()
-						leave()
-					}
+						return nil
+					})
 				}()
 			}
 			synctest.Wait()

@@ -72,7 +72,8 @@ func (a *App) openLogs(context.Context) error {
 
 func (a *App) openStore(ctx context.Context) error {
 	a.parts.admission = newAdmission()
-	s, err := openStore(ctx, a.cfg, store.Options{Observe: a.observe, Admit: a.parts.admission.admit})
+	a.closers = append(a.closers, a.parts.admission.close)
+	s, err := openStore(ctx, a.cfg, store.Options{Observe: a.observe, Read: a.parts.admission.read})
 	if err != nil {
 		return err
 	}

@@ -21,9 +21,9 @@ type Options struct {
 	// Operations are called as the methods, in lower case ("posts.get"); a list of posts
 	// with a search is "posts.search".
 	Observe func(operation string, took time.Duration, err error)
-	// Admit lets a reading operation begin, which calls leave at its end, or refuses it
-	// with err, which the method then returns; nil lets all begin.
-	Admit func(ctx context.Context, operation string) (leave func(), err error)
+	// Read does the work of a reading operation, when and where it sees fit, and returns
+	// its error; or it refuses it with one that the method then returns. nil does it at once.
+	Read func(ctx context.Context, operation string, work func() error) error
 }
 
 // Why a database is left alone, for Open and Migrate.
@@ -39,7 +39,7 @@ func Open(ctx context.Context, url string, opt Options) (blog.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := sqlite.Open(ctx, path, sqlite.Options{NoMigrate: opt.NoMigrate, Observe: opt.Observe, Admit: opt.Admit})
+	s, err := sqlite.Open(ctx, path, sqlite.Options{NoMigrate: opt.NoMigrate, Observe: opt.Observe, Read: opt.Read})
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}

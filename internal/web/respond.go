@@ -2,8 +2,6 @@ package web
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -11,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/klauspost/compress/gzip"
 
 	"inkstone/internal/blog"
@@ -79,8 +78,7 @@ func encode(v any, prefix string) (*Answer, error) {
 func Ready(mediaType string, body []byte) *Answer { return newAnswer([]string{mediaType}, body, "") }
 
 func newAnswer(kind []string, body []byte, prefix string) *Answer {
-	sum := sha256.Sum256(body)
-	a := &Answer{kind: kind, body: body, tag: prefix + hex.EncodeToString(sum[:16])}
+	a := &Answer{kind: kind, body: body, tag: prefix + strconv.FormatUint(xxhash.Sum64(body), 16)}
 	a.plain = newForm(body, a.tag)
 	return a
 }

@@ -21,9 +21,9 @@ type Options struct {
 	NoMigrate bool
 	// Readers is the number of connections that read; 0: twice the processors, at least 4.
 	Readers int
-	// Observe and Admit are those of store.Options.
+	// Observe and Read are those of store.Options.
 	Observe func(operation string, took time.Duration, err error)
-	Admit   func(ctx context.Context, operation string) (leave func(), err error)
+	Read    func(ctx context.Context, operation string, work func() error) error
 
 	prepared func(query string) // tests: told of each statement that runs
 }
@@ -34,7 +34,7 @@ type Store struct {
 	readers    *readers
 	generation *generation
 	observe    func(string, time.Duration, error)
-	admit      func(context.Context, string) (leave func(), err error)
+	reading    func(ctx context.Context, operation string, work func() error) error
 }
 
 // Stats says how busy the store is.
@@ -79,15 +79,15 @@ func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 	if opt.Readers <= 0 {
 		opt.Readers = max(4, 2*runtime.GOMAXPROCS(0))
 	}
-	if opt.Admit == nil {
-		opt.Admit = func(context.Context, string) (func(), error) { return func() {}, nil }
+	if opt.Read == nil {
+		opt.Read = func(_ context.Context, _ string, work func() error) error { return work() }
 	}
 	return &Store{
 		writer:     newWriter(database, first, open),
 		readers:    newReaders(opt.Readers, openReader),
 		generation: gen,
 		observe:    opt.Observe,
-		admit:      opt.Admit,
+		reading:    opt.Read,
 	}, nil
 }
 
@@ -157,11 +157,10 @@ func (s *Store) read(ctx context.Context, operation string, limit time.Duration,
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	leave, err := s.admit(ctx, operation)
-	if err != nil {
-		return err
-	}
-	defer leave()
+	return s.reading(ctx, operation, func() error { return s.readNow(ctx, limit, do) })
+}
+
+func (s *Store) readNow(ctx context.Context, limit time.Duration, do func(*conn) error) error {
 	c, err := s.readers.take(ctx)
 	if err != nil {
 		return fault(ctx, err)

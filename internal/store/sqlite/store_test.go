@@ -359,13 +359,14 @@ func TestReadsBeyondThePoolWaitForABoundedTime(t *testing.T) {
 func TestReadsAskBeforeTheyBeginAndSayWhenTheyEnd(t *testing.T) {
 	var asked []string
 	inside, refuse := 0, false
-	s := open(t, Options{Admit: func(_ context.Context, operation string) (func(), error) {
+	s := open(t, Options{Read: func(_ context.Context, operation string, work func() error) error {
 		if refuse {
-			return nil, blog.Fail(blog.CodeBusy)
+			return blog.Fail(blog.CodeBusy)
 		}
 		asked = append(asked, operation)
 		inside++
-		return func() { inside-- }, nil
+		defer func() { inside-- }()
+		return work()
 	}})
 	for _, f := range []blog.PostFilter{{}, {Search: blog.ParseQuery("砚")}} {
 		f.Page = blog.Page{Number: 1, Limit: 1}
