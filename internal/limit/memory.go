@@ -1,7 +1,7 @@
 // Package limit keeps what is too much from getting in: Memory counts events in fixed
 // windows, so that a caller can refuse what comes too often; Admission lets a bounded
-// number work at once. What is counted, and what a refusal looks like, is up to those
-// who use it.
+// number work at once; Background lets what takes long make room for the rest. What is
+// counted, and what a refusal looks like, is up to those who use it.
 package limit
 
 import (
