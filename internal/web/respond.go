@@ -122,13 +122,12 @@ func opaque(tag string) string {
 // too many large answers are on their way.
 func Write(w http.ResponseWriter, r *http.Request, status int, a *Answer) error {
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	if len(a.body) > maxWhole {
-		hurry(w)
-	}
-	if reads { // a write is done by now, and must be answered
-		if err := boundAnswer(r, a); err != nil {
+	if reads {
+		if err := boundAnswer(w, r, a); err != nil {
 			return err
 		}
+	} else if len(a.body) > FreeText { // the write is done by now, and must be answered
+		hurry(w)
 	}
 	h := w.Header()
 	h["Content-Type"] = a.kind
@@ -165,16 +164,20 @@ func Write(w http.ResponseWriter, r *http.Request, status int, a *Answer) error 
 // boundAnswer makes answers that are too large to leave at once share a bounded amount
 // of memory: each one that is for one client alone, and a large public one once for
 // all who are taking it. CodeBusy if there is none left.
-func boundAnswer(r *http.Request, a *Answer) error {
-	size := int64(len(a.body))
+func boundAnswer(w http.ResponseWriter, r *http.Request, a *Answer) error {
 	public := stateOf(r).actor.Anonymous()
+	if len(a.body) <= maxWhole || public && len(a.body) <= FreeText {
+		return nil
+	}
+	hurry(w)
+	size := min(int64(len(a.body)), allAnswers)
 	switch {
-	case size <= maxWhole || public && size <= FreeText || a.reserved:
+	case a.reserved:
 		return nil
 	case public:
-		return a.readers.enter(r.Context(), min(size, allAnswers))
+		return a.readers.enter(r.Context(), size)
 	default:
-		return takeShare(r.Context(), largeAnswers, min(size, allAnswers))
+		return takeShare(r.Context(), largeAnswers, size)
 	}
 }
 
