@@ -47,11 +47,6 @@ func (a admission) read(ctx context.Context, operation string, work func() error
 	return err
 }
 
-func (a admission) close() error {
-	a.background.Close()
-	return nil
-}
-
 // full is web.EdgeOptions.Full: what needs a search, by isSearch, need not stand in
 // line to be refused.
 func (a admission) full(isSearch func(*http.Request) bool) func(*http.Request, web.Visitor) bool {

@@ -15,7 +15,7 @@ import (
 func TestSearchesLeaveRoomForOtherReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, processors := newAdmission(), runtime.GOMAXPROCS(0)
-		t.Cleanup(func() { _ = a.close() })
+		t.Cleanup(a.background.Close)
 		begin := func(operation string) (begun *bool) {
 			begun = new(bool)
 			go func() {
@@ -51,7 +51,7 @@ func TestSearchesLeaveRoomForOtherReads(t *testing.T) {
 func TestOnlySearchesAreRefusedForTheLineOfSearches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, processors := newAdmission(), runtime.GOMAXPROCS(0)
-		t.Cleanup(func() { _ = a.close() })
+		t.Cleanup(a.background.Close)
 		full := a.full(func(r *http.Request) bool { return r.URL.Path == "/search" })
 		search, list := httptest.NewRequest("GET", "/search", nil), httptest.NewRequest("GET", "/list", nil)
 		if full(search, web.Stranger) {

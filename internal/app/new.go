@@ -72,7 +72,7 @@ func (a *App) openLogs(context.Context) error {
 
 func (a *App) openStore(ctx context.Context) error {
 	a.parts.admission = newAdmission()
-	a.closers = append(a.closers, a.parts.admission.close)
+	a.closers = append(a.closers, func() error { a.parts.admission.background.Close(); return nil })
 	s, err := openStore(ctx, a.cfg, store.Options{Observe: a.observe, Read: a.parts.admission.read})
 	if err != nil {
 		return err

@@ -1,6 +1,8 @@
 package blog
 
 import (
+	"hash"
+	"hash/fnv"
 	"strings"
 	"unicode/utf8"
 )
@@ -26,7 +28,7 @@ func WriteTerms(to *strings.Builder, text string) {
 	to.Grow(3 * len(text))
 	c := cutter{out: to, known: map[string]bool{}}
 	if len(text) > maxDifferent { // else it can't have so many
-		c.seen = make([]uint64, seenBits/64)
+		c.seen, c.hash = make([]uint64, seenBits/64), fnv.New64a()
 	}
 	scan(text, c.cut)
 	to.WriteString(strings.Join(c.alone, " "))
@@ -40,7 +42,8 @@ type cutter struct {
 	singles   commonRunes
 	term      []byte
 	seen      []uint64 // of a large text: a bit for each hash of a term
-	different int      // how many of them are set
+	hash      hash.Hash64
+	different int // how many of them are set
 }
 
 // seenBits is how many hashes are told apart: of maxDifferent terms, one in 150 has
@@ -91,12 +94,11 @@ func (c *cutter) write() {
 	c.out.Write(c.term)
 }
 
-// count goes by FNV-1a, folded: which terms are indexed must not depend on the process.
+// count must not depend on the process, as hash/maphash does: which terms are indexed would.
 func (c *cutter) count() {
-	h := uint64(14695981039346656037)
-	for _, b := range c.term {
-		h = (h ^ uint64(b)) * 1099511628211
-	}
+	c.hash.Reset()
+	_, _ = c.hash.Write(c.term)
+	h := c.hash.Sum64()
 	h = (h ^ h>>32) % seenBits
 	word, bit := &c.seen[h/64], uint64(1)<<(h%64)
 	if *word&bit == 0 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"math"
 
 	"inkstone/internal/blog"
 	"inkstone/internal/web"
@@ -21,14 +20,14 @@ type Shown struct {
 // CodePostNotFound, CodePostForbidden, CodeBusy.
 func (s *Service) Show(ctx context.Context, who blog.Actor, id blog.ID) (Shown, error) {
 	if !who.Anonymous() {
-		return s.load(ctx, who, id, math.MaxInt64)
+		return s.load(ctx, who, id, true)
 	}
 	a, err := s.answers.Get(ctx, "post "+id.String(), func(ctx context.Context) (*web.Answer, error) {
-		shown, err := s.load(ctx, who, id, maxShared)
+		shown, err := s.load(ctx, who, id, false)
 		return shown.Answer, err
 	})
 	if errors.Is(err, errLarge) {
-		return s.load(ctx, who, id, math.MaxInt64)
+		return s.load(ctx, who, id, true)
 	}
 	return Shown{a, true}, err
 }
@@ -39,10 +38,10 @@ const maxShared = 4 << 20
 
 var errLarge = errors.New("the content is too large to be kept")
 
-// load makes the answer, for ctx's request alone if most is more than maxShared.
-// errLarge if the content has more than most bytes.
-func (s *Service) load(ctx context.Context, who blog.Actor, id blog.ID, most int64) (Shown, error) {
-	p, size, err := s.read(ctx, who, id, most)
+// load makes the answer, for ctx's request alone or for all who ask. errLarge if it is
+// for all and the content has more than maxShared bytes.
+func (s *Service) load(ctx context.Context, who blog.Actor, id blog.ID, alone bool) (Shown, error) {
+	p, size, err := s.read(ctx, who, id, alone)
 	if err != nil {
 		return Shown{}, err
 	}
@@ -58,15 +57,15 @@ func (s *Service) load(ctx context.Context, who blog.Actor, id blog.ID, most int
 	if err != nil {
 		return Shown{}, err
 	}
-	if size > web.FreeText && most > maxShared {
-		a.Reserved()
+	if alone && size > web.FreeText {
+		a.MarkReserved()
 	}
 	return Shown{a, p.Status == blog.Published && !who.Is(p.Author.ID)}, nil
 }
 
 // read returns a post that the actor may read, and how large its content is. Memory is
-// reserved for it first; errLarge if it has more than most bytes.
-func (s *Service) read(ctx context.Context, who blog.Actor, id blog.ID, most int64) (p *blog.Post, size int64, err error) {
+// reserved for it first. errLarge as from load.
+func (s *Service) read(ctx context.Context, who blog.Actor, id blog.ID, alone bool) (p *blog.Post, size int64, err error) {
 	p, size, err = s.posts.Peek(ctx, id, web.FreeText)
 	if err == nil {
 		err = who.MayRead(p.Ref())
@@ -74,7 +73,7 @@ func (s *Service) read(ctx context.Context, who blog.Actor, id blog.ID, most int
 	switch {
 	case err != nil || size <= web.FreeText:
 		return p, size, err
-	case size > most:
+	case !alone && size > maxShared:
 		return nil, 0, errLarge
 	}
 	if err := web.Reserve(ctx, size); err != nil {
@@ -147,7 +146,7 @@ func (s *Service) list(ctx context.Context, f blog.PostFilter) (*web.Answer, err
 	}
 	a, err := web.Encode(web.PostList{Posts: web.Each(l.Items, web.NewPost), Pagination: web.NewPagination(f.Page, l.Total, l.Next)})
 	if err == nil && reserved && !f.Public() {
-		a.Reserved()
+		a.MarkReserved()
 	}
 	return a, err
 }

@@ -3,7 +3,6 @@ package web
 import (
 	"encoding/hex"
 	"encoding/json"
-	"math/bits"
 	"slices"
 	"strconv"
 	"time"
@@ -153,9 +152,9 @@ func appendString(b []byte, s string) []byte {
 	}
 	whole, start := len(b), 0
 	b = append(b, '"')
-	for i := nextSpecial(s, 0); i < len(s); i = nextSpecial(s, i+1) {
+	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if c == 0xE2 && s[i+1:i+3] != "\x80\xA8" && s[i+1:i+3] != "\x80\xA9" {
+		if plain[c] || c == 0xE2 && s[i+1:i+3] != "\x80\xA8" && s[i+1:i+3] != "\x80\xA9" {
 			continue
 		}
 		b = append(b, s[start:i]...)
@@ -175,29 +174,6 @@ func appendString(b []byte, s string) []byte {
 	}
 	return append(append(b, s[start:]...), '"')
 }
-
-// nextSpecial returns where in s, from i on, the first byte is that is not plain; len(s)
-// if there is none. It looks at eight bytes at once (Henry Warren, Hacker's Delight, 6-1).
-func nextSpecial(s string, i int) int {
-	for ; i+8 <= len(s); i += 8 {
-		eight := s[i : i+8]
-		x := uint64(eight[0]) | uint64(eight[1])<<8 | uint64(eight[2])<<16 | uint64(eight[3])<<24 |
-			uint64(eight[4])<<32 | uint64(eight[5])<<40 | uint64(eight[6])<<48 | uint64(eight[7])<<56
-		quotes, slashes, leads := x^ones*'"', x^ones*'\\', x^ones*0xE2
-		// The lowest of the high bits that are set is right; those above it may be wrong.
-		found := ((x-ones*' ')&^x | (quotes-ones)&^quotes | (slashes-ones)&^slashes | (leads-ones)&^leads) & (ones << 7)
-		if found != 0 {
-			return i + bits.TrailingZeros64(found)/8
-		}
-	}
-	for i < len(s) && plain[s[i]] {
-		i++
-	}
-	return i
-}
-
-// ones has a one in each of its bytes.
-const ones = 0x0101010101010101
 
 // appendAny appends v, of a type that encoding/json cannot fail to write.
 func appendAny(b []byte, v any) []byte {

@@ -122,7 +122,7 @@ func TestLargeAnswersShareABound(t *testing.T) {
 		}
 	}
 	ready := of(8 << 20)
-	ready.Reserved()
+	ready.MarkReserved()
 	for who, actor := range map[string]blog.Actor{"member": member, "anonymous": {}} {
 		if status := read(t.Context(), ready, actor); status != 200 {
 			t.Errorf("one whose memory is reserved, %s: %d", who, status)

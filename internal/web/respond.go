@@ -37,7 +37,7 @@ type Answer struct {
 	once   sync.Once
 
 	readers  readers // of a large public one
-	reserved bool
+	reserved bool    // see MarkReserved
 }
 
 // form is one representation of an Answer with the headers it has.
@@ -87,8 +87,8 @@ func newAnswer(kind []string, body []byte, prefix string) *Answer {
 // form may take (a third, as texts do), and the headers.
 func (a *Answer) Size() int { return len(a.body) + len(a.body)/3 + 256 }
 
-// Reserved tells a that its memory has been reserved for the request that it answers.
-func (a *Answer) Reserved() { a.reserved = true }
+// MarkReserved says that the request that a answers has taken memory for it by Reserve.
+func (a *Answer) MarkReserved() { a.reserved = true }
 
 // Fresh reports whether the client's If-None-Match shows that it has a already.
 // It compares weakly (RFC 9110, section 13.1.2), whichever coding the client got.

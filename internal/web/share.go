@@ -44,8 +44,8 @@ var (
 
 // Reserve waits for memory to read so many bytes of text from the store and make an
 // answer of them, which is as much again, and keeps it until ctx ends: for an answer for
-// one client alone that is to be the request's context, and the answer is to be told
-// that it is Reserved. FreeText needs none. CodeBusy if there is none for half a second.
+// one client alone that is to be the request's context, and MarkReserved is to be called
+// for the answer. FreeText needs none. CodeBusy if there is none for half a second.
 func Reserve(ctx context.Context, text int64) error {
 	if text <= FreeText {
 		return nil

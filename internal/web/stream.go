@@ -12,7 +12,7 @@ import (
 // returned; after that, an error cuts the answer off, so that it can't be taken for a
 // whole one. CodeBusy as from Write.
 func WriteList(w http.ResponseWriter, r *http.Request, posts iter.Seq2[Post, error], largest int64, p Pagination) error {
-	if err := Reserve(r.Context(), max(largest, FreeText+1)); err != nil {
+	if err := Reserve(r.Context(), max(largest, FreeText+1)); err != nil { // small ones want a share too: they are many
 		return err
 	}
 	hurry(w)
