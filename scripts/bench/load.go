@@ -100,6 +100,9 @@ func (l load) run(ctx context.Context, p *process) (result, error) {
 	}
 	wg.Wait()
 	after, err := p.cpu()
+	if len(times) == 0 && fails == nil {
+		fails = ctx.Err() // it ended before it began
+	}
 	if err := errors.Join(fails, err); err != nil {
 		return res, err
 	}

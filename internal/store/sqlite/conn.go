@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -21,7 +20,7 @@ type conn struct {
 	kept     statements
 	prepared func(query string) // told of each statement that runs; may be nil
 	texts    []text             // of the writer: changes of the full-text table that its transaction still has to make
-	stop     chan struct{}      // closed to interrupt; nil until interruptAfter needs it
+	alarm    *alarm             // nil until interruptAfter needs it
 }
 
 // busyPause is how long opening waits between two attempts.
@@ -85,24 +84,6 @@ func drain(stmt *sqlite.Stmt) error {
 	for {
 		if more, err := stmt.Step(); !more {
 			return err
-		}
-	}
-}
-
-// interruptAfter makes what runs on c fail as soon as ctx is done, until disarm.
-// SetInterrupt waits for a goroutine each time, which costs more than a short
-// query; so it is set once, and again only after an interrupt.
-func (c *conn) interruptAfter(ctx context.Context) (disarm func()) {
-	if c.stop == nil {
-		c.stop = make(chan struct{})
-		c.SetInterrupt(c.stop)
-	}
-	stop := c.stop
-	unset := context.AfterFunc(ctx, func() { close(stop) })
-	return func() {
-		if !unset() { // it has fired
-			c.SetInterrupt(nil)
-			c.stop = nil
 		}
 	}
 }

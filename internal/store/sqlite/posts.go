@@ -41,9 +41,7 @@ func scanPost(s *sqlite.Stmt) (p postRow, err error) {
 	p.PublishedAt, p.CreatedAt, p.UpdatedAt = columnTime(s, 10), columnTime(s, 11), columnTime(s, 12)
 	p.Revision, p.CoverImage, p.Excerpt, p.Content = s.ColumnInt64(13), s.ColumnText(15), s.ColumnText(16), s.ColumnText(contentColumn)
 	p.Author = scanAuthor(s, contentColumn+1)
-	if tags := s.ColumnText(14); tags != "[]" {
-		err = json.Unmarshal([]byte(tags), &p.Tags)
-	}
+	p.Tags, err = parseTags(s.ColumnText(14))
 	return p, err
 }
 
@@ -64,6 +62,18 @@ func tagsColumn(tags []string) (string, error) {
 	}
 	b, err := json.Marshal(tags)
 	return string(b), err
+}
+
+// parseTags is the reverse of tagsColumn.
+func parseTags(column string) (tags []string, err error) {
+	switch {
+	case column == "[]":
+		return nil, nil
+	case !strings.Contains(column, `\`): // nothing is escaped, so each quote is a tag's bound
+		return strings.Split(column[2:len(column)-2], `","`), nil
+	}
+	err = json.Unmarshal([]byte(column), &tags)
+	return tags, err
 }
 
 // getPost reads a post. CodePostNotFound.

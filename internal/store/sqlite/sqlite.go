@@ -165,9 +165,7 @@ func (s *Store) readNow(ctx context.Context, limit time.Duration, do func(*conn)
 	if err != nil {
 		return fault(ctx, err)
 	}
-	bounded, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	disarm := c.interruptAfter(bounded)
+	disarm := c.interruptAfter(ctx, limit)
 	broken := true // if do panics
 	defer func() {
 		disarm()
