@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -52,14 +53,14 @@ func (p *Post) size() int {
 func (p *Post) appendJSON(b []byte) []byte {
 	b = appendID(append(b, `{"_id":`...), p.ID0)
 	b = appendID(append(b, `,"id":`...), p.ID)
-	b = appendString(append(b, `,"title":`...), p.Title)
-	b = appendString(append(b, `,"content":`...), p.Content)
-	b = appendString(append(b, `,"excerpt":`...), p.Excerpt)
+	b = appendText(append(b, `,"title":`...), p.Title)
+	b = appendText(append(b, `,"content":`...), p.Content)
+	b = appendText(append(b, `,"excerpt":`...), p.Excerpt)
 	b = p.Author.appendJSON(append(b, `,"author":`...))
-	b = appendString(append(b, `,"category":`...), p.Category)
-	b = appendStrings(append(b, `,"tags":`...), p.Tags)
-	b = appendString(append(b, `,"coverImage":`...), p.CoverImage)
-	b = appendString(append(b, `,"status":`...), string(p.Status))
+	b = appendText(append(b, `,"category":`...), p.Category)
+	b = appendTexts(append(b, `,"tags":`...), p.Tags)
+	b = appendText(append(b, `,"coverImage":`...), p.CoverImage)
+	b = appendText(append(b, `,"status":`...), string(p.Status))
 	b = strconv.AppendInt(append(b, `,"viewCount":`...), p.ViewCount, 10)
 	b = strconv.AppendInt(append(b, `,"likeCount":`...), p.LikeCount, 10)
 	b = strconv.AppendInt(append(b, `,"commentCount":`...), p.CommentCount, 10)
@@ -80,17 +81,17 @@ func (p *Post) appendJSON(b []byte) []byte {
 func (a *Author) appendJSON(b []byte) []byte {
 	b = appendID(append(b, `{"_id":`...), a.ID0)
 	b = appendID(append(b, `,"id":`...), a.ID)
-	b = appendString(append(b, `,"username":`...), a.Username)
-	b = appendString(append(b, `,"avatar":`...), a.Avatar)
+	b = appendText(append(b, `,"username":`...), a.Username)
+	b = appendText(append(b, `,"avatar":`...), a.Avatar)
 	if a.FullName != nil {
-		b = appendString(append(b, `,"fullName":`...), *a.FullName)
+		b = appendText(append(b, `,"fullName":`...), *a.FullName)
 	}
 	if p := a.Profile; p != nil {
-		b = appendString(append(b, `,"profile":{"firstName":`...), p.FirstName)
-		b = appendString(append(b, `,"lastName":`...), p.LastName)
-		b = appendString(append(b, `,"bio":`...), p.Bio)
-		b = appendString(append(b, `,"website":`...), p.Website)
-		b = append(appendString(append(b, `,"location":`...), p.Location), '}')
+		b = appendText(append(b, `,"profile":{"firstName":`...), p.FirstName)
+		b = appendText(append(b, `,"lastName":`...), p.LastName)
+		b = appendText(append(b, `,"bio":`...), p.Bio)
+		b = appendText(append(b, `,"website":`...), p.Website)
+		b = append(appendText(append(b, `,"location":`...), p.Location), '}')
 	}
 	return append(b, '}')
 }
@@ -113,7 +114,7 @@ func (e errorBody) appendJSON(b []byte) []byte {
 	return append(appendString(append(b, `,"requestId":`...), e.RequestID), '}')
 }
 
-func appendStrings(b []byte, list []string) []byte {
+func appendTexts(b []byte, list []string) []byte {
 	if list == nil {
 		return append(b, "null"...)
 	}
@@ -122,7 +123,7 @@ func appendStrings(b []byte, list []string) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendString(b, s)
+		b = appendText(b, s)
 	}
 	return append(b, ']')
 }
@@ -135,8 +136,16 @@ func appendTime(b []byte, t Time) []byte {
 	return append(time.Time(t).UTC().AppendFormat(append(b, '"'), blog.TimeLayout), '"')
 }
 
-// plain marks the bytes of a string that stand for themselves in JSON. The lead
-// byte of U+2028 and U+2029, which encoding/json escapes, is not among them.
+// appendString is appendText for what a client may have sent, encoded as he likes.
+func appendString(b []byte, s string) []byte {
+	if !utf8.ValidString(s) {
+		return appendAny(b, s)
+	}
+	return appendText(b, s)
+}
+
+// plain marks the bytes of a text that stand for themselves in JSON. The lead byte of
+// U+2028 and U+2029, which encoding/json escapes, is not among them.
 var plain = func() (t [256]bool) {
 	for c := range t {
 		t[c] = c >= ' ' && c != '"' && c != '\\' && c != 0xE2
@@ -144,17 +153,16 @@ var plain = func() (t [256]bool) {
 	return t
 }()
 
-// appendString leaves to encoding/json what holds more than plain bytes, quotes,
-// and what stands for line ends and tabs.
-func appendString(b []byte, s string) []byte {
-	if !utf8.ValidString(s) {
-		return appendAny(b, s)
-	}
+// appendText writes valid UTF-8, as all texts are that a store keeps (blog.CleanText): to
+// look whether a post is took as long as all the rest of writing it. It leaves to
+// encoding/json what holds more than plain characters, quotes, and what stands for line
+// ends and tabs.
+func appendText(b []byte, s string) []byte {
 	whole, start := len(b), 0
 	b = append(b, '"')
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if plain[c] || c == 0xE2 && s[i+1:i+3] != "\x80\xA8" && s[i+1:i+3] != "\x80\xA9" {
+		if plain[c] || c == 0xE2 && !endsLine(s[i:]) {
 			continue
 		}
 		b = append(b, s[start:i]...)
@@ -173,6 +181,11 @@ func appendString(b []byte, s string) []byte {
 		start = i + 1
 	}
 	return append(append(b, s[start:]...), '"')
+}
+
+// endsLine reports whether s begins with a character that JavaScript once took for a line end.
+func endsLine(s string) bool {
+	return strings.HasPrefix(s, "\u2028") || strings.HasPrefix(s, "\u2029")
 }
 
 // appendAny appends v, of a type that encoding/json cannot fail to write.

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 func TestPostsWriteThemselvesAsEncodingJSONWould(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.OneOf(rapid.String(), rapid.StringOf(rapid.SampledFrom([]rune("微服务 a\"\\\n\r\t\b\x00\x7f<&>\u2027\u2028\u2029\u202a\U0001F600"))),
-			rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }))
+			rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return strings.ToValidUTF8(string(b), "\ufffd") }))
 		number := rapid.Int64()
 		moment := rapid.Map(rapid.Int64Range(-1<<40, 1<<42), func(ms int64) Time {
 			if ms < 0 {
@@ -56,6 +57,18 @@ func TestPostsWriteThemselvesAsEncodingJSONWould(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A store keeps valid UTF-8 only. In a file that somebody spoiled it may be anything, and
+// an answer about that is spoiled, but is one.
+func TestSpoiledTextsOfAPostAreWrittenAsTheyAre(t *testing.T) {
+	for _, text := range []string{"\xff", "a\xe2", "\xe2\x80", "\xed\xa0\x80", "\xe2\x80\xa8\xe2"} {
+		p := PostAnswer{Post: Post{Title: text}}
+		want := strings.ReplaceAll(text, "\u2028", `\u2028`)
+		if got := string(p.appendJSON(nil)); !strings.Contains(got, want) && !strings.Contains(got, `\ufffd`) {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
 }
 
 func TestAPostWithoutTagsWritesNull(t *testing.T) { // NewPost never makes one
