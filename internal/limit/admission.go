@@ -21,6 +21,7 @@ const (
 	calmTime     = 2 * time.Second       // without a refusal, after which overload has passed
 	enough       = 4                     // who wait for each place in overload
 	refusalTime  = 25 * time.Millisecond // after which a refusal is told
+	refusalBatch = 5 * time.Millisecond  // all that fall due within it are told together, half of it early or late
 )
 
 // Admission lets a bounded number of callers work at once. The others wait in a
@@ -232,8 +233,11 @@ func (a *Admission) refuse(c class, now time.Time) {
 
 // HoldBack waits until a refusal may be told to who came at since: if he takes no
 // notice of it and comes back at once, he must not eat what the others could have.
+// Refusals are told by the batch, because server, system and clients are woken up
+// once for many then.
 func HoldBack(ctx context.Context, since time.Time) {
-	t := time.NewTimer(refusalTime - time.Since(since))
+	due := since.Add(refusalTime)
+	t := time.NewTimer(time.Until(due) + due.Round(refusalBatch).Sub(due))
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -162,7 +162,7 @@ func TestInOverloadAsManyAreServedAndNobodyWaitsLong(t *testing.T) {
 			if w.err == nil && w.waited > patience+time.Millisecond {
 				t.Fatalf("one who is served waits for %v", w.waited)
 			}
-			if w.err != nil && (!errors.Is(w.err, ErrBusy) || w.waited < refusalTime || w.waited > refusalTime+patience) {
+			if w.err != nil && (!errors.Is(w.err, ErrBusy) || w.waited < refusalTime-refusalBatch/2 || w.waited > refusalTime+refusalBatch/2+patience) {
 				t.Fatalf("one is refused after %v: %v", w.waited, w.err)
 			}
 		}
@@ -179,11 +179,48 @@ func TestWhoWaitsWhenOverloadBeginsIsRefusedAtOnce(t *testing.T) {
 		all := crowd(a, 400, false, time.Millisecond)
 		pass(time.Second)
 		slowest := slices.MaxFunc(all, func(x, y *worker) int { return int(x.waited - y.waited) })
-		if slowest.waited > max(standingTime, refusalTime)+2*time.Millisecond {
+		if slowest.waited > max(standingTime, refusalTime)+refusalBatch/2+2*time.Millisecond {
 			t.Errorf("somebody waits for %v", slowest.waited)
 		}
 		if n := served(all); n < 20 || n > 30 {
 			t.Errorf("%d are served", n)
+		}
+	})
+}
+
+func TestRefusalsAreToldByTheBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		told := map[time.Time]int{}
+		for range 100 { // one each millisecond
+			go func() {
+				came := time.Now()
+				HoldBack(t.Context(), came)
+				mu.Lock()
+				defer mu.Unlock()
+				told[time.Now()]++
+				if held := time.Since(came); held < refusalTime-refusalBatch/2 || held > refusalTime+refusalBatch/2 {
+					t.Errorf("one is told after %v", held)
+				}
+			}()
+			time.Sleep(time.Millisecond)
+		}
+		pass(time.Second)
+		batches := int(100 * time.Millisecond / refusalBatch)
+		if n := len(told); n < batches || n > batches+1 {
+			t.Errorf("100 are told at %d times", n)
+		}
+	})
+}
+
+func TestHoldingBackEndsWithTheRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		came := time.Now()
+		HoldBack(ctx, came)
+		if held := time.Since(came); held != time.Millisecond {
+			t.Errorf("who leaves after a millisecond is held for %v", held)
 		}
 	})
 }
@@ -254,7 +291,7 @@ func TestMembersWaitForWhatIsDearAsOthersDo(t *testing.T) {
 		}
 		pass(5 * time.Second)
 		for i, w := range all[300:] {
-			if w.waited > refusalTime+patience || w.err == nil && w.waited > patience+time.Millisecond {
+			if w.waited > refusalTime+refusalBatch/2+patience || w.err == nil && w.waited > patience+time.Millisecond {
 				t.Fatalf("the %d. waits for %v: %v", i, w.waited, w.err)
 			}
 		}
