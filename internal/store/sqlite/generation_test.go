@@ -87,8 +87,9 @@ func TestTheGenerationIsReadAfterEveryConnectionBroke(t *testing.T) {
 	if broken == nil {
 		t.Fatal("the writer's connection is whole")
 	}
-	for len(s.readers.free) > 0 {
-		s.readers.put(<-s.readers.free, true)
+	for c := s.readers.pop(); c != nil; c = s.readers.pop() {
+		s.readers.taken <- struct{}{}
+		s.readers.put(c, true)
 	}
 	before, err := s.Generation(t.Context())
 	must(t, err)

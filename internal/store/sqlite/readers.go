@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -11,34 +12,49 @@ import (
 
 // Bounds of reading.
 const (
-	readerWait     = 2 * time.Second // for a free connection
+	readerWait     = 2 * time.Second // for a connection
 	readerCacheKiB = 2 << 10
 )
 
 // readers is a bounded pool of connections that only read. They are opened when
-// they are first needed.
+// they are first needed, and the one that worked last is taken first: what it
+// touches is still near the processor.
 type readers struct {
 	open    func() (*conn, error)
-	free    chan *conn
-	slots   chan struct{} // one for each connection that may still be opened
-	size    int
+	taken   chan struct{} // one for each caller who has a connection
 	waiting atomic.Int64
+
+	mu     sync.Mutex
+	idle   []*conn
+	opened int
 }
 
 func newReaders(size int, open func() (*conn, error)) *readers {
-	r := &readers{open: open, free: make(chan *conn, size), slots: make(chan struct{}, size), size: size}
-	for range size {
-		r.slots <- struct{}{}
-	}
-	return r
+	return &readers{open: open, taken: make(chan struct{}, size)}
 }
 
 // take returns a connection for the caller alone, to be handed to put.
 // CodeUnavailable if none becomes free in time.
 func (r *readers) take(ctx context.Context) (*conn, error) {
-	select {
-	case c := <-r.free:
+	if err := r.enter(ctx); err != nil {
+		return nil, err
+	}
+	if c := r.pop(); c != nil {
 		return c, nil
+	}
+	c, err := r.open()
+	if err != nil {
+		<-r.taken
+		return nil, err
+	}
+	r.count(1)
+	return c, nil
+}
+
+func (r *readers) enter(ctx context.Context) error {
+	select {
+	case r.taken <- struct{}{}:
+		return nil
 	default:
 	}
 	r.waiting.Add(1)
@@ -46,50 +62,62 @@ func (r *readers) take(ctx context.Context) (*conn, error) {
 	late := time.NewTimer(readerWait)
 	defer late.Stop()
 	select {
-	case c := <-r.free:
-		return c, nil
-	case <-r.slots:
-		return r.fill()
+	case r.taken <- struct{}{}:
+		return nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	case <-late.C:
-		return nil, blog.Fail(blog.CodeUnavailable)
+		return blog.Fail(blog.CodeUnavailable)
 	}
 }
 
-func (r *readers) fill() (*conn, error) {
-	c, err := r.open()
-	if err != nil {
-		r.slots <- struct{}{}
+func (r *readers) pop() *conn {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := len(r.idle) - 1
+	if last < 0 {
+		return nil
 	}
-	return c, err
+	c := r.idle[last]
+	r.idle = r.idle[:last]
+	return c
 }
 
-// put gives a connection back; one that broke is closed and its place freed.
+// put gives a connection back; one that broke is closed.
 func (r *readers) put(c *conn, broken bool) {
-	if !broken {
-		r.free <- c
-		return
+	if broken {
+		_ = c.Close()
+		r.count(-1)
+	} else {
+		r.push(c)
 	}
-	_ = c.Close()
-	r.slots <- struct{}{}
+	<-r.taken
 }
 
-// opened returns how many connections there are and how many of them work.
-func (r *readers) opened() (open, busy int) {
-	open = r.size - len(r.slots)
-	return open, max(0, open-len(r.free))
+func (r *readers) push(c *conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.idle = append(r.idle, c)
+}
+
+func (r *readers) count(more int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.opened += more
+}
+
+// stats returns how many connections there are and how many of them work.
+func (r *readers) stats() (open, busy int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.opened, r.opened - len(r.idle)
 }
 
 // close closes all connections; none may be in use.
 func (r *readers) close() error {
 	var errs []error
-	for {
-		select {
-		case c := <-r.free:
-			errs = append(errs, c.Close())
-		default:
-			return errors.Join(errs...)
-		}
+	for c := r.pop(); c != nil; c = r.pop() {
+		errs = append(errs, c.Close())
 	}
+	return errors.Join(errs...)
 }

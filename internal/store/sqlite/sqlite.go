@@ -142,7 +142,7 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Stats returns how busy the store is at the moment.
 func (s *Store) Stats() Stats {
-	open, busy := s.readers.opened()
+	open, busy := s.readers.stats()
 	return Stats{open, busy, s.readers.waiting.Load(), len(s.writer.queue), s.writer.commits.Load(), s.writer.writes.Load()}
 }
 

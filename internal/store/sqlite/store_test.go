@@ -388,6 +388,37 @@ func TestReadsAskBeforeTheyBeginAndSayWhenTheyEnd(t *testing.T) {
 	}
 }
 
+func TestTheReaderThatWorkedLastIsTakenFirst(t *testing.T) {
+	s := open(t, Options{Readers: 3})
+	take := func() *conn {
+		c, err := s.readers.take(t.Context())
+		must(t, err)
+		return c
+	}
+	a, b, c := take(), take(), take()
+	for _, c := range []*conn{b, c, a} {
+		s.readers.put(c, false)
+	}
+	for range 2 {
+		if c := take(); c != a {
+			t.Error("another one is taken")
+		} else {
+			s.readers.put(c, false)
+		}
+	}
+	s.readers.put(take(), true)
+	if st := s.Stats(); st.ReadersOpen != 2 || st.ReadersBusy != 0 {
+		t.Errorf("after one broke, %+v", st)
+	}
+	again := []*conn{take(), take(), take()} // the place of the broken one is free for another
+	if again[0] != c || again[1] != b || again[2] == a {
+		t.Error("the others are not taken from the last on")
+	}
+	for _, c := range again {
+		s.readers.put(c, false)
+	}
+}
+
 func TestPostsOfOneMillisecondKeepTheOrderOfTheirIDs(t *testing.T) {
 	s := open(t, Options{})
 	author := addUser(t, s, "author").ID
