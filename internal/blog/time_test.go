@@ -20,3 +20,20 @@ func TestTimesAreCutToTheMillisecondAndKeptInUTC(t *testing.T) {
 		}
 	}
 }
+
+func TestTimesAreWrittenInTheirLayout(t *testing.T) {
+	east := time.FixedZone("+8", 8*3600)
+	for _, moment := range []time.Time{
+		{},
+		time.Date(2026, 1, 2, 8, 3, 4, 0, east),
+		time.Date(2026, 1, 2, 0, 0, 0, 1e6, time.UTC),
+		time.Date(2026, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
+		time.Date(1969, 12, 31, 23, 59, 59, 120e6, time.UTC),
+		time.Date(9999, 12, 31, 23, 59, 59, 987e6, east),
+		time.Date(12026, 1, 2, 3, 4, 5, 60e6, time.UTC),
+	} {
+		if got, want := string(AppendTime([]byte("at "), moment)), "at "+moment.UTC().Format(TimeLayout); got != want {
+			t.Errorf("%v is written %s, want %s", moment, got, want)
+		}
+	}
+}

@@ -70,7 +70,7 @@ func (p *Post) appendJSON(b []byte) []byte {
 	b = appendTime(append(b, `,"createdAt":`...), p.CreatedAt)
 	b = appendTime(append(b, `,"updatedAt":`...), p.UpdatedAt)
 	if p.Comments != nil {
-		b = appendAny(append(b, `,"comments":`...), *p.Comments)
+		b = appendComments(append(b, `,"comments":`...), *p.Comments)
 	}
 	if p.Liked != nil {
 		b = strconv.AppendBool(append(b, `,"liked":`...), *p.Liked)
@@ -128,12 +128,19 @@ func appendTexts(b []byte, list []string) []byte {
 	return append(b, ']')
 }
 
+func appendComments(b []byte, list []Comment) []byte {
+	if list != nil && len(list) == 0 { // most posts have none
+		return append(b, "[]"...)
+	}
+	return appendAny(b, list)
+}
+
 func appendID(b []byte, id blog.ID) []byte {
 	return append(hex.AppendEncode(append(b, '"'), id[:]), '"')
 }
 
 func appendTime(b []byte, t Time) []byte {
-	return append(time.Time(t).UTC().AppendFormat(append(b, '"'), blog.TimeLayout), '"')
+	return append(blog.AppendTime(append(b, '"'), time.Time(t)), '"')
 }
 
 // appendString is appendText for what a client may have sent, encoded as he likes.

@@ -14,7 +14,7 @@ func (t Time) IsZero() bool { return time.Time(t).IsZero() }
 
 // MarshalText implements encoding.TextMarshaler.
 func (t Time) MarshalText() ([]byte, error) {
-	return time.Time(t).UTC().AppendFormat(nil, blog.TimeLayout), nil
+	return blog.AppendTime(nil, time.Time(t)), nil
 }
 
 // Profile is what a user tells about himself.

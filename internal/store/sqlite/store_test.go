@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"inkstone/internal/blog"
@@ -337,6 +338,45 @@ func TestAReadThatTakesTooLongIsCutOff(t *testing.T) {
 		t.Errorf("got %v, want the caller's own deadline", err)
 	}
 	must(t, s.Ping(t.Context()))
+}
+
+func TestAReadIsCutOffSoonAfterItsCallerHasLeft(t *testing.T) {
+	s := open(t, Options{Readers: 1})
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan time.Time, 1)
+	time.AfterFunc(5*lookEvery, func() { left <- time.Now(); leave() }) // when it has been looked at a few times
+	err := s.view(ctx, "test", readLimit, func(c *conn) error { _, err := c.number(endless); return err })
+	if late := time.Since(<-left); !errors.Is(err, context.Canceled) || late > readLimit/2 {
+		t.Errorf("got %v, %v after", err, late)
+	}
+	must(t, s.Ping(t.Context())) // by the same connection
+}
+
+func TestALateLookLeavesTheNextQueryAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &alarm{stop: make(chan struct{})}
+		gone, leave := context.WithCancel(t.Context())
+		a.set(gone, time.Hour)
+		leave()
+		if a.clear() {
+			t.Error("it went off before it looked")
+		}
+		a.look() // nothing runs
+		a.set(t.Context(), time.Hour)
+		a.look() // another query runs
+		if a.clear() {
+			t.Error("the next query is interrupted")
+		}
+		a.set(t.Context(), 3*lookEvery)
+		time.Sleep(3*lookEvery - 1)
+		synctest.Wait()
+		early := a.wentOff
+		time.Sleep(1)
+		synctest.Wait()
+		if early || !a.clear() {
+			t.Errorf("after its limit: went off %v, before %v", a.wentOff, early)
+		}
+	})
 }
 
 func TestReadsBeyondThePoolWaitForABoundedTime(t *testing.T) {
