@@ -4,7 +4,8 @@
 //   - sqlite.go: what a Store is made of; conn.go: a connection and its few verbs
 //   - writer.go: the one connection that writes, and its group commit
 //   - log.go: that the write-ahead log does not grow without end
-//   - readers.go: the pool of connections that read
+//   - readers.go: the pool of connections that read; interrupt.go: when what they do is no
+//     longer wanted
 //   - statements.go, memory.go: what a connection and the allocator keep; inplace.go: a
 //     text that is not copied
 //   - generation.go, walindex.go: whether anything that shows has changed

@@ -66,11 +66,13 @@ func tagsColumn(tags []string) (string, error) {
 
 // parseTags is the reverse of tagsColumn.
 func parseTags(column string) (tags []string, err error) {
-	switch {
-	case column == "[]":
+	if column == "[]" {
 		return nil, nil
-	case !strings.Contains(column, `\`): // nothing is escaped, so each quote is a tag's bound
-		return strings.Split(column[2:len(column)-2], `","`), nil
+	}
+	list, opened := strings.CutPrefix(column, `["`)
+	list, closed := strings.CutSuffix(list, `"]`)
+	if opened && closed && !strings.Contains(list, `\`) { // nothing is escaped, so each quote is a tag's bound
+		return strings.Split(list, `","`), nil
 	}
 	err = json.Unmarshal([]byte(column), &tags)
 	return tags, err

@@ -340,6 +340,21 @@ func TestAReadThatTakesTooLongIsCutOff(t *testing.T) {
 	must(t, s.Ping(t.Context()))
 }
 
+func TestTagsAreReadAsTheyWereWritten(t *testing.T) {
+	for _, tags := range [][]string{nil, {"微服务"}, {"a", "b"}, {""}, {",", `","`, `"`}, {`\`, "x"}, {"<&>", "\u2028"}, {"[", "]", `"]`}} {
+		column, err := tagsColumn(tags)
+		must(t, err)
+		if got, err := parseTags(column); err != nil || !slices.Equal(got, tags) {
+			t.Errorf("%q came back as %q from %s: %v", tags, got, column, err)
+		}
+	}
+	for _, column := range []string{"", "[", `["`, `["]`, `"]`, `{}`, "[1]"} {
+		if tags, err := parseTags(column); err == nil {
+			t.Errorf("%s was read as %q", column, tags)
+		}
+	}
+}
+
 func TestAReadIsCutOffSoonAfterItsCallerHasLeft(t *testing.T) {
 	s := open(t, Options{Readers: 1})
 	ctx, leave := context.WithCancel(t.Context())
