@@ -383,13 +383,10 @@ func TestALateLookLeavesTheNextQueryAlone(t *testing.T) {
 			t.Error("the next query is interrupted")
 		}
 		a.set(t.Context(), 3*lookEvery)
-		time.Sleep(3*lookEvery - 1)
-		synctest.Wait()
-		early := a.wentOff
-		time.Sleep(time.Nanosecond)
-		synctest.Wait()
-		if early || !a.clear() {
-			t.Errorf("after its limit: went off %v, before %v", a.wentOff, early)
+		begun := time.Now()
+		<-a.stop
+		if took := time.Since(begun); took != 3*lookEvery || !a.clear() {
+			t.Errorf("it went off after %v", took)
 		}
 	})
 }
