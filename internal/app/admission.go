@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 
+	"inkstone/internal/background"
 	"inkstone/internal/blog"
 	"inkstone/internal/limit"
 	"inkstone/internal/web"
@@ -17,12 +18,16 @@ import (
 // done in the background of the others.
 type admission struct {
 	reads, searches *limit.Admission
-	background      *limit.Background
+	background      *background.Pool
 }
+
+// searchNice is how much nicer than the process a search is: it has a third of the share of
+// what is not, and is put aside as soon as such a thing can run.
+const searchNice = 5
 
 func newAdmission() admission {
 	n := runtime.GOMAXPROCS(0)
-	return admission{limit.NewAdmission(2*n, 1), limit.NewAdmission(n, 2), limit.NewBackground(n)}
+	return admission{limit.NewAdmission(2*n, 1), limit.NewAdmission(n, 2), background.NewPool(n, searchNice)}
 }
 
 // read is store.Options.Read.

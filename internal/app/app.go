@@ -80,7 +80,6 @@ const ballast = 12 << 20
 // buffered is written, the database is closed. It returns nil after such an end.
 func (a *App) Run(ctx context.Context) error {
 	defer runtime.KeepAlive(make([]byte, ballast))
-	defer oneMoreProcessor()()
 	stopBackground := a.startBackground()
 	server := web.NewServer(a.handler, a.log, web.DefaultBounds)
 	failed := make(chan error, 1)
@@ -95,15 +94,6 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	stopBackground()
 	return errors.Join(err, a.Close())
-}
-
-// oneMoreProcessor lets Go run on one processor more than there are until less is
-// called. It looks for what has come only when nothing can run, or every 10 ms, and so
-// a request would wait behind all who read, also one that asks for little. (Go does
-// not follow the limits of its container any more then: they are those of the start.)
-func oneMoreProcessor() (less func()) {
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
-	return func() { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) - 1) }
 }
 
 func (a *App) drain(server *http.Server) error {

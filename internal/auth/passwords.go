@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"inkstone/internal/background"
 	"inkstone/internal/blog"
 )
 
@@ -74,18 +75,15 @@ func (p *Passwords) Outdated(hash string) bool {
 	return err == nil && cost < p.cost
 }
 
-func (p *Passwords) run(ctx context.Context, who Asker, work func() error) error {
-	return p.queue.do(ctx, who, func() error { return inBackground(work) })
-}
+// hashNice is how much nicer than the process a hash is: others come first, but it still
+// gets its share of a busy core.
+const hashNice = 10
 
-// inBackground does work on a thread of its own and of low priority, and waits for
-// it: the scheduler of Go would let reads wait for a hash as if it were their equal.
-func inBackground(work func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		yieldToOthers()
-		done <- work()
-	}()
-	return <-done
+// run does work in the background, when its turn has come: the scheduler of Go would let
+// reads wait for a hash as if it were their equal.
+func (p *Passwords) run(ctx context.Context, who Asker, work func() error) error {
+	return p.queue.do(ctx, who, func() (err error) {
+		background.Do(hashNice, func() { err = work() })
+		return err
+	})
 }

@@ -1,4 +1,4 @@
-package limit
+package background
 
 import (
 	"runtime"
@@ -9,7 +9,7 @@ import (
 )
 
 func TestWorkInTheBackgroundIsWaitedFor(t *testing.T) {
-	b := NewBackground(2)
+	b := NewPool(2, 5)
 	defer b.Close()
 	var wg sync.WaitGroup
 	var working, most, done atomic.Int32
@@ -35,7 +35,7 @@ func TestWorkInTheBackgroundIsWaitedFor(t *testing.T) {
 }
 
 func TestWhoComesAfterTheEndWorksInTheForeground(t *testing.T) {
-	b := NewBackground(1)
+	b := NewPool(1, 5)
 	b.Close()
 	done := false
 	b.Do(func() { done = true })
@@ -45,16 +45,18 @@ func TestWhoComesAfterTheEndWorksInTheForeground(t *testing.T) {
 }
 
 func TestAPanicInTheBackgroundIsTheCallers(t *testing.T) {
-	b := NewBackground(1)
+	b := NewPool(1, 5)
 	defer b.Close()
-	func() {
-		defer func() {
-			if p, _ := recover().(string); !strings.HasPrefix(p, "broken\n") || !strings.Contains(p, "background_test.go") {
-				t.Errorf("the caller panics with %q", p)
-			}
+	for _, do := range []func(func()){b.Do, func(work func()) { Do(5, work) }} {
+		func() {
+			defer func() {
+				if p, _ := recover().(string); !strings.HasPrefix(p, "broken\n") || !strings.Contains(p, "pool_test.go") {
+					t.Errorf("the caller panics with %q", p)
+				}
+			}()
+			do(func() { panic("broken") })
 		}()
-		b.Do(func() { panic("broken") })
-	}()
+	}
 	done := false
 	b.Do(func() { done = true })
 	if !done {
