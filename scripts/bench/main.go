@@ -35,7 +35,7 @@ func main() {
 	hasty := flag.Float64("hasty", 0.2, "share of them who take no notice of Retry-After")
 	haste := flag.Duration("haste", 10*time.Millisecond, "how soon these come back")
 	rounds := flag.Int("rounds", 1, "how often an overload is repeated, with what it is compared with")
-	mix := flag.String("mix", "", "what they ask for, only this: cached, mixed, searches, members or bare")
+	mix := flag.String("mix", "", "what they ask for, only this: cached, mixed, searches, members, lists or bare")
 	cpus := flag.String("server-cpus", "", "processors for the servers alone, if the bench itself runs on others: taskset -c 1 go run ./scripts/bench -server-cpus 0")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // else the server would go on

@@ -205,7 +205,7 @@ func (b *bench) overload() error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"cached", "mixed", "searches", "members"} {
+	for _, name := range []string{"cached", "mixed", "searches", "members", "lists"} {
 		if b.mix == "" || b.mix == name {
 			b.overloadBy(p, name, mixes[name])
 		}
@@ -308,8 +308,9 @@ func (b *bench) mixes(p *process) (map[string][]dish, error) {
 	if err != nil {
 		return nil, err
 	}
-	var lists, posts, own [][]byte
+	var lists, ownLists, posts, own [][]byte
 	for _, c := range categories {
+		ownLists = append(ownLists, rawRequest("GET", "/api/posts?category="+url.QueryEscape(c), token, ""))
 		lists = append(lists, rawRequest("GET", "/api/posts?category="+url.QueryEscape(c), "", ""))
 	}
 	for _, id := range ids {
@@ -331,5 +332,6 @@ func (b *bench) mixes(p *process) (map[string][]dish, error) {
 		"mixed":    {anyList, anyPost, {"signed in", 5, anyOf(own)}, searches, {"comments", 1, anyOf([][]byte{comment})}},
 		"searches": {searches},
 		"members":  {members},
+		"lists":    {{"members' lists", 1, anyOf(ownLists)}}, // none is cached
 	}, nil
 }
