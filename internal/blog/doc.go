@@ -12,6 +12,8 @@
 //	internal/web      everything HTTP that the services share: decoding, answers,
 //	                  errors, who asks, the chain in front of them
 //	internal/auth     tokens, passwords, and token → Actor
+//	internal/background
+//	                  threads for work that takes a processor for long
 //	internal/cache, limit, telemetry, config
 //	internal/store    the engines, and storetest, the suite they all pass
 //	internal/importer Markdown in and out
