@@ -22,6 +22,19 @@ func TestBodiesOverTheLimitAreRefused(t *testing.T) {
 	})
 }
 
+// Many clients send all of a body before they look for the answer.
+func TestWhoSendsTooMuchStillReadsTheAnswer(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		u := s.User()
+		for path, size := range map[string]int{"/api/posts": 10<<20 + 1, "/api/comments": 20 << 20, "/api/auth/login": 1 << 20, "/api/upload/single": 25 << 20, "/nope": 12 << 20} {
+			head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", path, u.Token, size)
+			if status, err := sendAll(s.url, head+repeat("a", size)); err != nil || status < 400 || status > 415 {
+				t.Errorf("%s: %d, %v", path, status, err)
+			}
+		}
+	})
+}
+
 func TestJSONIsReadStrictly(t *testing.T) {
 	deep := func(n int) string { return strings.Repeat(`{"a":`, n) + "1" + strings.Repeat("}", n) }
 	cases := []struct{ name, body, code string }{
@@ -82,6 +95,12 @@ func TestOnlyJSONAndPlainFormsAreBodies(t *testing.T) {
 			s.Anyone.With("Content-Type", kind).Post("/api/auth/login", login).Expect(200)
 		}
 		s.Anyone.With("Content-Encoding", "gzip").Post("/api/auth/login", login).Refused(415, "UNSUPPORTED_MEDIA_TYPE")
+		u := s.User()
+		like := "/api/posts/" + u.Write("published", nil) + "/like"
+		u.With("Content-Type", "text/plain").Post(like, "hello").Refused(415, "UNSUPPORTED_MEDIA_TYPE")
+		u.Post(like, "{").Refused(400, "INVALID_JSON")
+		u.Post(like, `{"x":1}`).Refused(400, "VALIDATION_FAILED")
+		u.Post(like, `{}`).Expect(200)
 		form := s.Anyone.With("Content-Type", "application/x-www-form-urlencoded")
 		form.Post("/api/auth/login", "email="+url.QueryEscape(adminEmail)+"&password="+url.QueryEscape(password)).Expect(200)
 		for _, body := range []string{"email=%zz", "email=a&email=b&password=123456", "email[$ne]=&password=1", "email[]=a", "a=1;b=2", "&&&="} {
@@ -139,6 +158,24 @@ func TestConnectIsRefused(t *testing.T) {
 			}
 		}
 	})
+}
+
+// sendAll sends raw bytes, all of them, and reads the status of the answer then.
+func sendAll(base, request string) (status int, err error) {
+	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := conn.Write([]byte(request)); err != nil {
+		return 0, err
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return 0, err
+	}
+	return resp.StatusCode, resp.Body.Close()
 }
 
 // hangUp sends raw bytes, reads the status of an answer that comes at once (0:

@@ -197,6 +197,9 @@ func TestThereIsNoWayOutOfTheUploadFolderAndNoListing(t *testing.T) {
 			if a.Status == 200 || a.Status >= 500 {
 				t.Errorf("%s: %d", path, a.Status)
 			}
+			if strings.HasPrefix(path, "/uploads/") && a.Status == 404 && a.Str("error") != "文件不存在" {
+				t.Errorf("%s: %s", path, a.Str("error"))
+			}
 		}
 		s.Anyone.Get("/uploads/image/none.png").Refused(404, "FILE_NOT_FOUND").Says("error", "文件不存在")
 	})

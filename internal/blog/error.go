@@ -76,6 +76,7 @@ type Rule string
 // Every rule there is; a test holds web/words.go against Rules.
 const (
 	RuleType    Rule = "any.type"    // another JSON type than the field's
+	RuleObject  Rule = "any.object"  // the body is no object
 	RuleUnknown Rule = "any.unknown" // the field does not exist
 	RuleText    Rule = "any.text"    // NUL or invalid UTF-8 in a text
 	RuleQuery   Rule = "any.query"   // a query parameter that cannot be read
@@ -123,7 +124,7 @@ const (
 // Rules lists every Rule above.
 func Rules() []Rule {
 	return []Rule{
-		RuleType, RuleUnknown, RuleText, RuleQuery, RuleTwice, RuleID,
+		RuleType, RuleObject, RuleUnknown, RuleText, RuleQuery, RuleTwice, RuleID,
 		RuleUsernameRequired, RuleUsernameShort, RuleUsernameLong, RuleEmailRequired, RuleEmailFormat,
 		RulePasswordRequired, RulePasswordShort, RulePasswordLong,
 		RuleAvatar, RuleNameLong, RuleBioLong, RuleWebsite, RuleLocationLong, RuleRole,
@@ -177,7 +178,8 @@ func Invalid(name string, rule Rule) error {
 
 // Also returns err or, if err is nil, more. If both are about broken fields, it adds
 // those of more that err does not name, so that a client is told everything that is
-// wrong with a body at once.
+// wrong with a body at once. If err is about the body as a whole, nothing is known of
+// its fields, and more says nothing.
 func Also(err, more error) error {
 	if err == nil {
 		return more
@@ -185,6 +187,9 @@ func Also(err, more error) error {
 	e, ok := errors.AsType[*Error](err)
 	m, also := errors.AsType[*Error](more)
 	if !ok || !also || e.Code != CodeInvalid || m.Code != CodeInvalid {
+		return err
+	}
+	if len(e.Fields) == 0 || e.Fields[0].Name == "" {
 		return err
 	}
 	fields := slices.Clone(e.Fields)

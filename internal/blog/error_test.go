@@ -106,4 +106,9 @@ func TestAlsoAddsFieldsThatAreNotToldYet(t *testing.T) {
 		}
 		wantBroken(t, Also(read, other), "b:any.type", "x:any.unknown")
 	}
+	for _, whole := range []error{Fail(CodeInvalid), Invalid("", RuleObject)} {
+		if got := Also(whole, rules); got != whole {
+			t.Errorf("%v became %v", whole, got)
+		}
+	}
 }

@@ -198,6 +198,9 @@ func (s *Service) setLike(w http.ResponseWriter, r *http.Request, who blog.Actor
 	if err != nil {
 		return err
 	}
+	if err := web.Decode(r, web.MaxAuthBody, &struct{}{}); err != nil {
+		return err
+	}
 	n, err := s.SetLike(r.Context(), who, id, like)
 	if err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"strings"
-	"time"
 	"unicode"
 
 	"inkstone/internal/blog"
@@ -17,12 +16,9 @@ import (
 
 // Bounds of a form beyond its files.
 const (
-	maxFields  = 20       // parts that are no files
-	maxPart    = 64 << 10 // bytes of a part's header, or of a part that is no file
-	maxName    = 255      // characters of an original name
-	maxDrain   = 32 << 20 // bytes of a refused body that are read so that the answer arrives
-	drainFor   = 5 * time.Second
-	drainChunk = 256 << 10
+	maxFields = 20       // parts that are no files
+	maxPart   = 64 << 10 // bytes of a part's header, or of a part that is no file
+	maxName   = 255      // characters of an original name
 )
 
 // form reads the files of one field from a multipart body, part by part. The
@@ -173,17 +169,6 @@ func (m *meter) Read(p []byte) (int, error) {
 		m.tail = m.tail[:copy(m.tail, m.tail[extra:])]
 	}
 	return n, err
-}
-
-// drain reads on for a while after a refusal: a client that is cut off while it
-// still sends often never sees the answer.
-func drain(body io.Reader) {
-	end := time.Now().Add(drainFor)
-	for n := int64(0); n < maxDrain && time.Now().Before(end); n += drainChunk {
-		if _, err := io.CopyN(io.Discard, body, drainChunk); err != nil {
-			return
-		}
-	}
 }
 
 // cleanName makes an original name fit to be kept and shown: the path before it

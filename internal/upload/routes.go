@@ -16,6 +16,7 @@ func (s *Service) Mount(m *web.Mux) {
 	m.Handle("GET /api/upload", web.SignedIn, s.list)
 	m.Handle("DELETE /api/upload/{filename}", web.SignedIn, s.delete)
 	m.Handle("GET /uploads/{field}/{filename}", web.Anyone, s.serve)
+	m.Missing("/uploads/", blog.CodeFileNotFound)
 }
 
 type fileView struct {
@@ -55,14 +56,10 @@ func (s *Service) multiple(w http.ResponseWriter, r *http.Request, who blog.Acto
 
 func (s *Service) receive(r *http.Request, who blog.Actor, field string, most int) ([]blog.Upload, error) {
 	f, err := newForm(r, field, most)
-	if err == nil {
-		var images []blog.Upload
-		if images, err = s.Save(r.Context(), who.ID, field, f.next); err == nil {
-			return images, nil
-		}
+	if err != nil {
+		return nil, err
 	}
-	drain(r.Body)
-	return nil, err
+	return s.Save(r.Context(), who.ID, field, f.next)
 }
 
 type listedView struct {

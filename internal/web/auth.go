@@ -14,11 +14,11 @@ type Verifier interface {
 	Verify(ctx context.Context, token string) (blog.Actor, error)
 }
 
-// identify finds out who sends r. No Authorization header is the anonymous actor;
+// identify finds out who sends r. No Authorization header or an empty one is the anonymous actor;
 // anything in it but one bearer token (RFC 6750, section 2.1) is CodeTokenInvalid.
 func identify(r *http.Request, v Verifier) (blog.Actor, error) {
 	values := r.Header["Authorization"]
-	if len(values) == 0 {
+	if len(values) == 0 || len(values) == 1 && strings.TrimSpace(values[0]) == "" {
 		return blog.Actor{}, nil
 	}
 	token, ok := bearer(values)

@@ -129,7 +129,7 @@ func decodeJSON(body []byte, into any) error {
 		return err
 	}
 	if !isObject {
-		return blog.Fail(blog.CodeInvalid)
+		return blog.Invalid("", blog.RuleObject)
 	}
 	b := binder{problems: s.problems}
 	b.object("", members, into)

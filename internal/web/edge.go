@@ -9,6 +9,7 @@ import (
 	"path"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,8 +54,7 @@ func Edge(next http.Handler, o EdgeOptions) http.Handler {
 	}
 	e := &edge{EdgeOptions: o, next: next}
 	shared := cors.New(cors.Options{
-		AllowedOrigins:   append([]string{}, o.Origins...),
-		AllowOriginFunc:  denyAll(o.Origins),
+		AllowOriginFunc:  func(origin string) bool { return slices.Contains(o.Origins, origin) }, // AllowedOrigins take no notice of case
 		AllowCredentials: true,
 		AllowedMethods:   methods,
 		AllowedHeaders:   []string{"*"}, // those that are asked for are told back, however spelled and in any order
@@ -99,14 +99,6 @@ func tellBusy(w http.ResponseWriter, r *http.Request) {
 	WriteError(w, r, blog.Fail(blog.CodeBusy))
 }
 
-// denyAll is for an empty list, which rs/cors would take for "every origin".
-func denyAll(origins []string) func(string) bool {
-	if len(origins) > 0 {
-		return nil
-	}
-	return func(string) bool { return false }
-}
-
 func (e *edge) serve(w http.ResponseWriter, r *http.Request, inner http.Handler) {
 	start := time.Now()
 	noteWork(r)
@@ -114,8 +106,13 @@ func (e *edge) serve(w http.ResponseWriter, r *http.Request, inner http.Handler)
 	r = withState(r, s)
 	rec := &recorder{ResponseWriter: w, stall: e.Bounds.WriteStall, state: s}
 	pace(w, r, e.Bounds.BodyGrace)
-	defer e.finish(rec, r, s, start)
-	inner.ServeHTTP(rec, r)
+	e.answer(rec, r, s, start, inner)
+	readOn(rec, r)
+}
+
+func (e *edge) answer(w *recorder, r *http.Request, s *state, start time.Time, inner http.Handler) {
+	defer e.finish(w, r, s, start)
+	inner.ServeHTTP(w, r)
 }
 
 // finish recovers from a panic and writes the log line and the metrics.
@@ -204,7 +201,7 @@ func loggedURL(r *http.Request) string {
 
 // secretPair matches a secret by what it is called, and any name that could be one in
 // another spelling. Some clients separate by semicolons.
-var secretPair = regexp.MustCompile(`(?i)([^&;=]*(?:token|passw|secret|%)[^&;=]*)=[^&]*`)
+var secretPair = regexp.MustCompile(`(?i)([^&;=]*(?:token|jwt|authorization|passw|secret|%)[^&;=]*)=[^&]*`)
 
 // requestID takes over a sane id from outside or makes one.
 func requestID(r *http.Request) string {

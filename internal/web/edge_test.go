@@ -77,8 +77,10 @@ func TestOnlyListedOriginsMayReadAnswers(t *testing.T) {
 	if got := ask(h, "GET", "/health", "Origin", "http://a.example").Header.Get("Access-Control-Allow-Origin"); got != "http://a.example" {
 		t.Errorf("listed: %q", got)
 	}
-	if got := ask(h, "GET", "/health", "Origin", "http://b.example").Header.Get("Access-Control-Allow-Origin"); got != "" {
-		t.Errorf("other: %q", got)
+	for _, other := range []string{"http://b.example", "http://A.example", "HTTP://a.example"} {
+		if got := ask(h, "GET", "/health", "Origin", other).Header.Get("Access-Control-Allow-Origin"); got != "" {
+			t.Errorf("%s: %q", other, got)
+		}
 	}
 	res := ask(h, "OPTIONS", "/any", "Origin", "http://a.example", "Access-Control-Request-Method", "PUT")
 	if res.StatusCode != 204 || res.Header.Get("Access-Control-Allow-Methods") != "PUT" {
@@ -105,7 +107,7 @@ func TestEverySpellingOfTheAPICounts(t *testing.T) {
 
 func TestABadTokenIsRefusedEvenWhereNoneIsNeeded(t *testing.T) {
 	h := testEdge(0)
-	for token, want := range map[string]int{"Bearer good": 200, "BEARER good": 200, "Bearer": 401, "Basic eA==": 401, "good": 401, "Bearer bad": 401} {
+	for token, want := range map[string]int{"Bearer good": 200, "BEARER good": 200, "Bearer": 401, "Basic eA==": 401, "good": 401, "Bearer bad": 401, "": 200, "  ": 200} {
 		res := ask(h, "GET", "/api/posts/1", "Authorization", token)
 		if res.StatusCode != want || (res.Header.Get("WWW-Authenticate") == "Bearer") != (want == 401) {
 			t.Errorf("%q: %d %v", token, res.StatusCode, res.Header)

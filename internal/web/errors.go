@@ -118,7 +118,7 @@ func fieldWords(fields []blog.Field, lang int) (first string, all map[string]str
 	first = fieldMessage(fields[0], lang)
 	all = make(map[string]string, min(len(fields), maxFields))
 	for _, f := range fields[:min(len(fields), maxFields)] {
-		if _, ok := all[f.Name]; !ok {
+		if _, ok := all[f.Name]; !ok && f.Name != "" {
 			all[f.Name] = fieldMessage(f, lang)
 		}
 	}

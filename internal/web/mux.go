@@ -36,8 +36,15 @@ type Route struct {
 // Mux routes by method and pattern, answers unknown routes and methods as the
 // contract says, and remembers what was mounted.
 type Mux struct {
-	mux    *http.ServeMux
-	routes []Route
+	mux     *http.ServeMux
+	routes  []Route
+	missing []folder
+}
+
+// folder is a part of the paths where what is unknown has an error of its own.
+type folder struct {
+	prefix string
+	code   blog.Code
 }
 
 // NewMux makes an empty Mux.
@@ -82,6 +89,22 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Missing lets what is not found below prefix, which ends in a slash, be answered with
+// that code: there are files there, and no routes.
+func (m *Mux) Missing(prefix string, code blog.Code) {
+	m.missing = append(m.missing, folder{prefix, code})
+}
+
+// notFound is the error for a path that nothing is mounted on.
+func (m *Mux) notFound(r *http.Request) error {
+	for _, f := range m.missing {
+		if strings.HasPrefix(r.URL.Path+"/", f.prefix) {
+			return blog.Fail(f.code)
+		}
+	}
+	return blog.Fail(blog.CodeRouteNotFound)
+}
+
 // Routes returns what was mounted, in that order.
 func (m *Mux) Routes() []Route { return m.routes }
 
@@ -90,7 +113,7 @@ func (m *Mux) Routes() []Route { return m.routes }
 // spelling. What no pattern matches goes to refuse.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !cleanPath(r.URL) {
-		WriteError(w, r, blog.Fail(blog.CodeRouteNotFound))
+		WriteError(w, r, m.notFound(r))
 		return
 	}
 	m.mux.ServeHTTP(w, withoutSlash(r))
@@ -102,7 +125,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (m *Mux) refuse(w http.ResponseWriter, r *http.Request) {
 	allowed := m.allowed(r)
 	if len(allowed) == 0 {
-		WriteError(w, r, blog.Fail(blog.CodeRouteNotFound))
+		WriteError(w, r, m.notFound(r))
 		return
 	}
 	w.Header()["Allow"] = []string{strings.Join(append(allowed, http.MethodOptions), ", ")}

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"inkstone/internal/blog"
@@ -38,6 +39,21 @@ func TestMuxKnowsOneSpellingOfAPath(t *testing.T) {
 		testMux().ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
 		if w.Code != c.status || w.Header().Get("Allow") != c.allow || w.Header().Get("Location") != "" {
 			t.Errorf("%s %s: %d %v", c.method, c.path, w.Code, w.Header())
+		}
+	}
+}
+
+func TestAMissingFileIsNoUnknownRoute(t *testing.T) {
+	m := testMux()
+	m.Missing("/uploads/", blog.CodeFileNotFound)
+	for path, want := range map[string]string{
+		"/uploads/a.png": "FILE_NOT_FOUND", "/uploads/a/b/c": "FILE_NOT_FOUND", "/uploads/": "FILE_NOT_FOUND", "/uploads": "FILE_NOT_FOUND", "/uploads/a/..%2fb": "FILE_NOT_FOUND", "/uploads/a/%00": "FILE_NOT_FOUND",
+		"/uploadsx/a": "ROUTE_NOT_FOUND", "/x/uploads/a": "ROUTE_NOT_FOUND",
+	} {
+		w := httptest.NewRecorder()
+		m.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if w.Code != 404 || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}
 	}
 }

@@ -30,6 +30,7 @@ type scanner struct {
 	depth    int
 	problems blog.Problems
 	top      []member
+	deep     bool // the member that is read holds something too deep, and is left out
 	err      error
 }
 
@@ -70,7 +71,8 @@ func (s *scanner) value(name string) {
 
 func (s *scanner) enter(name string, walk func(name string)) {
 	if s.depth++; s.depth > maxDepth {
-		s.stop(&blog.Error{Code: blog.CodeInvalid, Fields: []blog.Field{{Name: name, Rule: blog.RuleType}}})
+		s.skip(name)
+		s.depth--
 		return
 	}
 	s.pos++
@@ -79,6 +81,30 @@ func (s *scanner) enter(name string, walk func(name string)) {
 	s.depth--
 	if s.err == nil {
 		s.pos++
+	}
+}
+
+// skip steps over an array or object that is nested too deeply, and notes that.
+func (s *scanner) skip(name string) {
+	s.deep = true
+	if n := len(s.problems); n == 0 || s.problems[n-1].Name != name {
+		s.problems.Add(name, blog.RuleType)
+	}
+	for open, quoted := 0, false; s.pos < len(s.data); s.pos++ {
+		switch c := s.data[s.pos]; {
+		case quoted && c == '\\':
+			s.pos++ // what follows is no end of the text
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			open++
+		case c == ']' || c == '}':
+			if open--; open == 0 {
+				s.pos++
+				return
+			}
+		}
 	}
 }
 
@@ -129,8 +155,11 @@ func (s *scanner) object(name string) {
 		s.pos++ // the colon
 		s.space()
 		start := s.pos
+		if s.depth == 1 {
+			s.deep = false
+		}
 		s.value(full)
-		if s.depth == 1 && s.err == nil {
+		if s.depth == 1 && s.err == nil && !s.deep {
 			s.top = append(s.top, member{key, s.data[start:s.pos]})
 		}
 	}

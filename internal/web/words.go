@@ -66,6 +66,7 @@ var retryLater = [2]string{"请稍后重试", "Please try again later"}
 // rules has the words, Chinese and English, of every blog.Rule.
 var rules = map[blog.Rule][2]string{
 	blog.RuleType:    {"字段类型不正确", "The field has the wrong type"},
+	blog.RuleObject:  {"请求体必须是 JSON 对象", "The request body must be a JSON object"},
 	blog.RuleUnknown: {"不支持的字段", "Unknown field"},
 	blog.RuleText:    {"包含无效字符", "Contains invalid characters"},
 	blog.RuleQuery:   {"查询参数无效", "Invalid query parameter"},

@@ -92,6 +92,15 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// endBy lets the body take no longer than until then, whatever comes.
+func (b *pacedBody) endBy(end time.Time) {
+	b.rate = 0
+	if b.until.After(end) {
+		b.until = end
+	}
+	_ = b.conn.SetReadDeadline(b.until)
+}
+
 // extend moves the deadline for n bytes that came.
 func (b *pacedBody) extend(n int, now time.Time) {
 	b.until = b.until.Add(time.Duration(n) * b.rate / 1024)
