@@ -28,7 +28,8 @@ var DefaultBounds = Bounds{Header: 10 * time.Second, Idle: 75 * time.Second, Bod
 // b says; Edge sees to bodies and answers. The server's own errors go to log.
 func NewServer(h http.Handler, log *slog.Logger, b Bounds) *http.Server {
 	door, _ := h.(doorkeeper)
-	return &http.Server{
+	var fresh newcomers
+	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: b.Header,
 		IdleTimeout:       b.Idle,
@@ -39,10 +40,47 @@ func NewServer(h http.Handler, log *slog.Logger, b Bounds) *http.Server {
 			}
 			return ctx
 		},
-		ConnState: noteIdle,
-		ErrorLog:  slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ConnState: func(c net.Conn, s http.ConnState) {
+			noteIdle(c, s)
+			fresh.note(c, s)
+		},
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 
 		DisableGeneralOptionsHandler: true, // it would answer without any header
+	}
+	server.RegisterOnShutdown(fresh.end)
+	return server
+}
+
+// newcomers are connections that have not sent a whole header yet. A server that stops
+// would wait five seconds for each (http.Server.Shutdown), and browsers open some in advance.
+type newcomers struct {
+	mu   sync.Mutex
+	open map[net.Conn]struct{}
+}
+
+// newcomerGrace is how long a server that stops waits for the first request of a connection.
+const newcomerGrace = 500 * time.Millisecond
+
+func (n *newcomers) note(c net.Conn, s http.ConnState) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s != http.StateNew {
+		delete(n.open, c)
+		return
+	}
+	if n.open == nil {
+		n.open = map[net.Conn]struct{}{}
+	}
+	n.open[c] = struct{}{}
+}
+
+func (n *newcomers) end() {
+	time.Sleep(newcomerGrace)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for c := range n.open {
+		_ = c.Close()
 	}
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -155,6 +156,24 @@ func TestAClientThatOnlyHoldsOnIsEnded(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("a stalled reader is waited for")
+	}
+	eventually(t, "connections are still counted", func() bool { return open(metrics) == "0" })
+}
+
+func TestAServerThatStopsDoesNotWaitForFirstRequests(t *testing.T) {
+	quiet, bounds := slog.New(slog.DiscardHandler), hurried
+	bounds.Header = time.Minute
+	metrics := telemetry.NewMetrics()
+	srv := NewServer(Edge(testMux(), EdgeOptions{Verifier: oneUser{}, Log: quiet, Metrics: metrics, Bounds: bounds}), quiet, bounds)
+	l := listenLocal(t)
+	go func() { _ = srv.Serve(Limit(l, 10, metrics)) }()
+	dial(t, l, "")
+	dial(t, l, "GET /hea")
+	eventually(t, "connections are not accepted", func() bool { return open(metrics) == "2" })
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // net/http would wait for five
+	defer cancel()
+	if err := srv.Shutdown(ctx); err != nil {
+		t.Error(err)
 	}
 	eventually(t, "connections are still counted", func() bool { return open(metrics) == "0" })
 }
