@@ -62,6 +62,8 @@ func (c *contract) response(method, path string, a *answer) (string, error) {
 	status := a.Status
 	op, _ := item[strings.ToLower(method)].(map[string]any)
 	switch {
+	case item == nil && status == http.StatusNotFound && strings.HasPrefix(path+"/", "/uploads/"):
+		return "/components/responses/FileNotFound", nil
 	case item == nil && status == http.StatusNotFound:
 		return "/components/responses/RouteNotFound", nil
 	case item != nil && op == nil && status == http.StatusMethodNotAllowed:

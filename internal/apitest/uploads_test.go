@@ -201,7 +201,9 @@ func TestThereIsNoWayOutOfTheUploadFolderAndNoListing(t *testing.T) {
 				t.Errorf("%s: %s", path, a.Str("error"))
 			}
 		}
-		s.Anyone.Get("/uploads/image/none.png").Refused(404, "FILE_NOT_FOUND").Says("error", "文件不存在")
+		for _, path := range []string{"/uploads/image/none.png", "/uploads/none.png", "/uploads/x/y/z", "/uploads", "/uploads/", "/uploads/image"} {
+			s.Anyone.Get(path).Refused(404, "FILE_NOT_FOUND").Says("error", "文件不存在")
+		}
 	})
 }
 
