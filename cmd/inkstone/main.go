@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -21,12 +19,10 @@ func main() {
 }
 
 // run is the program without its globals. It returns the exit code: 0, or 1 for
-// any failure, told on stderr in a line each. The first SIGINT or SIGTERM ends
-// ctx, so that a command ends in order; a second one ends the process at once.
+// any failure, told on stderr in a line each.
 func run(ctx context.Context, args []string, lookup func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := untilSignal(ctx)
 	defer stop()
-	context.AfterFunc(ctx, stop)
 
 	root := (&program{lookup: lookup}).root()
 	root.SetArgs(args)
