@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +28,9 @@ func (p *program) serve() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			// Else a line for a reader of the log who has gone away would end the server.
+			signal.Ignore(syscall.SIGPIPE)
+			defer signal.Reset(syscall.SIGPIPE)
 			a, err := app.New(c.Context(), cfg, c.ErrOrStderr())
 			if err != nil {
 				return err

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"net/http"
+	"os"
 	"os/exec"
 	"syscall"
 	"testing"
@@ -28,5 +31,28 @@ func TestASecondSignalIsWhatTheProcessEndedBy(t *testing.T) {
 	s.ends(10 * time.Second)
 	if status, ok := s.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != syscall.SIGINT {
 		t.Errorf("ended otherwise: %v", s.cmd.ProcessState)
+	}
+}
+
+func TestALostLogDoesNotEndTheServer(t *testing.T) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(builtOnce(t), "serve")
+	cmd.Stderr = writer
+	s := startAs(t, cmd, t.TempDir(), "LOG_LEVEL=debug")
+	if err := errors.Join(reader.Close(), writer.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if got := s.status("/api/posts"); got != http.StatusOK {
+			t.Errorf("status %d", got)
+		}
+		time.Sleep(100 * time.Millisecond) // the log is written behind the answer
+	}
+	s.signal(syscall.SIGTERM)
+	if code, _ := s.ends(10 * time.Second); code != 0 {
+		t.Errorf("exit code %d", code)
 	}
 }
