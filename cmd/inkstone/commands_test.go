@@ -160,6 +160,17 @@ func TestADatabaseThatCannotBeOpenedIsTold(t *testing.T) {
 	i.fails("DATABASE_URL", "", "serve")
 }
 
+func TestAServerThatIsStoppedWhileItStartsEndsWithoutAnError(t *testing.T) {
+	t.Chdir(t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out bytes.Buffer
+	lookup := func(string) (string, bool) { return "", false }
+	if code := run(ctx, []string{"serve"}, lookup, strings.NewReader(""), &out, &out); code != 0 || out.Len() > 0 {
+		t.Errorf("exit code %d\n%s", code, out.String())
+	}
+}
+
 func TestAnImportIsRepeatableAndItsExportChangesNothing(t *testing.T) {
 	i := newInkstone(t)
 	i.succeeds("a password\n", "user", "create", "--email", "me@example.com", "--username", "me1", "--password-stdin")

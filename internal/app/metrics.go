@@ -18,7 +18,7 @@ func (a *App) openMetrics(ctx context.Context) error {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", a.cfg.MetricsAddr)
 	if err != nil {
-		return fmt.Errorf("无法监听 %s，可能已被占用，请检查 METRICS_ADDR：%w", a.cfg.MetricsAddr, err)
+		return fmt.Errorf("无法监听 %s，可能已被占用，请检查 METRICS_ADDR（不能与 HOST 和 PORT 相同）：%w", a.cfg.MetricsAddr, err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", a.metrics.Handler())
