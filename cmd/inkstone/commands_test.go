@@ -82,6 +82,10 @@ func TestWrongUseIsToldInOneLineAndEndsWithOne(t *testing.T) {
 	i.fails("缺少参数", "", "user", "promote")
 	i.fails("多余的参数", "", "export", "a", "b")
 	i.fails("--author", "", "import", ".")
+	i.fails("缺少 --email 与 --username", "", "user", "create")
+	i.fails("缺少 --username\n", "", "user", "create", "--email", "me@example.com")
+	i.fails("没有命令", "", "help", "bogus")
+	i.fails("没有命令", "", "help", "user", "bogus")
 	i.fails("--markdown", "", "config", "--markdown", "fr")
 }
 
@@ -160,6 +164,17 @@ func TestADatabaseThatCannotBeOpenedIsTold(t *testing.T) {
 	i.fails("DATABASE_URL", "", "serve")
 }
 
+func TestAServerThatIsStoppedWhileItStartsEndsWithoutAnError(t *testing.T) {
+	t.Chdir(t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out bytes.Buffer
+	lookup := func(string) (string, bool) { return "", false }
+	if code := run(ctx, []string{"serve"}, lookup, strings.NewReader(""), &out, &out); code != 0 || out.Len() > 0 {
+		t.Errorf("exit code %d\n%s", code, out.String())
+	}
+}
+
 func TestAnImportIsRepeatableAndItsExportChangesNothing(t *testing.T) {
 	i := newInkstone(t)
 	i.succeeds("a password\n", "user", "create", "--email", "me@example.com", "--username", "me1", "--password-stdin")
@@ -212,7 +227,18 @@ func TestOpenAPIAndVersionPrint(t *testing.T) {
 	if out := i.succeeds("", "openapi", "--json"); !strings.HasPrefix(out, "{") {
 		t.Errorf("%.80q", out)
 	}
-	if out := i.succeeds("", "version"); !strings.HasPrefix(out, "inkstone ") {
-		t.Errorf("%q", out)
+	out := i.succeeds("", "version")
+	if asFlag := i.succeeds("", "--version"); !strings.HasPrefix(out, "inkstone ") || asFlag != out {
+		t.Errorf("%q, --version %q", out, asFlag)
+	}
+}
+
+func TestHelpIsACommandToo(t *testing.T) {
+	i := newInkstone(t)
+	for _, command := range [][]string{nil, {"serve"}, {"user", "create"}} {
+		want := i.succeeds("", append(command, "--help")...)
+		if got := i.succeeds("", append([]string{"help"}, command...)...); got != want {
+			t.Errorf("help %v:\n%s", command, got)
+		}
 	}
 }

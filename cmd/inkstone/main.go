@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -21,12 +19,10 @@ func main() {
 }
 
 // run is the program without its globals. It returns the exit code: 0, or 1 for
-// any failure, told on stderr in a line each. The first SIGINT or SIGTERM ends
-// ctx, so that a command ends in order; a second one ends the process at once.
+// any failure, told on stderr in a line each.
 func run(ctx context.Context, args []string, lookup func(string) (string, bool), stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := untilSignal(ctx)
 	defer stop()
-	context.AfterFunc(ctx, stop)
 
 	root := (&program{lookup: lookup}).root()
 	root.SetArgs(args)
@@ -62,13 +58,16 @@ func (p *program) root() *cobra.Command {
 		SilenceUsage:  true,
 		Args:          noCommand,
 		RunE:          help,
+		Version:       buildVersion(), // else there is no --version
 	}
+	root.SetVersionTemplate(versionLine())
+	root.Flags().Bool("version", false, "显示版本")
 	root.PersistentFlags().BoolP("help", "h", false, "显示帮助")
 	root.SetUsageTemplate(usage)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%s，用法见 %s --help", wrongFlag(err), c.CommandPath())
 	})
-	root.SetHelpCommand(&cobra.Command{Hidden: true})
+	root.SetHelpCommand(&cobra.Command{Use: "help", Hidden: true, RunE: helpOn})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(p.serve(), p.migrate(), p.user(), p.imports(), p.exports(),
 		p.healthcheck(), p.settings(), openAPI(), version())
@@ -121,3 +120,15 @@ func noCommand(c *cobra.Command, args []string) error {
 }
 
 func help(c *cobra.Command, _ []string) error { return c.Help() }
+
+// helpOn shows the help of the command that args name, of none the program's.
+func helpOn(c *cobra.Command, args []string) error {
+	found, rest, err := c.Root().Find(args)
+	if err == nil && len(rest) > 0 {
+		err = noCommand(c.Root(), rest)
+	}
+	if err != nil {
+		return err
+	}
+	return found.Help()
+}

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -26,16 +29,30 @@ func (p *program) serve() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a, err := app.New(c.Context(), cfg, c.ErrOrStderr())
+			// Else a line for a reader of the log who has gone away would end the server.
+			signal.Ignore(syscall.SIGPIPE)
+			defer signal.Reset(syscall.SIGPIPE)
+			a, err := start(c, cfg)
+			if errors.Is(err, context.Canceled) {
+				return nil // told to stop before all was open: that is an end in order, too
+			}
 			if err != nil {
 				return err
-			}
-			if err := greet(c.Context(), c.OutOrStdout(), cfg, a); err != nil {
-				return closeWith(a, err)
 			}
 			return a.Run(c.Context())
 		},
 	}
+}
+
+func start(c *cobra.Command, cfg *config.Config) (*app.App, error) {
+	a, err := app.New(c.Context(), cfg, c.ErrOrStderr())
+	if err != nil {
+		return nil, err
+	}
+	if err := greet(c.Context(), c.OutOrStdout(), cfg, a); err != nil {
+		return nil, closeWith(a, err)
+	}
+	return a, nil
 }
 
 // greet tells where everything is, and how to make the first admin if there is none.

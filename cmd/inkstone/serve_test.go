@@ -33,10 +33,19 @@ type server struct {
 
 func startServer(t *testing.T, dir string, env ...string) *server {
 	t.Helper()
-	s := &server{t: t, dir: dir, cmd: exec.Command(builtOnce(t), "serve"), out: &firstURL{found: make(chan string, 1)}}
+	return startAs(t, exec.Command(builtOnce(t), "serve"), dir, env...)
+}
+
+// startAs is startServer with a command that starts the program in its own way.
+func startAs(t *testing.T, cmd *exec.Cmd, dir string, env ...string) *server {
+	t.Helper()
+	s := &server{t: t, dir: dir, cmd: cmd, out: &firstURL{found: make(chan string, 1)}}
 	s.cmd.Dir = dir
 	s.cmd.Env = append(append(os.Environ(), "HOST=127.0.0.1", "PORT=0", "BCRYPT_COST=4", "LOG_DIR="), env...)
-	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
+	s.cmd.Stdout = s.out
+	if s.cmd.Stderr == nil {
+		s.cmd.Stderr = s.out
+	}
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

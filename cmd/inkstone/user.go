@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,6 +52,9 @@ func (p *program) userCreate() *cobra.Command {
 		Example: "  inkstone user create --admin --email me@example.com --username me\n" +
 			"  inkstone user create --email a@example.com --username abc --password-stdin < password.txt",
 		Args: arguments(),
+		PreRunE: func(*cobra.Command, []string) error {
+			return missing(map[string]string{"--email": in.Email, "--username": in.Username})
+		},
 		RunE: p.withAccounts(func(c *cobra.Command, _ []string, accounts *account.Service) error {
 			var err error
 			if in.Password, err = askPassword(c, fromStdin); err != nil {
@@ -72,6 +77,20 @@ func (p *program) userCreate() *cobra.Command {
 	c.Flags().BoolVar(&admin, "admin", false, "设为管理员")
 	c.Flags().BoolVar(&fromStdin, "password-stdin", false, "从标准输入读取密码")
 	return c
+}
+
+// missing names the options that have no value: a password is not asked for in vain.
+func missing(values map[string]string) error {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if values[name] == "" {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return errors.New("缺少 " + strings.Join(names, " 与 "))
 }
 
 func roleName(r blog.Role) string {

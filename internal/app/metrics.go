@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/http"
 
 	"inkstone/internal/store"
 	"inkstone/internal/web"
@@ -18,20 +17,25 @@ func (a *App) openMetrics(ctx context.Context) error {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", a.cfg.MetricsAddr)
 	if err != nil {
-		return fmt.Errorf("无法监听 %s，可能已被占用，请检查 METRICS_ADDR：%w", a.cfg.MetricsAddr, err)
+		return fmt.Errorf("无法监听 %s，可能已被占用，请检查 METRICS_ADDR（不能与 HOST 和 PORT 相同）：%w", a.cfg.MetricsAddr, err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", a.metrics.Handler())
-	server := web.NewServer(mux, a.log, web.DefaultBounds)
+	mux := web.NewMux()
+	a.mountMetrics(mux)
+	edge := web.Edge(mux, web.EdgeOptions{Log: a.log, Metrics: a.metrics, Trusted: a.cfg.TrustedProxies}) // without limits: who looks must see also in overload
+	server := web.NewServer(edge, a.log, web.DefaultBounds)
 	a.closers = append(a.closers, func() error {
 		_ = l.Close() // a server that stopped has closed it
 		return nil
 	})
 	a.background = append(a.background, func(ctx context.Context) {
 		context.AfterFunc(ctx, func() { _ = server.Close() })
-		_ = server.Serve(l) // ends with the context
+		_ = server.Serve(web.Limit(l, a.cfg.MaxConnections, a.metrics)) // ends with the context
 	})
 	return nil
+}
+
+func (a *App) mountMetrics(m *web.Mux) {
+	m.Handle("GET /metrics", web.Anyone, plain(a.metrics.Handler()))
 }
 
 // watchStore shows how busy the connections to the database are.

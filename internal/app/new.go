@@ -46,7 +46,7 @@ type parts struct {
 func New(ctx context.Context, cfg *config.Config, console io.Writer) (*App, error) {
 	a := &App{cfg: cfg, console: console, metrics: telemetry.NewMetrics(), parts: &parts{}}
 	steps := []func(context.Context) error{
-		a.openLogs, a.openStore, a.openAuth, a.openAnswers, a.openServices, a.openUploads, a.openRoutes, a.openMetrics, a.listen,
+		a.openLogs, a.openStore, a.openAuth, a.openAnswers, a.openServices, a.openUploads, a.openRoutes, a.listen, a.openMetrics,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

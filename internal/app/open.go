@@ -46,8 +46,8 @@ func makeDataDir(cfg *config.Config) error {
 
 // cannotOpen hides the code of err: its words for clients are not those for whoever starts the program.
 func cannotOpen(cfg *config.Config, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, context.Canceled) { // nothing is wrong with the database then
+		return err
 	}
 	advice := "请检查 DATABASE_URL、权限与磁盘"
 	switch {
@@ -57,6 +57,8 @@ func cannotOpen(cfg *config.Config, err error) error {
 		advice = "它是别的程序的数据库，请检查 DATABASE_URL"
 	case errors.Is(err, store.ErrDamaged):
 		advice = "它不是数据库或已损坏，请检查 DATABASE_URL，或从备份恢复"
+	case errors.Is(err, store.ErrLocked):
+		advice = "另一个进程锁住了它，请等它结束或停止它，然后再试"
 	}
 	return fmt.Errorf("无法打开数据库 %s：%s（%v）", cfg.Database, advice, err)
 }

@@ -1,10 +1,15 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 
 	"inkstone/internal/config"
 )
@@ -41,5 +46,37 @@ func TestWhyADatabaseIsNotOpenedIsSaidInASentence(t *testing.T) {
 		if _, _, err = Migrate(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), advice) {
 			t.Errorf("%s: migrated, %v", advice, err)
 		}
+	}
+}
+
+func TestADatabaseThatAnotherProcessHoldsIsSaidToBeLocked(t *testing.T) {
+	t.Parallel() // it waits for the lock
+	cfg := &config.Config{DataDir: t.TempDir()}
+	path := filepath.Join(cfg.DataDir, "a.db")
+	cfg.Database = "sqlite:" + path
+	if _, _, err := Migrate(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	other, err := sqlite.OpenConn(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := sqlitex.ExecuteTransient(other, "BEGIN EXCLUSIVE", nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err = OpenStore(t.Context(), cfg)
+	if err == nil || !strings.Contains(err.Error(), "另一个进程锁住了它") || strings.Contains(err.Error(), "权限") {
+		t.Errorf("opened, %v", err)
+	}
+}
+
+func TestAStartThatIsInterruptedBlamesNoDatabase(t *testing.T) {
+	cfg := &config.Config{DataDir: t.TempDir()}
+	cfg.Database = "sqlite:" + filepath.Join(cfg.DataDir, "a.db")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := OpenStore(ctx, cfg); !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "DATABASE_URL") {
+		t.Errorf("opened, %v", err)
 	}
 }

@@ -23,7 +23,7 @@ const docsPolicy = "default-src 'none'; script-src 'self' 'unsafe-inline'; style
 func (a *App) mountOps(m *web.Mux) {
 	a.health.Mount(m)
 	if a.cfg.MetricsAddr == "" {
-		m.Handle("GET /metrics", web.Anyone, plain(a.metrics.Handler()))
+		a.mountMetrics(m)
 	}
 	m.Handle("GET /openapi.json", web.Anyone, document("application/json; charset=utf-8", api.JSON))
 	m.Handle("GET /openapi.yaml", web.Anyone, document("application/yaml; charset=utf-8", func() []byte { return api.YAML }))

@@ -194,52 +194,6 @@ func TestAllMistakesAreReportedAtOnce(t *testing.T) {
 	}
 }
 
-func TestProductionRefusesWeakSecrets(t *testing.T) {
-	for _, secret := range []string{
-		"", "short", "your-jwt-secret", "your-jwt-secret-your-jwt-secret-your-jwt-secret", strings.Repeat("changeme", 5),
-		strings.Repeat("a", 64), "01234567890123456789012345678901", "your-super-secret-jwt-key-0123456789012345", strings.Repeat("secret ", 8),
-		"your-super-secret-jwt-key-change-this-in-production", "super-secret-jwt-token-with-at-least-32-characters-long",
-		"your_jwt_secret_key_at_least_32_characters_long", "mysecretpasswordmysecretpasswordmysecretpassword", "please-change-me-please-change-me-please",
-		"YOUR-256-BIT-SECRET-YOUR-256-BIT-SECRET", "0123456789abcdef0123456789abcdef", "qwertyuiopasdfghjklzxcvbnm123456", "34567890123456789012345678901234567890",
-		"your-super-secret-jwt-key-20261125101", "your-super-secret-jwt-key-00000000000000000000", "secret-key-of-2026-1234567890123456789012345678901234",
-	} {
-		if _, _, err := load(t, t.TempDir(), map[string]string{"APP_ENV": "production", "JWT_SECRET": secret}); err == nil {
-			t.Errorf("%q was accepted", secret)
-		}
-	}
-	for _, secret := range []string{
-		"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "86720394857610293847561029384756102938", "correct-horse-battery-staple-secret",
-		"我的密钥不是示例而是一句自己编的话", "my-secret-key-is-Zq8xT2vLw-of-course", "!@#$%^&*()_+-=[]{}|;:,.<>?/~`!@#$%^&*()",
-		"66a171a811aa39964472251b92021c54", "726114937780053539810912a1922902", "1b600680-570e-491a-a35b-c2a761980117",
-	} {
-		if _, _, err := load(t, t.TempDir(), map[string]string{"APP_ENV": "production", "JWT_SECRET": secret}); err != nil {
-			t.Errorf("%q was refused: %v", secret, err)
-		}
-	}
-	c, _, err := load(t, t.TempDir(), map[string]string{"NODE_ENV": "production", "JWT_SECRET": strong})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !c.Production || c.Host != "0.0.0.0" {
-		t.Errorf("production %v on %s", c.Production, c.Host)
-	}
-}
-
-func TestTheSecretOfTheExampleFileIsRefused(t *testing.T) {
-	b, err := os.ReadFile("../../.env.example")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	write(t, dir, ".env", string(b))
-	if _, _, err := load(t, dir, nil); err != nil {
-		t.Errorf("the example does not start in development: %v", err)
-	}
-	if _, _, err := load(t, dir, map[string]string{"NODE_ENV": "production"}); err == nil {
-		t.Error("the example starts in production")
-	}
-}
-
 func TestNoSecretIsShownOrTold(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, ".env", "REDIS_PASSWORD=hidden-c\nJWT_SECRET='hidden-d\n")

@@ -102,7 +102,7 @@ func jwtSecret(c *Config, v string) error {
 	case c.Production && len(v) < minSecret:
 		return errors.New("太短，生产环境至少 32 字节，" + advice)
 	case c.Production && wellKnown(v):
-		return errors.New("是众所周知的示例值，任何人都能伪造令牌，请换成随机值，" + advice)
+		return errors.New("是众所周知的示例值或含有它，任何人都能伪造令牌，请换成随机值，" + advice)
 	}
 	c.JWTSecret = v
 	return nil

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -26,14 +27,28 @@ var placeholder = regexp.MustCompile(`^(?:` + strings.Join(strings.Fields(`
 	hex hmac hs in inkstone insert is it its json jwt keep key keys least length like local localhost long longer make me min minimum
 	more must my need needs never node not of on only or our own pass passphrase password phrase placeholder please prod production
 	put random really replace replaceit replaceme replacethis safe sample secret secrets secure security server set sha sign signing
-	so some something staging string strong super supersecret sure temp temporary test testing than that the then this to todo token
-	tokens use user value very web with you your yours
+	share so some something staging string strong super supersecret sure temp temporary test testing than that the then this to todo token
+	tokens ultra unit use user value very web with you your yours
 	abc abcdefghijklmnopqrstuvwxyz abcdef qwerty qwertyuiop asdf asdfghjkl zxcv zxcvbnm xxx foo bar baz hello world admin root
 `), "|") + `)*$`)
 
-// wellKnown reports whether a secret is made of a sample's words, with digits or
-// signs around them, of digits that count up, or of hardly any different characters.
+// samples are what no secret holds but a sample, whatever fills it up. In base64 a
+// random secret has one of eight letters once in 10^10; none is hexadecimal.
+var samples = strings.Fields(`
+	yourjwtsecret yourjwtkey yoursecret yoursupersecret yourrefreshtoken jwtsecret supersecret testsecret devsecret secretsecret
+	tokensecret ultrasecret changeme changethis replaceme replacethis donotshare donotuse keyboardcat correcthorsebattery
+	secret123456 password123456
+	请修改 请更改 请替换 请更换 请改成 请改为 请设置 请填写 随机字符串 随机的字符串 你的密钥 您的密钥
+`)
+
+// wellKnown reports whether a secret holds a sample, repeats a short piece, is made of a
+// sample's words, with digits or signs around them, of digits that count up, or of hardly
+// any different characters.
 func wellKnown(secret string) bool {
+	plain := keep(secret, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+	if repeats(plain) || slices.ContainsFunc(samples, func(s string) bool { return strings.Contains(plain, s) }) {
+		return true
+	}
 	letters := keep(secret, func(r rune) bool { return r >= 'a' && r <= 'z' || r > unicode.MaxASCII })
 	digits := keep(secret, unicode.IsDigit)
 	switch {
@@ -45,6 +60,17 @@ func wellKnown(secret string) bool {
 		return false
 	}
 	return placeholder.MatchString(letters)
+}
+
+// repeats reports whether s is a piece, shorter than a secret has to be, twice or more
+// often; the last time it may be cut off.
+func repeats(s string) bool {
+	for n := 1; n < minSecret && 2*n <= len(s); n++ {
+		if s[n:] == s[:len(s)-n] {
+			return true
+		}
+	}
+	return false
 }
 
 // manyLeaps is how many leaps make digits more than a sample's ornament. In hexadecimal

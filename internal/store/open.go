@@ -31,6 +31,7 @@ var (
 	ErrNewerSchema = sqlite.ErrNewerSchema
 	ErrForeign     = sqlite.ErrForeign
 	ErrDamaged     = sqlite.ErrDamaged
+	ErrLocked      = sqlite.ErrLocked
 )
 
 // Open opens the store at a URL: sqlite:path, or sqlite:///absolute/path.

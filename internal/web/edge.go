@@ -20,10 +20,9 @@ import (
 	"inkstone/internal/telemetry"
 )
 
-// EdgeOptions are what the chain facing clients needs. Log, Metrics and Verifier
-// are required.
+// EdgeOptions are what the chain facing clients needs. Log and Metrics are required.
 type EdgeOptions struct {
-	Verifier Verifier
+	Verifier Verifier // nil takes no token
 	Log      *slog.Logger
 	Metrics  *telemetry.Metrics
 	Origins  []string       // exact origins that may read answers

@@ -29,7 +29,9 @@ func fault(ctx context.Context, err error) error {
 		return blog.Wrap(blog.CodeUnavailable, err)
 	case sqlite.ResultFull:
 		return blog.Wrap(blog.CodeStorageFull, err)
-	case sqlite.ResultBusy, sqlite.ResultLocked, sqlite.ResultIOErr, sqlite.ResultCantOpen,
+	case sqlite.ResultBusy:
+		return blog.Wrap(blog.CodeUnavailable, fmt.Errorf("%w: %w", ErrLocked, err))
+	case sqlite.ResultLocked, sqlite.ResultIOErr, sqlite.ResultCantOpen,
 		sqlite.ResultNoMem, sqlite.ResultReadOnly, sqlite.ResultProtocol:
 		return blog.Wrap(blog.CodeUnavailable, err)
 	case sqlite.ResultCorrupt, sqlite.ResultNotADB:

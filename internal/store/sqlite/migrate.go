@@ -23,11 +23,12 @@ var (
 	ErrOldSchema   = errors.New("the database has an older schema: run `inkstone migrate` first")
 	ErrForeign     = errors.New("the file is a database of another program")
 	ErrDamaged     = errors.New("the file is no database, or a damaged one")
+	ErrLocked      = errors.New("another process holds the database locked")
 )
 
 // Migrate brings the database at path, made if missing, to the newest schema and
 // returns the versions it had and has. Any number of processes may do so at
-// once: each step happens once. ErrNewerSchema, ErrForeign, ErrDamaged.
+// once: each step happens once. ErrNewerSchema, ErrForeign, ErrDamaged, ErrLocked.
 func Migrate(ctx context.Context, path string) (from, to int, err error) {
 	if err := makeFile(path); err != nil {
 		return 0, 0, faultOfSystem(err)

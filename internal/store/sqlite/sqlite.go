@@ -48,7 +48,7 @@ type Stats struct {
 }
 
 // Open opens the database at path, made if missing. ErrNewerSchema, ErrOldSchema,
-// ErrForeign, ErrDamaged; CodeUnavailable, CodeStorageFull.
+// ErrForeign, ErrDamaged, ErrLocked; CodeUnavailable, CodeStorageFull.
 func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 	if err := makeFile(path); err != nil {
 		return nil, faultOfSystem(err)
