@@ -30,11 +30,14 @@ const (
 type fields map[string]any
 
 var (
-	fence   = regexp.MustCompile(`^(-{3,}|\+{3}|;{3,})[ \t]*\r?\n`)
-	blank   = regexp.MustCompile(`^(?:[ \t]*\r?\n)+`)
-	bareKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*[ \t]*:([ \t]|\r?\n)`)
+	fence     = regexp.MustCompile(`^(-{3,}|\+{3}|;{3,})[ \t]*\r?\n`)
+	blank     = regexp.MustCompile(`^(?:[ \t]*\r?\n)+`)
+	bareKey   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*[ \t]*:([ \t]|\r?\n)`)
+	quotedKey = regexp.MustCompile(`^"[A-Za-z_][A-Za-z0-9_-]*"[ \t]*:`)
 	// usualKey is how front matter begins, and prose below a ruler does not.
 	usualKey = regexp.MustCompile(`^\s*(?i:title|date|layout|tags|categories|author|draft|slug)[ \t]*[:=：]`)
+	// namesPost tells broken front matter without an opening line from prose.
+	namesPost = regexp.MustCompile(`(?im)^"?(?:title|date)"?[ \t]*:`)
 )
 
 // split separates a text into its front matter and its content. A text without front
@@ -58,8 +61,14 @@ func splitTop(text string, line int) (fields, string, error) {
 	if strings.HasPrefix(text, "{") {
 		return splitJSON(text, line)
 	}
-	if bareKey.MatchString(text) {
-		return splitBare(text)
+	quoted := quotedKey.MatchString(text)
+	if quoted {
+		if f, content, err := splitBare(text, ";;;", line); f != nil || err != nil {
+			return f, content, err
+		}
+	}
+	if quoted || bareKey.MatchString(text) {
+		return splitBare(text, "---", line)
 	}
 	return nil, text, nil
 }
@@ -72,16 +81,7 @@ func splitFenced(text, mark, rest string, line int) (fields, string, error) {
 	if !ok {
 		return nil, text, nil // it opens with a ruler
 	}
-	var f fields
-	var err error
-	switch mark[0] {
-	case '+':
-		f, err = parseTOML(block, line)
-	case ';':
-		f, err = parseJSON("{"+block+"}", line)
-	default:
-		f, err = parseYAML(block, line)
-	}
+	f, err := parseBlock(mark, block, line)
 	if err != nil {
 		return nil, "", err
 	}
@@ -94,18 +94,32 @@ func splitFenced(text, mark, rest string, line int) (fields, string, error) {
 	return f, skipEmptyLine(content), nil
 }
 
-// splitBare reads Hexo's form without an opening line. What names neither a
-// title nor a date is prose.
-func splitBare(text string) (fields, string, error) {
-	block, content, ok := cutLine(text, "---")
+// splitBare reads Hexo's forms without an opening line: YAML, or JSON that ends with
+// ";;;". What names neither a title nor a date is prose.
+func splitBare(text, mark string, line int) (fields, string, error) {
+	block, content, ok := cutLine(text, mark)
 	if !ok {
 		return nil, text, nil
 	}
-	f, err := parseYAML(block, 1)
+	f, err := parseBlock(mark, block, line)
+	if err != nil && namesPost.MatchString(block) {
+		return nil, "", err
+	}
 	if err != nil || f["title"] == nil && f["date"] == nil {
 		return nil, text, nil
 	}
 	return f, skipEmptyLine(content), nil
+}
+
+// parseBlock reads what stands above a mark.
+func parseBlock(mark, block string, line int) (fields, error) {
+	switch mark[0] {
+	case '+':
+		return parseTOML(block, line)
+	case ';':
+		return parseJSON("{"+block+"}", line)
+	}
+	return parseYAML(block, line)
 }
 
 // splitJSON reads Hugo's JSON. "{{" and "{%" begin a template, "{" with anything

@@ -33,6 +33,10 @@ func TestFrontMatterIsReadAsItIsWritten(t *testing.T) {
 			blog.Post{Title: "标题", Category: "技术", Tags: []string{"a", "后端", "生活"}, Content: "正文\n"}},
 		{"hexo json", "a.md", ";;;\n\"title\": \"标题\",\n\"date\": \"2019/05/24 15:00\"\n;;;\n正文\n",
 			blog.Post{Title: "标题", Category: "教程", Content: "正文\n"}},
+		{"hexo json without an opening", "a.md", "\"title\": \"标题\",\n\"date\": \"2019/5/24 15:00:00\"\n;;;\n正文\n",
+			blog.Post{Title: "标题", Category: "教程", Content: "正文\n"}},
+		{"hexo quoted without an opening", "a.md", "\"title\": 标题\n\"date\": 2019/5/24 15:00\n---\n正文\n",
+			blog.Post{Title: "标题", Category: "教程", Content: "正文\n"}},
 		{"jekyll", "_posts/2019-05-24-a-b.md", "---\nlayout: post\ntags: a, b，c\ndate: 2019-05-24 07:00:00 +0000\n---\n正文\n",
 			blog.Post{Title: "a b", Category: "教程", Tags: []string{"a", "b", "c"}, Content: "正文\n"}},
 		{"crlf and bom", "a.md", "\ufeff---\r\ntitle: 标题\r\ndate: 2019-05-24 15:00:00\r\ntags:\r\n  - a\r\n---\r\n\r\n一\r\n二\r\n",
@@ -72,6 +76,9 @@ func TestATextWithoutFrontMatterIsAllContent(t *testing.T) {
 		"{not json}\n":                        "my post",
 		"注意: 这里\n---\n正文\n":                   "my post",
 		"note: this\n---\n正文\n":               "my post",
+		"\"note\": \"this\"\n;;;\n正文\n":       "my post",
+		"\"title\": 他说\n正文\n":                 "my post",
+		"\"Note\": this\n;;;\n正文\n":           "my post",
 		"----\ntitle: x\n---\n# 不同长\n":        "不同长",
 		"```\n---\ntitle: x\n---\n```\n# 真\n": "真",
 	} {
@@ -207,6 +214,8 @@ func TestARefusalNamesTheLineOfTheFile(t *testing.T) {
 		"{\n\"title\": \"x\",\n\"a\": ,\n\"b\": 1\n}\n正文": "第 3 行不是有效的 JSON：",
 		"{\n\"title\": \"x\"\n":                           "第 2 行不是有效的 JSON：",
 		";;;\n\"title\": \"x\",\n\"a\": }\n;;;\n正文":       "第 3 行不是有效的 JSON：",
+		"\n\"title\": \"x\",\n\"a\": }\n;;;\n正文":          "第 3 行不是有效的 JSON：",
+		"title: x\nb: \"abc\n---\n正文":                     "第 2 行不是有效的 YAML：引号没有闭合",
 		";;;\n\"title\": \"x\"\n}\n;;;\n正文":               "JSON：结束之后还有内容",
 	} {
 		m := newMemory()
