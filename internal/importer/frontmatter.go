@@ -2,6 +2,7 @@ package importer
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -166,8 +167,9 @@ func skipEmptyLine(s string) string {
 func parseYAML(block string, line int) (fields, error) {
 	var doc yaml.Node
 	if yaml.Unmarshal([]byte(block), &doc) != nil {
-		if err := yaml.Unmarshal([]byte(mendYAML(block)), &doc); err != nil {
-			return nil, badYAML(line, err)
+		mended := mendYAML(block)
+		if err := yaml.Unmarshal([]byte(mended), &doc); err != nil {
+			return nil, cmp.Or(badList(line, mended), badYAML(line, err))
 		}
 	}
 	if len(doc.Content) == 0 {
@@ -187,13 +189,14 @@ func parseYAML(block string, line int) (fields, error) {
 var plainLine = regexp.MustCompile(`(?m)^([A-Za-z_][A-Za-z0-9_-]*):[ ]+([^\s"'|>#].*?)[ ]*\r?$`)
 
 // mendYAML mends what people write and YAML forbids: tabs as indentation, and
-// plain texts that hold ": " or begin with a sign ("title: [译] Go: 入门").
+// plain texts that hold ": " or begin with a sign ("title: [译] Go: 入门"). A list of
+// names stays broken: as a text it would be parted into names that nobody wrote.
 func mendYAML(block string) string {
 	block = strings.ReplaceAll(block, "\t", "  ")
 	return plainLine.ReplaceAllStringFunc(block, func(line string) string {
 		m := plainLine.FindStringSubmatch(line)
 		var n yaml.Node
-		if yaml.Unmarshal([]byte(line), &n) == nil {
+		if nameList.MatchString(line) || yaml.Unmarshal([]byte(line), &n) == nil {
 			return line
 		}
 		return m[1] + ": '" + strings.ReplaceAll(m[2], "'", "''") + "'"

@@ -216,6 +216,15 @@ func TestARefusalNamesTheLineOfTheFile(t *testing.T) {
 		";;;\n\"title\": \"x\",\n\"a\": }\n;;;\n正文":       "第 3 行不是有效的 JSON：",
 		"\n\"title\": \"x\",\n\"a\": }\n;;;\n正文":          "第 3 行不是有效的 JSON：",
 		"title: x\nb: \"abc\n---\n正文":                     "第 2 行不是有效的 YAML：引号没有闭合",
+		"---\ntitle: x\ntags: [go, rust\n---\n正文":         "第 3 行不是有效的 YAML：列表的括号",
+		"---\ntitle: x\nTags: [go, rust\na: 1\n---\n正文":   "第 3 行不是有效的 YAML：列表的括号",
+		"---\ncategories: [技术, 生活\n---\n正文":               "第 2 行不是有效的 YAML：列表的括号",
+		"---\ntags: [C#, C++, #hash]\n---\n正文":            "第 2 行不是有效的 YAML：列表的括号",
+		"---\ntags: [a, , b, \"x,y\"]\n---\n正文":           "第 2 行不是有效的 YAML：列表的括号",
+		"---\ntags: [译] Go, b\n---\n正文":                   "第 2 行不是有效的 YAML：列表的括号",
+		"---\ntag: {a, b\n---\n正文":                        "第 2 行不是有效的 YAML：列表的括号",
+		"title: x\ntags: [go, rust\n---\n正文":              "第 2 行不是有效的 YAML：列表的括号",
+		"---\ntitle: [译] Go: x\ntags: [go, rust\n---\n正文": "第 3 行不是有效的 YAML：列表的括号",
 		";;;\n\"title\": \"x\"\n}\n;;;\n正文":               "JSON：结束之后还有内容",
 	} {
 		m := newMemory()

@@ -62,6 +62,8 @@ func TestTagsAreTakenInEveryShape(t *testing.T) {
 		"x: &x [a]\ntags: *x":                       {"a"},
 		"tag: a\ntags: [b]\ncategories: 教程":         {"b", "a"},
 		"categories:\n- [前端, Vue]\n- 后端":            {"前端", "Vue", "后端"},
+		"tags: [C#, C++, '#hash']":                  {"C#", "C++", "#hash"},
+		"title: a: b\ntags: [a,\n  b]":              {"a", "b"},
 		"tags: [\"a\\n\", \" \", \"b,c\"]":          {"a", "b", "c"},
 	} {
 		if p, _ := only(t, "a.md", "---\n"+yaml+"\n---\n正文\n"); !slices.Equal(p.Tags, want) {
