@@ -14,8 +14,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxFile bounds a file, in bytes: what a post can hold, and its front matter.
-const maxFile = 10<<20 + maxFrontMatter
+// maxFile bounds a file, in bytes: what a post can hold, and the front matter of an export.
+const maxFile = 10<<20 + 64<<10
 
 // file is a Markdown file to import.
 type file struct {

@@ -16,8 +16,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFrontMatter bounds the part of a file before its text, in bytes.
-const maxFrontMatter = 64 << 10
+// maxFrontMatter bounds the part of a file before its text, in bytes: what it is
+// parsed to takes a hundred times the memory.
+const maxFrontMatter = 1 << 20
+
+const errTooMuch = errRefused("front matter 超过 1 MB")
 
 // maxDepth and maxValues bound what YAML's aliases can make of a short text.
 const (
@@ -36,7 +39,7 @@ var (
 	bareKey   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*[ \t]*:([ \t]|\r?\n)`)
 	quotedKey = regexp.MustCompile(`^"[A-Za-z_][A-Za-z0-9_-]*"[ \t]*:`)
 	// usualKey is how front matter begins, and prose below a ruler does not.
-	usualKey = regexp.MustCompile(`^\s*(?i:title|date|layout|tags|categories|author|draft|slug)[ \t]*[:=：]`)
+	usualKey = regexp.MustCompile(`^\s*"?(?i:title|date|layout|tags|categories|author|draft|slug)"?[ \t]*[:=：]`)
 	// namesPost tells broken front matter without an opening line from prose.
 	namesPost = regexp.MustCompile(`(?im)^"?(?:title|date)"?[ \t]*:`)
 )
@@ -82,6 +85,9 @@ func splitFenced(text, mark, rest string, line int) (fields, string, error) {
 	if !ok {
 		return nil, text, nil // it opens with a ruler
 	}
+	if len(block) > maxFrontMatter && !usualKey.MatchString(block) {
+		return nil, text, nil // two rulers far apart
+	}
 	f, err := parseBlock(mark, block, line)
 	if err != nil {
 		return nil, "", err
@@ -114,10 +120,12 @@ func splitBare(text, mark string, line int) (fields, string, error) {
 
 // parseBlock reads what stands above a mark.
 func parseBlock(mark, block string, line int) (fields, error) {
-	switch mark[0] {
-	case '+':
+	switch {
+	case len(block) > maxFrontMatter:
+		return nil, errTooMuch
+	case mark[0] == '+':
 		return parseTOML(block, line)
-	case ';':
+	case mark[0] == ';':
 		return parseJSON("{"+block+"}", line)
 	}
 	return parseYAML(block, line)
@@ -130,10 +138,13 @@ func splitJSON(text string, line int) (fields, string, error) {
 	if !strings.HasPrefix(inner, `"`) {
 		return nil, text, nil
 	}
-	d := json.NewDecoder(strings.NewReader(text[:min(len(text), maxFrontMatter)]))
+	d := json.NewDecoder(strings.NewReader(text))
 	var raw json.RawMessage
 	if err := d.Decode(&raw); err != nil {
 		return nil, "", badJSON(text, line, err)
+	}
+	if len(raw) > maxFrontMatter {
+		return nil, "", errTooMuch
 	}
 	f, err := parseJSON(string(raw), line)
 	return f, skipEmptyLine(skipEmptyLine(text[d.InputOffset():])), err
@@ -141,7 +152,7 @@ func splitJSON(text string, line int) (fields, string, error) {
 
 // cutLine parts s around the first line that holds only mark; YAML may also end with "...".
 func cutLine(s, mark string) (before, after string, found bool) {
-	for at := 0; at < len(s) && at <= maxFrontMatter; {
+	for at := 0; at < len(s); {
 		line, next := s[at:], len(s)
 		if i := strings.IndexByte(line, '\n'); i >= 0 {
 			line, next = line[:i], at+i+1

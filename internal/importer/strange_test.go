@@ -35,6 +35,7 @@ func TestStrangeFrontMatterIsStillRead(t *testing.T) {
 func TestFrontMatterThatNeverEndsIsRefused(t *testing.T) {
 	for _, text := range []string{
 		"---\ntitle: x\ndate: 2021-03-04\n\n正文\n", "---\r\nDate: 2021-03-04\r\n正文\r\n", "+++\ntitle = \"x\"\n\n正文\n", "\n---\n\ntags:\n- a\n正文\n",
+		";;;\n\"title\": \"x\"\n正文\n",
 	} {
 		rep := mustImport(t, newMemory().options(folder(t, "a.md", text)))
 		if len(rep.Refused) != 1 || !strings.Contains(rep.Refused[0].Text, "没有结尾的 "+strings.TrimSpace(text)[:3]) {
@@ -45,6 +46,28 @@ func TestFrontMatterThatNeverEndsIsRefused(t *testing.T) {
 		if p, _ := only(t, "a.md", text); p.Content != text {
 			t.Errorf("%q became %q", text, p.Content)
 		}
+	}
+}
+
+func TestFrontMatterMayBeLongUpToALimit(t *testing.T) {
+	forms := map[string]string{
+		"yaml": "---\ntitle: x\ndescription: %s\n---\n正文\n", "toml": "+++\ntitle = 'x'\ndescription = '%s'\n+++\n正文\n",
+		"json": "{\"title\": \"x\", \"description\": \"%s\"}\n正文\n", "hexo": "title: x\ndescription: %s\n---\n正文\n",
+		"hexo json": "\"title\": \"x\",\n\"description\": \"%s\"\n;;;\n正文\n",
+	}
+	for name, form := range forms {
+		p, rep := only(t, "a.md", fmt.Sprintf(form, strings.Repeat("摘", 100<<10)))
+		if p.Title != "x" || p.Content != "正文\n" || len(rep.Notes) != 1 || !strings.Contains(rep.Notes[0].Text, "摘要有 102400 个字符") {
+			t.Errorf("%s: title %q, %d bytes, %.200v", name, p.Title, len(p.Content), rep.Notes)
+		}
+		rep = mustImport(t, newMemory().options(folder(t, "a.md", fmt.Sprintf(form, strings.Repeat("x", maxFrontMatter)))))
+		if len(rep.Refused) != 1 || rep.Refused[0].Text != "front matter 超过 1 MB" {
+			t.Errorf("%s, too long: %.200v", name, rep)
+		}
+	}
+	prose := "---\n" + strings.Repeat("一段话: 没有: 尽头\n", maxFrontMatter/20) + "---\n"
+	if p, _ := only(t, "a.md", prose); p.Content != prose {
+		t.Error("prose between rulers far apart is not kept")
 	}
 }
 
