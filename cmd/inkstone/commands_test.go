@@ -192,6 +192,15 @@ func TestAnImportIsRepeatableAndItsExportChangesNothing(t *testing.T) {
 	expect("新增 0，更新 0，未变 2，拒绝 1", "import", "posts")
 	expect("导出 2 篇", "export", "out")
 	expect("新增 0，更新 0，未变 2，拒绝 0", "import", "out")
+	stray := "out/2024-01-02-" + strings.Repeat("0", 23)
+	for _, n := range []string{"1", "2", "3", "4"} {
+		if err := os.WriteFile(stray+n+".md", nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name := filepath.Base(stray)
+	expect("提示  文件夹中有 4 个以前导出的文件不在此次之内，未删除；其文章已删除或未选中，再导入会恢复："+
+		name+"1.md、"+name+"2.md、"+name+"3.md 等\n导出 2 篇", "export", "out")
 	i.fails("没有这个文件", "", "import", "missing", "--author", "me@example.com")
 	if err := os.WriteFile("file", nil, 0o600); err != nil {
 		t.Fatal(err)

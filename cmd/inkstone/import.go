@@ -71,12 +71,24 @@ func (p *program) exports() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if n := len(r.Left); n > 0 {
+				fmt.Fprintf(c.OutOrStdout(), "提示  文件夹中有 %d 个以前导出的文件不在此次之内，未删除；其文章已删除或未选中，再导入会恢复：%s\n", n, some(r.Left))
+			}
 			fmt.Fprintf(c.OutOrStdout(), "导出 %d 篇\n", r.Exported)
 			return nil
 		}),
 	}
 	c.Flags().StringVar(&o.Author, "author", "", "只导出此`邮箱`的文章")
 	return c
+}
+
+// some names the first few.
+func some(names []string) string {
+	const few = 3
+	if len(names) <= few {
+		return strings.Join(names, "、")
+	}
+	return strings.Join(names[:few], "、") + " 等"
 }
 
 // progress draws a bar, on a terminal only.
