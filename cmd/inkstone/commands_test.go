@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"inkstone/internal/store"
 )
 
 // inkstone runs a command in the test's own folder.
@@ -207,6 +209,27 @@ func TestAnImportIsRepeatableAndItsExportChangesNothing(t *testing.T) {
 	}
 	i.fails("无法读取 file/below", "", "import", "file/below", "--author", "me@example.com")
 	i.fails("无法写入文件夹 file", "", "export", "file")
+}
+
+func TestTwoImportsAtATimeAreRefused(t *testing.T) {
+	i := newInkstone(t)
+	i.succeeds("a password\n", "user", "create", "--email", "me@example.com", "--username", "me1", "--password-stdin")
+	if err := os.WriteFile("a.md", []byte("磨墨。\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"import", "a.md", "--author", "me@example.com"}
+	first, err := store.Lock("sqlite:data/inkstone.db", "import")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.fails("另一个导入正在进行", "", args...)
+	i.succeeds("", append(args, "--dry-run")...)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		i.succeeds("", args...)
+	}
 }
 
 func TestHealthcheckFailsWhereNothingListens(t *testing.T) {
