@@ -212,6 +212,36 @@ func TestALinkThatLeadsNowhereIsTold(t *testing.T) {
 	}
 }
 
+func TestALinkOutOfTheFolderIsToldAndNotPublished(t *testing.T) {
+	base := folder(t, "secret.md", "secret", "posts/a.md", "A", "posts-b/b.md", "B", "posts/sub/c.md", "C")
+	dir := filepath.Join(base, "posts")
+	for link, to := range map[string]string{
+		"absolute.md": filepath.Join(base, "secret.md"), "chain.md": "relative.md", "relative.md": "../secret.md",
+		"beside.md": "../posts-b/b.md", "folder.md": "..", "inside.md": "sub/c.md", "sub/up.md": "../a.md",
+	} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Skip(err)
+		}
+	}
+	if err := os.Symlink("posts", filepath.Join(base, "linked")); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{dir, filepath.Join(base, "linked")} {
+		rep := mustImport(t, newMemory().options(path))
+		var told []string
+		for _, r := range rep.Refused {
+			told = append(told, r.File+r.Text)
+		}
+		const why = "链接指向文件夹之外"
+		if rep.Imported != 4 || !slices.Equal(told, []string{"absolute.md" + why, "beside.md" + why, "chain.md" + why, "relative.md" + why}) {
+			t.Errorf("%s: %+v", path, rep)
+		}
+	}
+	if rep := mustImport(t, newMemory().options(filepath.Join(dir, "relative.md"))); rep.Imported != 1 {
+		t.Errorf("named itself: %+v", rep)
+	}
+}
+
 func TestOnlyAFileOrAFolderCanBeImported(t *testing.T) {
 	dir := folder(t, "a.md", "A")
 	socket := filepath.Join(dir, "b.md")
