@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"inkstone/internal/store"
 )
 
 // inkstone runs a command in the test's own folder.
@@ -207,12 +209,42 @@ func TestAnImportIsRepeatableAndItsExportChangesNothing(t *testing.T) {
 	expect("新增 0，更新 0，未变 2，拒绝 1", "import", "posts")
 	expect("导出 2 篇", "export", "out")
 	expect("新增 0，更新 0，未变 2，拒绝 0", "import", "out")
+	stray := "out/2024-01-02-" + strings.Repeat("0", 23)
+	for _, n := range []string{"1", "2", "3", "4"} {
+		if err := os.WriteFile(stray+n+".md", nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name := filepath.Base(stray)
+	expect("提示  文件夹中有 4 个以前导出的文件不在此次之内，未删除；其文章已删除或未选中，再导入会恢复："+
+		name+"1.md、"+name+"2.md、"+name+"3.md 等\n导出 2 篇", "export", "out")
 	i.fails("没有这个文件", "", "import", "missing", "--author", "me@example.com")
 	if err := os.WriteFile("file", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	i.fails("无法读取 file/below", "", "import", "file/below", "--author", "me@example.com")
 	i.fails("无法写入文件夹 file", "", "export", "file")
+}
+
+func TestTwoImportsAtATimeAreRefused(t *testing.T) {
+	i := newInkstone(t)
+	i.succeeds("a password\n", "user", "create", "--email", "me@example.com", "--username", "me1", "--password-stdin")
+	if err := os.WriteFile("a.md", []byte("磨墨。\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"import", "a.md", "--author", "me@example.com"}
+	first, err := store.Lock("sqlite:data/inkstone.db", "import")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.fails("另一个导入正在进行", "", args...)
+	i.succeeds("", append(args, "--dry-run")...)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		i.succeeds("", args...)
+	}
 }
 
 func TestHealthcheckFailsWhereNothingListens(t *testing.T) {

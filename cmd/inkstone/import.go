@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"inkstone/internal/app"
 	"inkstone/internal/blog"
 	"inkstone/internal/config"
 	"inkstone/internal/importer"
@@ -26,7 +27,7 @@ func (p *program) imports() *cobra.Command {
 		Use:   "import <文件夹|文件>",
 		Short: "导入 Markdown 文章",
 		Long: "导入带 front matter 的 Markdown（Hugo、Hexo、Jekyll 的写法）。可重复执行：未变的文件不动，改过的更新原文章。\n" +
-			"一个文件有误不影响其余，末尾列出原因。退出码：0 为已处理（即使有文件被拒绝），1 为参数有误或没有文件可读。",
+			"一个文件有误不影响其余，末尾列出原因。退出码：0 为已处理（即使有文件被拒绝），1 为参数有误、没有文件可读或另一个导入正在进行。",
 		Example: "  inkstone import posts --author me@example.com --dry-run\n  inkstone import posts --author me@example.com --category 技术",
 		Args:    arguments("文件夹|文件"),
 		PreRunE: func(*cobra.Command, []string) error {
@@ -39,14 +40,14 @@ func (p *program) imports() *cobra.Command {
 			o.Path, o.Categories = args[0], cfg.Categories
 			o.Posts, o.Users, o.Sources = store.Posts(), store.Users(), store.Sources()
 			o.Progress = progress(c.ErrOrStderr(), "导入")
-			r, err := importer.Import(c.Context(), o)
-			if errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("没有这个文件或文件夹：%s", o.Path)
+			if o.DryRun {
+				return importAll(c, o)
 			}
-			if err != nil && r.Imported+r.Updated+r.Unchanged == 0 {
+			lock, err := app.LockImports(cfg)
+			if err != nil {
 				return err
 			}
-			return errors.Join(err, summary(c.OutOrStdout(), r, o.DryRun))
+			return closeWith(lock, importAll(c, o))
 		}),
 	}
 	c.Flags().StringVar(&o.Author, "author", "", "文章作者的`邮箱`（必填）")
@@ -54,6 +55,17 @@ func (p *program) imports() *cobra.Command {
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "只报告，不写入")
 	c.Flags().BoolVar(&o.AnyAuthor, "any-author", false, "front matter 中的 id 可更新他人的文章")
 	return c
+}
+
+func importAll(c *cobra.Command, o importer.Options) error {
+	r, err := importer.Import(c.Context(), o)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("没有这个文件或文件夹：%s", o.Path)
+	}
+	if err != nil && r.Imported+r.Updated+r.Unchanged == 0 {
+		return err
+	}
+	return errors.Join(err, summary(c.OutOrStdout(), r, o.DryRun))
 }
 
 func (p *program) exports() *cobra.Command {
@@ -71,12 +83,24 @@ func (p *program) exports() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if n := len(r.Left); n > 0 {
+				fmt.Fprintf(c.OutOrStdout(), "提示  文件夹中有 %d 个以前导出的文件不在此次之内，未删除；其文章已删除或未选中，再导入会恢复：%s\n", n, some(r.Left))
+			}
 			fmt.Fprintf(c.OutOrStdout(), "导出 %d 篇\n", r.Exported)
 			return nil
 		}),
 	}
 	c.Flags().StringVar(&o.Author, "author", "", "只导出此`邮箱`的文章")
 	return c
+}
+
+// some names the first few.
+func some(names []string) string {
+	const few = 3
+	if len(names) <= few {
+		return strings.Join(names, "、")
+	}
+	return strings.Join(names[:few], "、") + " 等"
 }
 
 // progress draws a bar, on a terminal only.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -35,6 +36,19 @@ func Migrate(ctx context.Context, cfg *config.Config) (from, to int, err error) 
 	}
 	from, to, err = store.Migrate(ctx, cfg.Database)
 	return from, to, cannotOpen(cfg, err)
+}
+
+// LockImports keeps other processes from importing into the store until it is closed:
+// each would make the posts that the other has not made yet. The store has been opened.
+func LockImports(cfg *config.Config) (io.Closer, error) {
+	lock, err := store.Lock(cfg.Database, "import")
+	if errors.Is(err, store.ErrLocked) {
+		return nil, errors.New("另一个导入正在进行，请等它结束后再试")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("无法在数据库旁建立导入锁，请检查权限与磁盘：%w", err)
+	}
+	return lock, nil
 }
 
 func makeDataDir(cfg *config.Config) error {

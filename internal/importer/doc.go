@@ -8,5 +8,5 @@
 //
 // An import can be repeated: blog.Sources remembers which file became which
 // post, and an "id" in the front matter, which Export writes, names the post
-// itself. Links to folders are not followed.
+// itself. Links to folders are not followed, nor those to files outside of the folder.
 package importer

@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +21,8 @@ import (
 // too, as a file "<day of creation>-<id>.md" each into the folder, which is
 // created if need be. A file is written aside and renamed, so it is never half
 // there. Views, likes and comments are not exported. The posts are read page by
-// page; one that is created meanwhile may be left out.
+// page; one that is created meanwhile may be left out. Files of an earlier export whose
+// posts are not among them stay, and are told: an import would bring the posts back.
 func Export(ctx context.Context, o Options) (Report, error) {
 	o.defaults()
 	var rep Report
@@ -32,14 +36,21 @@ func Export(ctx context.Context, o Options) (Report, error) {
 	if err := os.MkdirAll(o.Path, 0o755); err != nil {
 		return rep, unwritable(o.Path, err)
 	}
-	err := o.eachPost(ctx, author, func(p *blog.Post, total int64) error {
-		if err := writeFile(filepath.Join(o.Path, fileName(p)), p); err != nil {
+	left, err := exported(o.Path)
+	if err != nil {
+		return rep, unreadable(o.Path, err)
+	}
+	err = o.eachPost(ctx, author, func(p *blog.Post, total int64) error {
+		name := fileName(p)
+		if err := writeFile(filepath.Join(o.Path, name), p); err != nil {
 			return unwritable(o.Path, err)
 		}
+		delete(left, name)
 		rep.Exported++
 		o.Progress(rep.Exported, int(total))
 		return nil
 	})
+	rep.Left = slices.Sorted(maps.Keys(left))
 	return rep, err
 }
 
@@ -50,6 +61,20 @@ func unwritable(folder string, err error) error {
 // fileName never changes for a post, so that a second export replaces its file.
 func fileName(p *blog.Post) string {
 	return p.CreatedAt.UTC().Format(time.DateOnly) + "-" + p.ID.String() + ".md"
+}
+
+var exportName = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}-[0-9a-f]{24}\.md$`)
+
+// exported returns the files in a folder that are named as fileName does.
+func exported(folder string) (map[string]bool, error) {
+	entries, err := os.ReadDir(folder)
+	names := map[string]bool{}
+	for _, e := range entries {
+		if !e.IsDir() && exportName.MatchString(e.Name()) {
+			names[e.Name()] = true
+		}
+	}
+	return names, err
 }
 
 func writeFile(name string, p *blog.Post) error {

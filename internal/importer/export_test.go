@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +117,29 @@ func TestEveryPostIsExportedOnceAndAgain(t *testing.T) {
 	theirs.Author = bob
 	if rep := mustExport(t, theirs); rep.Exported != 0 {
 		t.Errorf("another author's: %+v", rep)
+	}
+}
+
+func TestFilesOfAnEarlierExportAreToldAndLeft(t *testing.T) {
+	m := newMemory()
+	mustImport(t, m.options(folder(t, "a.md", "A", "b.md", "B", "c.md", "C")))
+	dir := folder(t, "notes.md", "x", "2024-01-02-title.md", "x", "2024-01-02-"+strings.Repeat("a", 24)+".md/x", "a folder")
+	if rep := mustExport(t, m.options(dir)); rep.Exported != 3 || len(rep.Left) != 0 {
+		t.Fatalf("%+v", rep)
+	}
+	var want []string
+	for _, p := range m.all()[1:] {
+		want = append(want, fileName(&p))
+		delete(m.byID, p.ID)
+	}
+	rep := mustExport(t, m.options(dir))
+	if rep.Exported != 1 || !slices.Equal(rep.Left, want) {
+		t.Errorf("%+v, want %q", rep, want)
+	}
+	for _, name := range want {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

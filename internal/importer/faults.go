@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+	"go.yaml.in/yaml/v3"
 )
 
 // syntaxFault refuses front matter that cannot be read; line is 0 if it is not known where.
@@ -51,7 +52,7 @@ var yamlFaults = []struct {
 
 var yamlError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
 
-// badYAML, badTOML and badJSON refuse a block that begins in the given line of the file.
+// badYAML, badList, badTOML and badJSON refuse a block that begins in the given line of the file.
 func badYAML(line int, err error) error {
 	m := yamlError.FindStringSubmatch(err.Error())
 	if m == nil {
@@ -73,6 +74,21 @@ func badYAML(line int, err error) error {
 		return syntaxFault("YAML", 0, m[2])
 	}
 	return syntaxFault("YAML", line+at-1, m[2])
+}
+
+// nameList is a list of names in brackets, with the indented lines that go on with it.
+var nameList = regexp.MustCompile(`(?im)^(?:tags?|category|categories):[ ]+[\[{].*(?:\n[ ].*)*`)
+
+// badList refuses a block for the first list of names in it that cannot be read; nil if
+// there is none. The library takes some of these faults for ones of the lines below.
+func badList(line int, block string) error {
+	for _, at := range nameList.FindAllStringIndex(block, -1) {
+		var n yaml.Node
+		if yaml.Unmarshal([]byte(block[at[0]:at[1]]), &n) != nil {
+			return syntaxFault("YAML", line+strings.Count(block[:at[0]], "\n"), "列表的括号没有闭合，或有空项、未加引号的 # 或括号")
+		}
+	}
+	return nil
 }
 
 func badTOML(line int, err error) error {

@@ -14,8 +14,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxFile bounds a file, in bytes: what a post can hold, and its front matter.
-const maxFile = 10<<20 + maxFrontMatter
+// maxFile bounds a file, in bytes: what a post can hold, and the front matter of an export.
+const maxFile = 10<<20 + 64<<10
 
 // file is a Markdown file to import.
 type file struct {
@@ -67,8 +67,8 @@ func find(path string) (files []file, lost []Remark, err error) {
 		case d.IsDir() && p != root && skipped(d.Name()):
 			return fs.SkipDir
 		case isMarkdown(d.Name()):
-			if regular, err := isRegular(p, d); err != nil {
-				lost = append(lost, Remark{name, "链接所指的文件不存在或无法读取"})
+			if regular, err := isRegular(root, p, d); err != nil {
+				lost = append(lost, Remark{name, err.Error()})
 			} else if regular {
 				files = append(files, file{path: p, name: name})
 			}
@@ -108,14 +108,30 @@ func isMarkdown(name string) bool {
 	return (ext == ".md" || ext == ".markdown") && !skipped(name) && strings.TrimSuffix(name, ext) != "_index"
 }
 
-// isRegular tells whether it is a file, or a link to one.
-func isRegular(path string, d fs.DirEntry) (bool, error) {
+// isRegular tells whether it is a file, or a link to one below root. A link that leads
+// out of there is refused: it would publish what is not among the articles.
+func isRegular(root, path string, d fs.DirEntry) (bool, error) {
 	if d.Type()&fs.ModeSymlink == 0 {
 		return d.Type().IsRegular(), nil
 	}
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular(), err
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return false, errLostLink
+	}
+	info, err := os.Stat(target)
+	if err != nil {
+		return false, errLostLink
+	}
+	if !info.Mode().IsRegular() {
+		return false, nil
+	}
+	if rel, err := filepath.Rel(root, target); err != nil || !filepath.IsLocal(rel) {
+		return false, errRefused("链接指向文件夹之外")
+	}
+	return true, nil
 }
+
+const errLostLink = errRefused("链接所指的文件不存在或无法读取")
 
 func isIndex(path string) bool {
 	name := strings.ToLower(filepath.Base(path))

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,8 +16,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFrontMatter bounds the part of a file before its text, in bytes.
-const maxFrontMatter = 64 << 10
+// maxFrontMatter bounds the part of a file before its text, in bytes: what it is
+// parsed to takes a hundred times the memory.
+const maxFrontMatter = 1 << 20
+
+const errTooMuch = errRefused("front matter 超过 1 MB")
 
 // maxDepth and maxValues bound what YAML's aliases can make of a short text.
 const (
@@ -30,11 +34,14 @@ const (
 type fields map[string]any
 
 var (
-	fence   = regexp.MustCompile(`^(-{3,}|\+{3}|;{3,})[ \t]*\r?\n`)
-	blank   = regexp.MustCompile(`^(?:[ \t]*\r?\n)+`)
-	bareKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*[ \t]*:([ \t]|\r?\n)`)
+	fence     = regexp.MustCompile(`^(-{3,}|\+{3}|;{3,})[ \t]*\r?\n`)
+	blank     = regexp.MustCompile(`^(?:[ \t]*\r?\n)+`)
+	bareKey   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*[ \t]*:([ \t]|\r?\n)`)
+	quotedKey = regexp.MustCompile(`^"[A-Za-z_][A-Za-z0-9_-]*"[ \t]*:`)
 	// usualKey is how front matter begins, and prose below a ruler does not.
-	usualKey = regexp.MustCompile(`^\s*(?i:title|date|layout|tags|categories|author|draft|slug)[ \t]*[:=：]`)
+	usualKey = regexp.MustCompile(`^\s*"?(?i:title|date|layout|tags|categories|author|draft|slug)"?[ \t]*[:=：]`)
+	// namesPost tells broken front matter without an opening line from prose.
+	namesPost = regexp.MustCompile(`(?im)^"?(?:title|date)"?[ \t]*:`)
 )
 
 // split separates a text into its front matter and its content. A text without front
@@ -58,8 +65,14 @@ func splitTop(text string, line int) (fields, string, error) {
 	if strings.HasPrefix(text, "{") {
 		return splitJSON(text, line)
 	}
-	if bareKey.MatchString(text) {
-		return splitBare(text)
+	quoted := quotedKey.MatchString(text)
+	if quoted {
+		if f, content, err := splitBare(text, ";;;", line); f != nil || err != nil {
+			return f, content, err
+		}
+	}
+	if quoted || bareKey.MatchString(text) {
+		return splitBare(text, "---", line)
 	}
 	return nil, text, nil
 }
@@ -72,16 +85,10 @@ func splitFenced(text, mark, rest string, line int) (fields, string, error) {
 	if !ok {
 		return nil, text, nil // it opens with a ruler
 	}
-	var f fields
-	var err error
-	switch mark[0] {
-	case '+':
-		f, err = parseTOML(block, line)
-	case ';':
-		f, err = parseJSON("{"+block+"}", line)
-	default:
-		f, err = parseYAML(block, line)
+	if len(block) > maxFrontMatter && !usualKey.MatchString(block) {
+		return nil, text, nil // two rulers far apart
 	}
+	f, err := parseBlock(mark, block, line)
 	if err != nil {
 		return nil, "", err
 	}
@@ -94,18 +101,34 @@ func splitFenced(text, mark, rest string, line int) (fields, string, error) {
 	return f, skipEmptyLine(content), nil
 }
 
-// splitBare reads Hexo's form without an opening line. What names neither a
-// title nor a date is prose.
-func splitBare(text string) (fields, string, error) {
-	block, content, ok := cutLine(text, "---")
+// splitBare reads Hexo's forms without an opening line: YAML, or JSON that ends with
+// ";;;". What names neither a title nor a date is prose.
+func splitBare(text, mark string, line int) (fields, string, error) {
+	block, content, ok := cutLine(text, mark)
 	if !ok {
 		return nil, text, nil
 	}
-	f, err := parseYAML(block, 1)
+	f, err := parseBlock(mark, block, line)
+	if err != nil && namesPost.MatchString(block) {
+		return nil, "", err
+	}
 	if err != nil || f["title"] == nil && f["date"] == nil {
 		return nil, text, nil
 	}
 	return f, skipEmptyLine(content), nil
+}
+
+// parseBlock reads what stands above a mark.
+func parseBlock(mark, block string, line int) (fields, error) {
+	switch {
+	case len(block) > maxFrontMatter:
+		return nil, errTooMuch
+	case mark[0] == '+':
+		return parseTOML(block, line)
+	case mark[0] == ';':
+		return parseJSON("{"+block+"}", line)
+	}
+	return parseYAML(block, line)
 }
 
 // splitJSON reads Hugo's JSON. "{{" and "{%" begin a template, "{" with anything
@@ -115,10 +138,13 @@ func splitJSON(text string, line int) (fields, string, error) {
 	if !strings.HasPrefix(inner, `"`) {
 		return nil, text, nil
 	}
-	d := json.NewDecoder(strings.NewReader(text[:min(len(text), maxFrontMatter)]))
+	d := json.NewDecoder(strings.NewReader(text))
 	var raw json.RawMessage
 	if err := d.Decode(&raw); err != nil {
 		return nil, "", badJSON(text, line, err)
+	}
+	if len(raw) > maxFrontMatter {
+		return nil, "", errTooMuch
 	}
 	f, err := parseJSON(string(raw), line)
 	return f, skipEmptyLine(skipEmptyLine(text[d.InputOffset():])), err
@@ -126,7 +152,7 @@ func splitJSON(text string, line int) (fields, string, error) {
 
 // cutLine parts s around the first line that holds only mark; YAML may also end with "...".
 func cutLine(s, mark string) (before, after string, found bool) {
-	for at := 0; at < len(s) && at <= maxFrontMatter; {
+	for at := 0; at < len(s); {
 		line, next := s[at:], len(s)
 		if i := strings.IndexByte(line, '\n'); i >= 0 {
 			line, next = line[:i], at+i+1
@@ -152,8 +178,9 @@ func skipEmptyLine(s string) string {
 func parseYAML(block string, line int) (fields, error) {
 	var doc yaml.Node
 	if yaml.Unmarshal([]byte(block), &doc) != nil {
-		if err := yaml.Unmarshal([]byte(mendYAML(block)), &doc); err != nil {
-			return nil, badYAML(line, err)
+		mended := mendYAML(block)
+		if err := yaml.Unmarshal([]byte(mended), &doc); err != nil {
+			return nil, cmp.Or(badList(line, mended), badYAML(line, err))
 		}
 	}
 	if len(doc.Content) == 0 {
@@ -173,13 +200,14 @@ func parseYAML(block string, line int) (fields, error) {
 var plainLine = regexp.MustCompile(`(?m)^([A-Za-z_][A-Za-z0-9_-]*):[ ]+([^\s"'|>#].*?)[ ]*\r?$`)
 
 // mendYAML mends what people write and YAML forbids: tabs as indentation, and
-// plain texts that hold ": " or begin with a sign ("title: [译] Go: 入门").
+// plain texts that hold ": " or begin with a sign ("title: [译] Go: 入门"). A list of
+// names stays broken: as a text it would be parted into names that nobody wrote.
 func mendYAML(block string) string {
 	block = strings.ReplaceAll(block, "\t", "  ")
 	return plainLine.ReplaceAllStringFunc(block, func(line string) string {
 		m := plainLine.FindStringSubmatch(line)
 		var n yaml.Node
-		if yaml.Unmarshal([]byte(line), &n) == nil {
+		if nameList.MatchString(line) || yaml.Unmarshal([]byte(line), &n) == nil {
 			return line
 		}
 		return m[1] + ": '" + strings.ReplaceAll(m[2], "'", "''") + "'"

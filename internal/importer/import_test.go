@@ -33,6 +33,10 @@ func TestFrontMatterIsReadAsItIsWritten(t *testing.T) {
 			blog.Post{Title: "标题", Category: "技术", Tags: []string{"a", "后端", "生活"}, Content: "正文\n"}},
 		{"hexo json", "a.md", ";;;\n\"title\": \"标题\",\n\"date\": \"2019/05/24 15:00\"\n;;;\n正文\n",
 			blog.Post{Title: "标题", Category: "教程", Content: "正文\n"}},
+		{"hexo json without an opening", "a.md", "\"title\": \"标题\",\n\"date\": \"2019/5/24 15:00:00\"\n;;;\n正文\n",
+			blog.Post{Title: "标题", Category: "教程", Content: "正文\n"}},
+		{"hexo quoted without an opening", "a.md", "\"title\": 标题\n\"date\": 2019/5/24 15:00\n---\n正文\n",
+			blog.Post{Title: "标题", Category: "教程", Content: "正文\n"}},
 		{"jekyll", "_posts/2019-05-24-a-b.md", "---\nlayout: post\ntags: a, b，c\ndate: 2019-05-24 07:00:00 +0000\n---\n正文\n",
 			blog.Post{Title: "a b", Category: "教程", Tags: []string{"a", "b", "c"}, Content: "正文\n"}},
 		{"crlf and bom", "a.md", "\ufeff---\r\ntitle: 标题\r\ndate: 2019-05-24 15:00:00\r\ntags:\r\n  - a\r\n---\r\n\r\n一\r\n二\r\n",
@@ -72,6 +76,9 @@ func TestATextWithoutFrontMatterIsAllContent(t *testing.T) {
 		"{not json}\n":                        "my post",
 		"注意: 这里\n---\n正文\n":                   "my post",
 		"note: this\n---\n正文\n":               "my post",
+		"\"note\": \"this\"\n;;;\n正文\n":       "my post",
+		"\"title\": 他说\n正文\n":                 "my post",
+		"\"Note\": this\n;;;\n正文\n":           "my post",
 		"----\ntitle: x\n---\n# 不同长\n":        "不同长",
 		"```\n---\ntitle: x\n---\n```\n# 真\n": "真",
 	} {
@@ -207,6 +214,17 @@ func TestARefusalNamesTheLineOfTheFile(t *testing.T) {
 		"{\n\"title\": \"x\",\n\"a\": ,\n\"b\": 1\n}\n正文": "第 3 行不是有效的 JSON：",
 		"{\n\"title\": \"x\"\n":                           "第 2 行不是有效的 JSON：",
 		";;;\n\"title\": \"x\",\n\"a\": }\n;;;\n正文":       "第 3 行不是有效的 JSON：",
+		"\n\"title\": \"x\",\n\"a\": }\n;;;\n正文":          "第 3 行不是有效的 JSON：",
+		"title: x\nb: \"abc\n---\n正文":                     "第 2 行不是有效的 YAML：引号没有闭合",
+		"---\ntitle: x\ntags: [go, rust\n---\n正文":         "第 3 行不是有效的 YAML：列表的括号",
+		"---\ntitle: x\nTags: [go, rust\na: 1\n---\n正文":   "第 3 行不是有效的 YAML：列表的括号",
+		"---\ncategories: [技术, 生活\n---\n正文":               "第 2 行不是有效的 YAML：列表的括号",
+		"---\ntags: [C#, C++, #hash]\n---\n正文":            "第 2 行不是有效的 YAML：列表的括号",
+		"---\ntags: [a, , b, \"x,y\"]\n---\n正文":           "第 2 行不是有效的 YAML：列表的括号",
+		"---\ntags: [译] Go, b\n---\n正文":                   "第 2 行不是有效的 YAML：列表的括号",
+		"---\ntag: {a, b\n---\n正文":                        "第 2 行不是有效的 YAML：列表的括号",
+		"title: x\ntags: [go, rust\n---\n正文":              "第 2 行不是有效的 YAML：列表的括号",
+		"---\ntitle: [译] Go: x\ntags: [go, rust\n---\n正文": "第 3 行不是有效的 YAML：列表的括号",
 		";;;\n\"title\": \"x\"\n}\n;;;\n正文":               "JSON：结束之后还有内容",
 	} {
 		m := newMemory()
@@ -289,6 +307,7 @@ func TestRealArticlesComeIn(t *testing.T) {
 func FuzzFrontMatterNeverLosesContent(f *testing.F) {
 	for _, s := range []string{
 		"---\ntitle: x\n---\ny", "+++\ntitle='x'\n+++\ny", "{\"title\":\"x\"}\ny", "title: x\n---\ny", ";;;\n\"a\":1\n;;;\ny",
+		"\"title\":\"x\"\n;;;\ny", "---\ntags: [a,\n b\n---\ny", "\rx",
 		"---\na: &a [*a]\n---\n", "---\n<<: *x\n---\n", "---\n? [a]\n: b\n---\ny", "---\ndate: 2020-01-01T00:00:00Z\n---\n\r\n\ty",
 	} {
 		f.Add(s)
@@ -303,8 +322,8 @@ func FuzzFrontMatterNeverLosesContent(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !strings.HasSuffix(s, a.content) {
-			t.Fatalf("content %q is not the end of %q", a.content, s)
+		if !strings.HasSuffix(text, a.content) {
+			t.Fatalf("content %q is not the end of %q", a.content, text)
 		}
 		var p blog.Post
 		if err := r.fit(a, &p); err == nil && (p.Title == "" || p.Category != "c" || len(p.Tags) > blog.MaxTags) {

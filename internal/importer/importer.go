@@ -51,6 +51,7 @@ type Report struct {
 
 	Refused []Remark
 	Notes   []Remark
+	Left    []string // files of an earlier export that this one did not write
 }
 
 // Remark is something to tell about a file, to its author in Chinese.

@@ -35,6 +35,7 @@ func TestStrangeFrontMatterIsStillRead(t *testing.T) {
 func TestFrontMatterThatNeverEndsIsRefused(t *testing.T) {
 	for _, text := range []string{
 		"---\ntitle: x\ndate: 2021-03-04\n\n正文\n", "---\r\nDate: 2021-03-04\r\n正文\r\n", "+++\ntitle = \"x\"\n\n正文\n", "\n---\n\ntags:\n- a\n正文\n",
+		";;;\n\"title\": \"x\"\n正文\n",
 	} {
 		rep := mustImport(t, newMemory().options(folder(t, "a.md", text)))
 		if len(rep.Refused) != 1 || !strings.Contains(rep.Refused[0].Text, "没有结尾的 "+strings.TrimSpace(text)[:3]) {
@@ -45,6 +46,28 @@ func TestFrontMatterThatNeverEndsIsRefused(t *testing.T) {
 		if p, _ := only(t, "a.md", text); p.Content != text {
 			t.Errorf("%q became %q", text, p.Content)
 		}
+	}
+}
+
+func TestFrontMatterMayBeLongUpToALimit(t *testing.T) {
+	forms := map[string]string{
+		"yaml": "---\ntitle: x\ndescription: %s\n---\n正文\n", "toml": "+++\ntitle = 'x'\ndescription = '%s'\n+++\n正文\n",
+		"json": "{\"title\": \"x\", \"description\": \"%s\"}\n正文\n", "hexo": "title: x\ndescription: %s\n---\n正文\n",
+		"hexo json": "\"title\": \"x\",\n\"description\": \"%s\"\n;;;\n正文\n",
+	}
+	for name, form := range forms {
+		p, rep := only(t, "a.md", fmt.Sprintf(form, strings.Repeat("摘", 100<<10)))
+		if p.Title != "x" || p.Content != "正文\n" || len(rep.Notes) != 1 || !strings.Contains(rep.Notes[0].Text, "摘要有 102400 个字符") {
+			t.Errorf("%s: title %q, %d bytes, %.200v", name, p.Title, len(p.Content), rep.Notes)
+		}
+		rep = mustImport(t, newMemory().options(folder(t, "a.md", fmt.Sprintf(form, strings.Repeat("x", maxFrontMatter)))))
+		if len(rep.Refused) != 1 || rep.Refused[0].Text != "front matter 超过 1 MB" {
+			t.Errorf("%s, too long: %.200v", name, rep)
+		}
+	}
+	prose := "---\n" + strings.Repeat("一段话: 没有: 尽头\n", maxFrontMatter/20) + "---\n"
+	if p, _ := only(t, "a.md", prose); p.Content != prose {
+		t.Error("prose between rulers far apart is not kept")
 	}
 }
 
@@ -62,6 +85,8 @@ func TestTagsAreTakenInEveryShape(t *testing.T) {
 		"x: &x [a]\ntags: *x":                       {"a"},
 		"tag: a\ntags: [b]\ncategories: 教程":         {"b", "a"},
 		"categories:\n- [前端, Vue]\n- 后端":            {"前端", "Vue", "后端"},
+		"tags: [C#, C++, '#hash']":                  {"C#", "C++", "#hash"},
+		"title: a: b\ntags: [a,\n  b]":              {"a", "b"},
 		"tags: [\"a\\n\", \" \", \"b,c\"]":          {"a", "b", "c"},
 	} {
 		if p, _ := only(t, "a.md", "---\n"+yaml+"\n---\n正文\n"); !slices.Equal(p.Tags, want) {
@@ -184,6 +209,36 @@ func TestALinkThatLeadsNowhereIsTold(t *testing.T) {
 	}
 	if rep.Imported != 2 || !slices.Equal(told, []string{"gone.md", "loop.md"}) {
 		t.Errorf("%+v", rep)
+	}
+}
+
+func TestALinkOutOfTheFolderIsToldAndNotPublished(t *testing.T) {
+	base := folder(t, "secret.md", "secret", "posts/a.md", "A", "posts-b/b.md", "B", "posts/sub/c.md", "C")
+	dir := filepath.Join(base, "posts")
+	for link, to := range map[string]string{
+		"absolute.md": filepath.Join(base, "secret.md"), "chain.md": "relative.md", "relative.md": "../secret.md",
+		"beside.md": "../posts-b/b.md", "folder.md": "..", "inside.md": "sub/c.md", "sub/up.md": "../a.md",
+	} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Skip(err)
+		}
+	}
+	if err := os.Symlink("posts", filepath.Join(base, "linked")); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{dir, filepath.Join(base, "linked")} {
+		rep := mustImport(t, newMemory().options(path))
+		var told []string
+		for _, r := range rep.Refused {
+			told = append(told, r.File+r.Text)
+		}
+		const why = "链接指向文件夹之外"
+		if rep.Imported != 4 || !slices.Equal(told, []string{"absolute.md" + why, "beside.md" + why, "chain.md" + why, "relative.md" + why}) {
+			t.Errorf("%s: %+v", path, rep)
+		}
+	}
+	if rep := mustImport(t, newMemory().options(filepath.Join(dir, "relative.md"))); rep.Imported != 1 {
+		t.Errorf("named itself: %+v", rep)
 	}
 }
 

@@ -1,0 +1,36 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+)
+
+// ErrLocked means that another process has the lock.
+var ErrLocked = errors.New("store: locked by another process")
+
+// Lock takes the lock of a name that goes with the database at a URL, which has been
+// opened before, whatever links lead to it. It ends with Close, or with the process. Its
+// file stays beside the database: if it were removed, two could hold locks of that name.
+func Lock(url, name string) (io.Closer, error) {
+	path, err := sqlitePath(url)
+	if err != nil {
+		return nil, err
+	}
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return nil, fmt.Errorf("lock database: %w", err)
+	}
+	// Readable for all: who runs the program once as root must not shut out its user.
+	lock := flock.New(path+"-"+name+"-lock", flock.SetPermissions(0o644))
+	taken, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock database: %w", err)
+	}
+	if !taken {
+		return nil, ErrLocked
+	}
+	return lock, nil
+}
