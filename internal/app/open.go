@@ -42,7 +42,7 @@ func Migrate(ctx context.Context, cfg *config.Config) (from, to int, err error) 
 // each would make the posts that the other has not made yet. The store has been opened.
 func LockImports(cfg *config.Config) (io.Closer, error) {
 	lock, err := store.Lock(cfg.Database, "import")
-	if errors.Is(err, store.ErrLocked) {
+	if errors.Is(err, store.ErrTaken) {
 		return nil, errors.New("另一个导入正在进行，请等它结束后再试")
 	}
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// ErrLocked means that another process has the lock.
-var ErrLocked = errors.New("store: locked by another process")
+// ErrTaken means that another process has the lock.
+var ErrTaken = errors.New("store: locked by another process")
 
 // Lock takes the lock of a name that goes with the database at a URL, which has been
 // opened before, whatever links lead to it. It ends with Close, or with the process. Its
@@ -30,7 +30,7 @@ func Lock(url, name string) (io.Closer, error) {
 		return nil, fmt.Errorf("lock database: %w", err)
 	}
 	if !taken {
-		return nil, ErrLocked
+		return nil, ErrTaken
 	}
 	return lock, nil
 }

@@ -10,7 +10,7 @@ import (
 func TestALockIsHeldByOneUntilItIsClosed(t *testing.T) {
 	dir := t.TempDir()
 	url := "sqlite:" + filepath.Join(dir, "test.db")
-	if _, err := Lock(url, "import"); err == nil || errors.Is(err, ErrLocked) {
+	if _, err := Lock(url, "import"); err == nil || errors.Is(err, ErrTaken) {
 		t.Errorf("a database that is not there: %v", err)
 	}
 	if _, _, err := Migrate(t.Context(), url); err != nil {
@@ -25,7 +25,7 @@ func TestALockIsHeldByOneUntilItIsClosed(t *testing.T) {
 		t.Skip(err)
 	}
 	for _, u := range []string{url, "sqlite:" + linked} {
-		if _, err := Lock(u, "import"); !errors.Is(err, ErrLocked) {
+		if _, err := Lock(u, "import"); !errors.Is(err, ErrTaken) {
 			t.Errorf("%s, a second time: %v", u, err)
 		}
 	}
