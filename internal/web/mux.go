@@ -89,8 +89,8 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Missing lets what is not found below prefix, which ends in a slash, be answered with
-// that code: there are files there, and no routes.
+// Missing lets what is not found at or below prefix, which ends in a slash, be answered
+// with that code: there are files there, and no routes.
 func (m *Mux) Missing(prefix string, code blog.Code) {
 	m.missing = append(m.missing, folder{prefix, code})
 }

@@ -54,33 +54,26 @@ func NewServer(h http.Handler, log *slog.Logger, b Bounds) *http.Server {
 
 // newcomers are connections that have not sent a whole header yet. A server that stops
 // would wait five seconds for each (http.Server.Shutdown), and browsers open some in advance.
-type newcomers struct {
-	mu   sync.Mutex
-	open map[net.Conn]struct{}
-}
+type newcomers struct{ conns sync.Map }
 
 // newcomerGrace is how long a server that stops waits for the first request of a connection.
 const newcomerGrace = 500 * time.Millisecond
 
+// note follows a connection. Each request comes by here: a sync.Map takes no lock to
+// find that the connection is no newcomer any more.
 func (n *newcomers) note(c net.Conn, s http.ConnState) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if s != http.StateNew {
-		delete(n.open, c)
-		return
+	switch s {
+	case http.StateNew:
+		n.conns.Store(c, nil)
+	case http.StateActive, http.StateClosed:
+		n.conns.Delete(c)
 	}
-	if n.open == nil {
-		n.open = map[net.Conn]struct{}{}
-	}
-	n.open[c] = struct{}{}
 }
 
 func (n *newcomers) end() {
 	time.Sleep(newcomerGrace)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for c := range n.open {
-		_ = c.Close()
+	for c := range n.conns.Range {
+		_ = c.(net.Conn).Close()
 	}
 }
 
