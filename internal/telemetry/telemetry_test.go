@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -177,6 +178,57 @@ func TestStrangeMethodsAddNoSeries(t *testing.T) {
 	}
 	if n := strings.Count(scrape(m), "http_requests_total{"); n != 1 {
 		t.Errorf("%d series, want 1", n)
+	}
+}
+
+// Refusals on every route take no place from the answers that the routes are made for,
+// and what has no place is counted with its class of status.
+func TestRequestsHaveABoundOfSeries(t *testing.T) {
+	m := NewMetrics()
+	for route := range 200 {
+		for _, status := range []int{304, 400, 404, 503} {
+			m.Request("GET", fmt.Sprintf("/a/%d", route), status, time.Millisecond)
+			m.Request("HEAD", fmt.Sprintf("/a/%d", route), 200, time.Millisecond)
+		}
+	}
+	for range 2 {
+		m.Request("POST", "/a/{id}", 201, time.Millisecond)
+	}
+	text := scrape(m)
+	for want, count := range map[string]int{
+		"\nhttp_requests_total{":                                                                             mostOtherTotals + 4 + 1,
+		"\nhttp_request_duration_seconds_count{":                                                             mostOtherDurations + 4 + 1,
+		`http_requests_total{method="POST",route="/a/{id}",status_code="201"} 2`:                             1,
+		`http_request_duration_seconds_bucket{method="POST",route="/a/{id}",status_code="201",le="0.005"} 2`: 1,
+		`http_request_duration_seconds_count{method="OTHER",route="other",status_code="3xx"} `:               1,
+		`http_request_duration_seconds_count{method="OTHER",route="other",status_code="5xx"} `:               1,
+	} {
+		if n := strings.Count(text, want); n != count {
+			t.Errorf("%d times %s, want %d", n, want, count)
+		}
+	}
+	if n := sum(t, text, "http_requests_total{"); n != 200*8+2 {
+		t.Errorf("%d requests counted, want %d", n, 200*8+2)
+	}
+}
+
+func sum(t *testing.T, text, series string) (sum int) {
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, series) {
+			n, err := strconv.Atoi(strings.TrimSpace(line[strings.LastIndex(line, " "):]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += n
+		}
+	}
+	return sum
+}
+
+func BenchmarkRequest(b *testing.B) {
+	m := NewMetrics()
+	for b.Loop() {
+		m.Request("GET", "/api/posts/{id}", 200, time.Millisecond)
 	}
 }
 

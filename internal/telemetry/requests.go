@@ -1,0 +1,118 @@
+package telemetry
+
+import (
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// requestBuckets are the original's (0.1 0.5 1 2 5 seconds) and two finer ones.
+var requestBuckets = []float64{0.005, 0.025, 0.1, 0.5, 1, 2, 5}
+
+// How many sets of method, route and status have series of their own: a histogram has
+// ten lines, a counter one. The answers that a route is made for have places apart, so
+// that refusals, which a stranger can ask for everywhere, never take them.
+const (
+	mostDurations, mostOtherDurations = 36, 6
+	mostTotals, mostOtherTotals       = 64, 100
+)
+
+// The labels of what has no series of its own; otherMethod is also that of methods
+// which HTTP does not have.
+const otherMethod, otherRoute = "OTHER", "other"
+
+// requests counts and times what was answered. Once its places are taken, what is new
+// is counted together by the class of its status, as method OTHER, route other and
+// status 2xx, 4xx and so on, so that sums over a class of status stay right
+// (docs/decisions/0016-series.md).
+type requests struct {
+	duration *prometheus.HistogramVec
+	total    *prometheus.CounterVec
+	known    sync.Map // requestLabels → requestSeries: saves two label look-ups a request
+
+	mu        sync.Mutex // held to add to known
+	durations places
+	totals    places
+}
+
+type requestLabels struct {
+	method, route string
+	status        int
+}
+
+type requestSeries struct {
+	duration prometheus.Observer
+	total    prometheus.Counter
+}
+
+// places are how many sets of labels may still be added.
+type places struct{ made, others int }
+
+func newRequests() *requests {
+	names := []string{"method", "route", "status_code"}
+	return &requests{
+		duration:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "http_request_duration_seconds", Help: "Time to answer a request.", Buckets: requestBuckets}, names),
+		total:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "http_requests_total", Help: "Requests answered."}, names),
+		durations: places{mostDurations, mostOtherDurations},
+		totals:    places{mostTotals, mostOtherTotals},
+	}
+}
+
+// Request notes an answered request. route is the pattern that it matched, and never
+// its path; the method may be any.
+func (m *Metrics) Request(method, route string, status int, d time.Duration) {
+	series := m.requests.of(requestLabels{knownMethod(method), route, status})
+	series.duration.Observe(d.Seconds())
+	series.total.Inc()
+}
+
+func (r *requests) of(l requestLabels) requestSeries {
+	if s, ok := r.known.Load(l); ok {
+		return s.(requestSeries)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s, ok := r.known.Load(l); ok {
+		return s.(requestSeries)
+	}
+	s := requestSeries{
+		duration: r.duration.WithLabelValues(r.durations.take(l)...),
+		total:    r.total.WithLabelValues(r.totals.take(l)...),
+	}
+	r.known.Store(l, s)
+	return s
+}
+
+// take gives l its values, or those of what is counted together.
+func (p *places) take(l requestLabels) []string {
+	left := &p.others
+	if l.made() {
+		left = &p.made
+	}
+	if *left == 0 {
+		return []string{otherMethod, otherRoute, strconv.Itoa(l.status/100) + "xx"}
+	}
+	*left--
+	return []string{l.method, l.route, strconv.Itoa(l.status)}
+}
+
+// made tells whether the answer is one that the route is made for.
+func (l requestLabels) made() bool {
+	switch l.method {
+	case http.MethodHead, http.MethodOptions, otherMethod:
+		return false
+	}
+	return l.status == http.StatusOK || l.status == http.StatusCreated || l.status == http.StatusNoContent
+}
+
+// knownMethod keeps the label bounded: clients can invent methods.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return otherMethod
+}
