@@ -97,7 +97,7 @@ func runApp(b testing.TB, cacheBytes string) string {
 	dir := b.TempDir()
 	settings := map[string]string{
 		"DATA_DIR": dir, "LOG_DIR": filepath.Join(dir, "logs"), "HOST": "127.0.0.1", "PORT": "0", "NODE_ENV": "production",
-		"JWT_SECRET": strings.Repeat("ink and stone ", 4), "RATE_LIMIT_MAX": "1000000000", "BCRYPT_COST": "10", "CACHE_BYTES": cacheBytes,
+		"JWT_SECRET": "benchmarks-only-5d0c2a7be94f4c13a86e", "RATE_LIMIT_MAX": "1000000000", "BCRYPT_COST": "10", "CACHE_BYTES": cacheBytes,
 	}
 	cfg, _, err := config.Load(func(name string) (string, bool) { v, ok := settings[name]; return v, ok }, dir)
 	if err != nil {

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/hex"
 	"encoding/json"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -151,29 +152,20 @@ func appendString(b []byte, s string) []byte {
 	return appendText(b, s)
 }
 
-// plain marks the bytes of a text that stand for themselves in JSON. The lead byte of
-// U+2028 and U+2029, which encoding/json escapes, is not among them.
-var plain = func() (t [256]bool) {
-	for c := range t {
-		t[c] = c >= ' ' && c != '"' && c != '\\' && c != 0xE2
-	}
-	return t
-}()
-
 // appendText writes valid UTF-8, as all texts are that a store keeps (blog.CleanText): to
 // look whether a post is took as long as all the rest of writing it. It leaves to
 // encoding/json what holds more than plain characters, quotes, and what stands for line
 // ends and tabs.
 func appendText(b []byte, s string) []byte {
-	whole, start := len(b), 0
+	whole, text := len(b), s
 	b = append(b, '"')
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if plain[c] || c == 0xE2 && !endsLine(s[i:]) {
-			continue
+	for {
+		n := plainLength(s)
+		b = append(b, s[:n]...)
+		if n == len(s) {
+			return append(b, '"')
 		}
-		b = append(b, s[start:i]...)
-		switch c {
+		switch c := s[n]; c {
 		case '"', '\\':
 			b = append(b, '\\', c)
 		case '\n':
@@ -183,11 +175,53 @@ func appendText(b []byte, s string) []byte {
 		case '\t':
 			b = append(b, `\t`...)
 		default:
-			return appendAny(b[:whole], s)
+			return appendAny(b[:whole], text)
 		}
-		start = i + 1
+		s = s[n+1:]
 	}
-	return append(append(b, s[start:]...), '"')
+}
+
+// plainLength is the length of the part at the front of s that stands for itself in JSON:
+// up to a control character, a quote, a backslash, or U+2028 or U+2029, which
+// encoding/json escapes.
+func plainLength(s string) int {
+	i := 0
+	for i+8 <= len(s) {
+		special := specials(eight(s[i:]))
+		if special == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(special) / 8
+		if s[i] != leadOfLineEnds || endsLine(s[i:]) {
+			return i
+		}
+		i++
+	}
+	for ; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c == leadOfLineEnds && endsLine(s[i:]) {
+			return i
+		}
+	}
+	return i
+}
+
+// leadOfLineEnds is the first byte of U+2028 and U+2029, and of much punctuation.
+const leadOfLineEnds = 0xE2
+
+// eight is the first eight bytes of s.
+func eight(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// specials has the top bit of the first of eight bytes that is below ' ', or '"', '\\' or
+// leadOfLineEnds; bits above that mean nothing. It is the arithmetic of "Determine if a
+// word has a byte less than n" and "a zero byte" in Anderson, Bit Twiddling Hacks.
+func specials(w uint64) uint64 {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	quote, slash, line := w^ones*'"', w^ones*'\\', w^ones*leadOfLineEnds
+	return ((w-ones*' ')&^w | (quote-ones)&^quote | (slash-ones)&^slash | (line-ones)&^line) & tops
 }
 
 // endsLine reports whether s begins with a character that JavaScript once took for a line end.
