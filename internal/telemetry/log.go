@@ -152,14 +152,13 @@ func (f fanout) Enabled(ctx context.Context, level slog.Level) bool {
 	return false
 }
 
-func (f fanout) Handle(ctx context.Context, r slog.Record) error {
-	var errs []error
+func (f fanout) Handle(ctx context.Context, r slog.Record) (err error) {
 	for _, h := range f {
 		if h.Enabled(ctx, r.Level) {
-			errs = append(errs, h.Handle(ctx, r))
+			err = errors.Join(err, h.Handle(ctx, r))
 		}
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 func (f fanout) WithAttrs(attrs []slog.Attr) slog.Handler {
