@@ -1,0 +1,175 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"inkstone/internal/blog"
+)
+
+const (
+	defaultTimeout        = 5 * time.Second
+	defaultConnectTimeout = 5 * time.Second
+	defaultLifetime       = time.Hour
+
+	// The pauses between tries to reach the database grow from the first to the last.
+	firstPause = 100 * time.Millisecond
+	lastPause  = 2 * time.Second
+)
+
+// Why a database cannot be used, for Open and Migrate.
+var (
+	ErrURL         = errors.New("not a PostgreSQL URL")
+	ErrNewerSchema = errors.New("the database was written by a newer version of inkstone: install that version, or restore an older backup")
+	ErrOldSchema   = errors.New("the database has an older schema: run `inkstone migrate` first")
+	ErrForeign     = errors.New("the database holds tables of another program")
+	ErrEncoding    = errors.New("the database is not kept in UTF-8")
+	ErrPassword    = errors.New("the database refuses the user or the password")
+	ErrNoDatabase  = errors.New("the server has no database of that name")
+)
+
+// Open opens the database at url. ErrURL; and without opt.Report what prevents its use:
+// CodeUnavailable, ErrNewerSchema, ErrOldSchema, ErrForeign, ErrEncoding, ErrPassword,
+// ErrNoDatabase. No error repeats the password.
+func Open(ctx context.Context, url string, opt Options) (*Store, error) {
+	config, err := configure(url, opt)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(ctx), config) // connects when it is first asked
+	if err != nil {
+		return nil, fault(ctx, err)
+	}
+	trying, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s := &Store{pool: pool, timeout: opt.StatementTimeout, observe: opt.Observe, reading: opt.Read, stop: stop, done: make(chan struct{})}
+	if s.timeout <= 0 {
+		s.timeout = defaultTimeout
+	}
+	if s.reading == nil {
+		s.reading = func(_ context.Context, _ string, work func() error) error { return work() }
+	}
+	if opt.Report != nil {
+		s.setAway(errors.New("postgres: not reached yet"))
+		go s.keepTrying(trying, opt)
+		return s, nil
+	}
+	close(s.done)
+	if err := s.prepare(ctx, opt.NoMigrate); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// configure reads the URL. opt goes before what the URL says of the pool and the time to connect.
+func configure(url string, opt Options) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, ErrURL // pgx's own error repeats the URL
+	}
+	conn := config.ConnConfig
+	if config.MaxConns = int32(opt.MaxConns); config.MaxConns <= 0 {
+		config.MaxConns = int32(max(10, 4*runtime.GOMAXPROCS(0)))
+	}
+	if config.MaxConnLifetime = opt.ConnLifetime; config.MaxConnLifetime <= 0 {
+		config.MaxConnLifetime = defaultLifetime
+	}
+	config.MaxConnLifetimeJitter = config.MaxConnLifetime / 10
+	config.PingTimeout = time.Second
+	if conn.ConnectTimeout = opt.ConnectTimeout; conn.ConnectTimeout <= 0 {
+		conn.ConnectTimeout = defaultConnectTimeout
+	}
+	// Who gives up has the server stop its work, too, and the connection is still good.
+	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: time.Second}
+	}
+	if opt.Pooled {
+		conn.DefaultQueryExecMode = pgx.QueryExecModeExec
+		return config, nil
+	}
+	timeout := opt.StatementTimeout
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
+	// The server's own bound is for a client that is gone without a word.
+	setDefault(conn.RuntimeParams, "statement_timeout", strconv.FormatInt((timeout+time.Second).Milliseconds(), 10))
+	setDefault(conn.RuntimeParams, "idle_in_transaction_session_timeout", strconv.FormatInt((10*time.Second).Milliseconds(), 10))
+	setDefault(conn.RuntimeParams, "application_name", "inkstone")
+	return config, nil
+}
+
+func setDefault(params map[string]string, name, value string) {
+	if _, set := params[name]; !set {
+		params[name] = value
+	}
+}
+
+// keepTrying prepares the database until that succeeds, or the store is closed.
+func (s *Store) keepTrying(ctx context.Context, opt Options) {
+	defer close(s.done)
+	told := ""
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		err := s.prepare(ctx, opt.NoMigrate)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			s.away.Store(nil)
+			opt.Report(nil)
+			return
+		}
+		s.setAway(err)
+		if err.Error() != told {
+			told = err.Error()
+			opt.Report(err)
+		}
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *Store) setAway(err error) {
+	err = blog.Wrap(blog.CodeUnavailable, err)
+	s.away.Store(&err)
+}
+
+// prepare brings the schema up to date, or checks it.
+func (s *Store) prepare(ctx context.Context, noMigrate bool) error {
+	ctx, cancel := context.WithTimeout(ctx, prepareLimit)
+	defer cancel()
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return explain(ctx, err)
+	}
+	defer conn.Release()
+	if noMigrate {
+		return explain(ctx, checkSchema(ctx, conn.Conn()))
+	}
+	_, _, err = migrate(ctx, conn.Conn())
+	return explain(ctx, err)
+}
+
+// explain is fault for what only happens at the start.
+func explain(ctx context.Context, err error) error {
+	if reply, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch reply.Code {
+		case "28P01", "28000":
+			return fmt.Errorf("%w (%s)", ErrPassword, reply.Code)
+		case "3D000":
+			return ErrNoDatabase
+		}
+	}
+	return fault(ctx, err)
+}

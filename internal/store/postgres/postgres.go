@@ -1,0 +1,104 @@
+package postgres
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"inkstone/internal/blog"
+)
+
+// Options are what Open may be told; the zero value is fine.
+type Options struct {
+	// NoMigrate refuses an older schema (ErrOldSchema) instead of bringing it up to date.
+	NoMigrate bool
+	// Report has Open return at once, also while the database is away: it tries to reach it
+	// in the background, and the store is CodeUnavailable until then. It is told of the
+	// first failure, of each one that is another than the one before, and of the success (nil).
+	// Without it Open tries once and waits.
+	Report func(error)
+	// MaxConns is the most connections at a time; 0: four for each processor, at least 10.
+	MaxConns int
+	// ConnLifetime ends connections of that age when they are idle; 0: an hour.
+	ConnLifetime time.Duration
+	// ConnectTimeout bounds one try to connect; 0: five seconds.
+	ConnectTimeout time.Duration
+	// StatementTimeout bounds each operation, with its waiting for a connection; 0: five seconds.
+	StatementTimeout time.Duration
+	// Pooled is for a PgBouncer in transaction mode between: no statement is prepared by name,
+	// and no setting is made on a connection.
+	Pooled bool
+	// Observe and Read are those of store.Options.
+	Observe func(operation string, took time.Duration, err error)
+	Read    func(ctx context.Context, operation string, work func() error) error
+}
+
+// Store implements blog.Store on a PostgreSQL database.
+type Store struct {
+	pool    *pgxpool.Pool
+	timeout time.Duration
+	observe func(string, time.Duration, error)
+	reading func(ctx context.Context, operation string, work func() error) error
+
+	away atomic.Pointer[error] // why nothing can be asked yet; nil: all can
+	stop context.CancelFunc    // ends the tries to connect
+	done chan struct{}         // closed when they have ended
+}
+
+// Stats says how busy the store is.
+type Stats struct {
+	Open    int   // connections
+	InUse   int   // of them, at work
+	Waited  int64 // operations that had to wait for one, since Open
+	MaxOpen int
+}
+
+// Users returns the accounts.
+func (s *Store) Users() blog.Users { return users{s} }
+
+// Posts returns the articles.
+func (s *Store) Posts() blog.Posts { return posts{s} }
+
+// Comments returns the comments.
+func (s *Store) Comments() blog.Comments { return comments{s} }
+
+// Uploads returns what is known of the images.
+func (s *Store) Uploads() blog.Uploads { return uploads{s} }
+
+// Sources returns the notes of imports.
+func (s *Store) Sources() blog.Sources { return sources{s} }
+
+// Generation implements blog.Store.
+func (s *Store) Generation(ctx context.Context) (generation uint64, err error) {
+	err = s.ask(ctx, func(ctx context.Context) error {
+		var sum int64
+		err := s.pool.QueryRow(ctx, "SELECT sum(value)::bigint FROM generation").Scan(&sum)
+		generation = uint64(sum)
+		return err
+	})
+	return generation, err
+}
+
+// Ping implements blog.Store.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.read(ctx, "ping", func(ctx context.Context, q querier) error {
+		_, err := q.Exec(ctx, "SELECT 1")
+		return err
+	})
+}
+
+// Stats returns how busy the store is.
+func (s *Store) Stats() Stats {
+	st := s.pool.Stat()
+	return Stats{Open: int(st.TotalConns()), InUse: int(st.AcquiredConns()), Waited: st.EmptyAcquireCount(), MaxOpen: int(st.MaxConns())}
+}
+
+// Close implements blog.Store.
+func (s *Store) Close() error {
+	s.stop()
+	<-s.done
+	s.pool.Close()
+	return nil
+}

@@ -1,0 +1,223 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"inkstone/internal/blog"
+)
+
+const (
+	// mostTries is how often a transaction that loses a race is run in all.
+	mostTries = 10
+	// acquireLimit bounds the wait for a connection.
+	acquireLimit = 2 * time.Second
+	// longLimit bounds writes that touch as much as a user has: each of his posts
+	// takes a millisecond.
+	longLimit = 60 * time.Second
+)
+
+// querier is a connection or a transaction.
+type querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// read runs do on a connection. It may run twice: a connection that broke while it was
+// idle shows that only when it is used.
+func (s *Store) read(ctx context.Context, operation string, do func(context.Context, querier) error) (err error) {
+	defer s.watch(operation, time.Now(), &err)
+	return s.reading(ctx, operation, func() error {
+		return s.ask(ctx, func(ctx context.Context) error {
+			return s.again(func() error { return s.onConn(ctx, func(c *pgx.Conn) error { return do(ctx, c) }) })
+		})
+	})
+}
+
+// view is read for several statements that see one state.
+func (s *Store) view(ctx context.Context, operation string, do func(context.Context, querier) error) (err error) {
+	defer s.watch(operation, time.Now(), &err)
+	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return s.reading(ctx, operation, func() error {
+		return s.ask(ctx, func(ctx context.Context) error {
+			return s.again(func() error {
+				return s.onConn(ctx, func(c *pgx.Conn) error {
+					return pgx.BeginTxFunc(ctx, c, snapshot, func(tx pgx.Tx) error { return do(ctx, tx) })
+				})
+			})
+		})
+	})
+}
+
+// write runs do in a transaction, and again if it loses a race.
+func (s *Store) write(ctx context.Context, operation string, do func(*tx) error) (err error) {
+	defer s.watch(operation, time.Now(), &err)
+	return s.ask(ctx, func(ctx context.Context) error { return s.transact(ctx, do) })
+}
+
+// writeLong is write for what may take longer than any other operation.
+func (s *Store) writeLong(ctx context.Context, operation string, do func(*tx) error) (err error) {
+	defer s.watch(operation, time.Now(), &err)
+	return s.askWithin(ctx, longLimit, func(ctx context.Context) error {
+		return s.transact(ctx, func(t *tx) error {
+			if _, err := t.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+				return err
+			}
+			return do(t)
+		})
+	})
+}
+
+// transact tries to run do in a transaction. After a loss it waits a little: in a crowd
+// those who come back at once meet again.
+func (s *Store) transact(ctx context.Context, do func(*tx) error) error {
+	for try := 1; ; try++ {
+		err := s.once(ctx, do)
+		if try == mostTries || !losesRace(err) {
+			return err
+		}
+		select {
+		case <-time.After(rand.N(time.Duration(try) * 2 * time.Millisecond)):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func (s *Store) once(ctx context.Context, do func(*tx) error) error {
+	return s.onConn(ctx, func(c *pgx.Conn) error {
+		return pgx.BeginFunc(ctx, c, func(inner pgx.Tx) error {
+			t := newTx(ctx, inner)
+			if err := do(t); err != nil {
+				return err
+			}
+			return t.finish()
+		})
+	})
+}
+
+// ask does what asks the database, within the time an operation has.
+func (s *Store) ask(ctx context.Context, do func(context.Context) error) error {
+	return s.askWithin(ctx, s.timeout, do)
+}
+
+func (s *Store) askWithin(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if away := s.away.Load(); away != nil {
+		return *away
+	}
+	inTime, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return fault(ctx, do(inTime))
+}
+
+// onConn does something with a connection, for which it waits within bounds.
+func (s *Store) onConn(ctx context.Context, do func(*pgx.Conn) error) error {
+	waiting, cancel := context.WithTimeout(ctx, acquireLimit)
+	c, err := s.pool.Acquire(waiting)
+	cancel()
+	if err != nil {
+		return err
+	}
+	defer c.Release()
+	return do(c.Conn())
+}
+
+// again runs a reading once more if its connection broke.
+func (s *Store) again(do func() error) error {
+	err := do()
+	if isBroken(err) {
+		return do()
+	}
+	return err
+}
+
+// isBroken tells whether the connection was lost, and not the server.
+func isBroken(err error) bool {
+	if reply, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return reply.Code == "57P01" // admin_shutdown: of this connection's process, perhaps
+	}
+	return isClosed(err)
+}
+
+func isClosed(err error) bool {
+	return errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || isOp(err)
+}
+
+func isOp(err error) bool {
+	_, ok := errors.AsType[*net.OpError](err)
+	return ok
+}
+
+func (s *Store) watch(operation string, start time.Time, err *error) {
+	if s.observe != nil {
+		s.observe(operation, time.Since(start), *err)
+	}
+}
+
+// one reads the first row of a query, if there is one.
+func one(ctx context.Context, q querier, sql string, args []any, into ...any) (found bool, err error) {
+	err = q.QueryRow(ctx, sql, args...).Scan(into...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// each calls scan for each row of a query.
+func each(ctx context.Context, q querier, sql string, args []any, scan func(pgx.Rows) error) error {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// tx is a writing transaction. What it changes in counters waits until its end, so that
+// nobody waits for it there longer than a commit takes.
+type tx struct {
+	pgx.Tx
+	ctx    context.Context
+	counts map[countKey]int64
+	sums   map[int]sums
+	public bool // everybody can see the change: it makes a new generation
+}
+
+// countKey is the key of a counter of posts; zero values stand for any.
+type countKey struct {
+	status   int
+	author   blog.ID
+	category string
+	tag      string
+}
+
+type sums struct{ views, likes int64 }
+
+func newTx(ctx context.Context, inner pgx.Tx) *tx {
+	return &tx{Tx: inner, ctx: ctx, counts: map[countKey]int64{}, sums: map[int]sums{}}
+}
+
+func (t *tx) exec(sql string, args ...any) (changed int64, err error) {
+	tag, err := t.Exec(t.ctx, sql, args...)
+	return tag.RowsAffected(), err
+}
+
+func (t *tx) one(sql string, args []any, into ...any) (found bool, err error) {
+	return one(t.ctx, t, sql, args, into...)
+}

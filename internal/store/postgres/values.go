@@ -1,0 +1,96 @@
+package postgres
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"inkstone/internal/blog"
+)
+
+// key is an id as an argument.
+func key(id blog.ID) []byte { return id[:] }
+
+// keyOrNull is key, and NULL for the zero id.
+func keyOrNull(id blog.ID) []byte {
+	if id.IsZero() {
+		return nil
+	}
+	return id[:]
+}
+
+// intoID is a place for an id; NULL and the empty key are the zero one.
+type intoID struct{ *blog.ID }
+
+// ScanBytes implements pgtype.BytesScanner.
+func (i intoID) ScanBytes(b []byte) error {
+	if len(b) != 0 && len(b) != len(i.ID) {
+		return fmt.Errorf("postgres: an id of %d bytes", len(b))
+	}
+	*i.ID = blog.ID{}
+	copy(i.ID[:], b)
+	return nil
+}
+
+// intoTime is a place for a time in milliseconds.
+type intoTime struct{ *time.Time }
+
+// ScanInt64 implements pgtype.Int64Scanner.
+func (t intoTime) ScanInt64(ms pgtype.Int8) error {
+	*t.Time = time.Time{}
+	if ms.Int64 != 0 {
+		*t.Time = time.UnixMilli(ms.Int64).UTC()
+	}
+	return nil
+}
+
+// intoStatus is a place for a status.
+type intoStatus struct{ *blog.Status }
+
+// ScanInt64 implements pgtype.Int64Scanner.
+func (s intoStatus) ScanInt64(n pgtype.Int8) error {
+	*s.Status = statusOf(int(n.Int64))
+	return nil
+}
+
+// Statuses as they are kept; 0 in a filter stands for all of them.
+const (
+	draft     = 1
+	published = 2
+	archived  = 3
+)
+
+func statusNumber(s blog.Status) int {
+	switch s {
+	case blog.Draft:
+		return draft
+	case blog.Published:
+		return published
+	case blog.Archived:
+		return archived
+	}
+	return 0
+}
+
+func statusOf(n int) blog.Status {
+	return [...]blog.Status{"", blog.Draft, blog.Published, blog.Archived}[n&3]
+}
+
+// authorColumns are what scans of an author read of users u.
+const authorColumns = "u.id, u.username, u.avatar, u.first_name, u.last_name, u.bio, u.website, u.location"
+
+// intoAuthor are the places for authorColumns. A comment's shell has none of them.
+func intoAuthor(a *blog.Author) []any {
+	p := &a.Profile
+	return []any{intoID{&a.ID}, intoText{&a.Username}, intoText{&a.Avatar}, intoText{&p.FirstName}, intoText{&p.LastName}, intoText{&p.Bio}, intoText{&p.Website}, intoText{&p.Location}}
+}
+
+// intoText is a place for a text; NULL is the empty one.
+type intoText struct{ text *string }
+
+// ScanText implements pgtype.TextScanner.
+func (t intoText) ScanText(v pgtype.Text) error {
+	*t.text = v.String
+	return nil
+}
