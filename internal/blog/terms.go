@@ -26,24 +26,83 @@ func Terms(text string) string {
 // WriteTerms writes what Terms returns, and perhaps a blank behind it.
 func WriteTerms(to *strings.Builder, text string) {
 	to.Grow(3 * len(text))
-	c := cutter{out: to, known: map[string]bool{}}
-	if len(text) > maxDifferent { // else it can't have so many
-		c.seen, c.hash = make([]uint64, seenBits/64), fnv.New64a()
-	}
+	c := newCutter(len(text), func(term []byte) {
+		to.Write(term)
+		to.WriteByte(' ')
+	})
 	scan(text, c.cut)
 	to.WriteString(strings.Join(c.alone, " "))
 }
 
-// cutter writes the terms of a text.
+// Index cuts a text for an engine that can look for terms, but not for sequences of them:
+// terms are the different ones of Terms, in no order; plain holds the words and runs
+// themselves, with a blank before, between and behind them. A post has a Phrase of
+// several terms if plain holds its Plain.
+func Index(text string) (terms []string, plain string) {
+	known := map[string]bool{}
+	add := func(term string) {
+		if !known[term] {
+			known[term] = true
+			terms = append(terms, term)
+		}
+	}
+	c := newCutter(len(text), func(term []byte) {
+		if !known[string(term)] { // spares the copy
+			add(string(term))
+		}
+	})
+	var b strings.Builder
+	b.Grow(len(text))
+	b.WriteByte(' ')
+	scan(text, func(p piece) bool {
+		for _, r := range p.text {
+			b.WriteRune(r)
+		}
+		if p.next == 0 {
+			b.WriteByte(' ')
+		}
+		return c.cut(p)
+	})
+	for _, term := range c.alone {
+		add(term)
+	}
+	return terms, b.String()
+}
+
+// Plain is how a phrase of several terms stands in the plain text of Index: a run
+// anywhere in another, words whole.
+func (p Phrase) Plain() string {
+	first, _ := utf8.DecodeRuneInString(p[0])
+	if kindOf(first) != runRune {
+		return " " + strings.Join(p, " ") + " "
+	}
+	run := p[0]
+	for _, pair := range p[1:] {
+		_, n := utf8.DecodeRuneInString(pair)
+		run += pair[n:]
+	}
+	return run
+}
+
+// cutter cuts a text into terms.
 type cutter struct {
-	out       *strings.Builder
-	alone     []string // what comes after the sequence
+	each      func(term []byte) // told of the terms in their sequence
+	alone     []string          // what comes after the sequence
 	known     map[string]bool
 	singles   commonRunes
 	term      []byte
 	seen      []uint64 // of a large text: a bit for each hash of a term
 	hash      hash.Hash64
 	different int // how many of them are set
+}
+
+// newCutter makes one for a text of size bytes.
+func newCutter(size int, each func(term []byte)) *cutter {
+	c := &cutter{each: each, known: map[string]bool{}}
+	if size > maxDifferent { // else it can't have so many
+		c.seen, c.hash = make([]uint64, seenBits/64), fnv.New64a()
+	}
+	return c
 }
 
 // seenBits is how many hashes are told apart: of maxDifferent terms, one in 150 has
@@ -90,8 +149,7 @@ func (c *cutter) write() {
 	if c.seen != nil {
 		c.count()
 	}
-	c.term = append(c.term, ' ')
-	c.out.Write(c.term)
+	c.each(c.term)
 }
 
 // count must not depend on the process, as hash/maphash does: which terms are indexed would.

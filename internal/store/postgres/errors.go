@@ -47,7 +47,7 @@ func unavailable(code string) bool {
 	case "57014", // query_canceled: it took too long
 		"55P03",          // lock_not_available
 		"40001", "40P01", // serialization_failure, deadlock_detected, again and again
-		"25006", // read_only_sql_transaction: a standby
+		"25006",                   // read_only_sql_transaction: a standby
 		"28P01", "28000", "3D000", // wrong password, refused, no such database: told apart at the start
 		"58030": // io_error
 		return true

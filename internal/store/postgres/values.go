@@ -94,3 +94,12 @@ func (t intoText) ScanText(v pgtype.Text) error {
 	*t.text = v.String
 	return nil
 }
+
+// intoInt is a place for a number; NULL is 0.
+type intoInt struct{ n *int64 }
+
+// ScanInt64 implements pgtype.Int64Scanner.
+func (i intoInt) ScanInt64(v pgtype.Int8) error {
+	*i.n = v.Int64
+	return nil
+}

@@ -77,7 +77,7 @@ CREATE TABLE posts (
 );
 CREATE INDEX posts_status    ON posts (status, published, id);
 CREATE INDEX posts_category  ON posts (status, category, published, id);
-CREATE INDEX posts_author    ON posts (status, author, published, id);
+CREATE INDEX posts_author    ON posts (status, author, published, id) INCLUDE (category);
 CREATE INDEX posts_user      ON posts (author);
 CREATE INDEX posts_created   ON posts (status, created, id);
 CREATE INDEX posts_updated   ON posts (status, updated, id);
@@ -86,18 +86,23 @@ CREATE INDEX posts_likes     ON posts (status, likes, id);
 CREATE INDEX posts_comments  ON posts (status, comments, id);
 CREATE INDEX posts_title     ON posts (status, title, id);
 
+-- author and category are the post's, so that a list by tag and one of these is found
+-- in the index alone.
 CREATE TABLE post_tags (
     tag       text     COLLATE "C" NOT NULL,
     status    smallint NOT NULL,
     published bigint   NOT NULL,
     post      bytea    NOT NULL REFERENCES posts ON DELETE CASCADE,
-    PRIMARY KEY (tag, status, published, post)
+    author    bytea    NOT NULL,
+    category  text     COLLATE "C" NOT NULL,
+    PRIMARY KEY (tag, status, published, post) INCLUDE (author, category)
 );
 CREATE INDEX post_tags_post ON post_tags (post);
 
--- What a search reads. terms holds blog.Terms of the title and of the content, a bar
--- between; title_terms those of the title. It is narrow, so that a search that finds
--- much reads little, and is written only when a post's words or filters change.
+-- What a search reads: the different terms of title and content (blog.Index), the text
+-- itself as its words and runs, in which phrases are looked for, and the terms of the
+-- title (blog.Terms). It is narrow, so that a search that finds much reads little, and
+-- is written anew only when a post's words change.
 CREATE TABLE post_terms (
     post        bytea    PRIMARY KEY REFERENCES posts ON DELETE CASCADE,
     status      smallint NOT NULL,
@@ -106,13 +111,14 @@ CREATE TABLE post_terms (
     published   bigint   NOT NULL,
     tags        text[]   COLLATE "C" NOT NULL,
     title_terms text     COLLATE "C" NOT NULL,
-    terms       text     COLLATE "C" NOT NULL
-);
+    terms       text     COLLATE "C" NOT NULL,
+    plain       text     COLLATE "C" NOT NULL
+) WITH (fillfactor = 90);
 CREATE INDEX post_terms_terms ON post_terms USING gin (string_to_array(terms, ' '));
 
--- Samples of the terms would cost more than they tell: each search is planned for this
--- index, and rows are few or many by the word alone.
-ALTER TABLE post_terms ALTER COLUMN terms SET STATISTICS 0;
+-- Samples of the terms would cost more than they tell: a search is always answered by
+-- this index.
+ALTER TABLE post_terms ALTER COLUMN terms SET STATISTICS 0, ALTER COLUMN plain SET STATISTICS 0, ALTER COLUMN title_terms SET STATISTICS 0;
 ALTER INDEX post_terms_terms ALTER COLUMN 1 SET STATISTICS 0;
 
 -- How many posts there are of each status with each author, category and tag; an
