@@ -22,7 +22,7 @@ var may = map[string][]string{
 	"auth":       {"background", "blog"},
 	"cache":      {"blog"},
 	"web":        {"blog", "limit", "telemetry"},
-	"store":      {"blog", "store/sqlite"},
+	"store":      {"blog", "store/postgres", "store/sqlite"},
 	"store/*":    {"blog"},
 	"account":    {"auth", "web", "cache", "blog"},
 	"post":       {"auth", "web", "cache", "blog"},
