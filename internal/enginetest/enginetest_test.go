@@ -21,6 +21,11 @@ func TestEveryEngineAnswers(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("PgBouncer", func(t *testing.T) {
+		if err := pingPostgres(t.Context(), PgBouncer(t, Postgres(t))); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("Redis", func(t *testing.T) {
 		if err := pingRedis(t.Context(), Redis(t)); err != nil {
 			t.Error(err)
@@ -40,6 +45,21 @@ func TestADatabaseIsOneTestsOwnAndGoneAfterIt(t *testing.T) {
 	do(t, c, "CREATE TABLE mine ()")
 	if n := one[int](t, c, "SELECT count(*) FROM pg_database WHERE datname = $1", name); n != 0 {
 		t.Errorf("database %s is still there", name)
+	}
+}
+
+func TestClientsOfPgBouncerShareConnections(t *testing.T) {
+	direct := Postgres(t)
+	var all []*pgx.Conn
+	for range 30 {
+		all = append(all, connect(t, PgBouncer(t, direct)))
+	}
+	for _, c := range all {
+		do(t, c, "SELECT 1")
+	}
+	// Each has asked and none has left.
+	if n := one[int](t, connect(t, direct), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"); n > 3 {
+		t.Errorf("%d connections", n)
 	}
 }
 
@@ -211,7 +231,7 @@ func connect(t *testing.T, url string) *pgx.Conn {
 
 func do(t *testing.T, c *pgx.Conn, sql string) {
 	t.Helper()
-	if _, err := c.Exec(t.Context(), sql); err != nil {
+	if _, err := c.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -155,7 +155,12 @@ func begin(s *Server) *Server {
 // folder is a new one that the servers' user can reach, which t.TempDir is not.
 func folder(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "inkstone-server-*")
+	parent := os.TempDir()
+	uid, gid, other := owner()
+	if other && !open(parent) {
+		parent = "/tmp"
+	}
+	dir, err := os.MkdirTemp(parent, "inkstone-server-*")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,12 +169,27 @@ func folder(t testing.TB) string {
 			t.Error(err)
 		}
 	})
-	if uid, gid, ok := owner(); ok {
+	if other {
 		if err := os.Chown(dir, uid, gid); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return dir
+}
+
+// open reports whether everybody can reach what is in a folder.
+func open(dir string) bool {
+	for {
+		info, err := os.Stat(dir)
+		if err != nil || info.Mode()&0o001 == 0 {
+			return false
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return true
+		}
+		dir = parent
+	}
 }
 
 // owner is who runs the servers where we are root, for PostgreSQL refuses to be.
