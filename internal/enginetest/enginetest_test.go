@@ -22,7 +22,7 @@ func TestEveryEngineAnswers(t *testing.T) {
 		}
 	})
 	t.Run("PgBouncer", func(t *testing.T) {
-		if err := pingPostgres(t.Context(), PgBouncer(t, Postgres(t))); err != nil {
+		if err := pingPostgres(t.Context(), need(t, "PgBouncer", "TEST_PGBOUNCER_URL")); err != nil {
 			t.Error(err)
 		}
 	})
