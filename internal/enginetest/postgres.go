@@ -73,7 +73,7 @@ func initdb(t testing.TB, bin, dir, password string) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(filepath.Join(bin, "initdb"), "--pgdata="+filepath.Join(dir, "data"), "--username=inkstone",
-		"--pwfile="+pwfile, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync")
+		"--pwfile="+pwfile, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
 	var said strings.Builder
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &said, &said
 	p, err := start(cmd)
