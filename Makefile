@@ -1,14 +1,21 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test race check vuln build sbom bench readme clean
+.PHONY: help run test test-full services race check vuln build sbom bench readme clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start the server on http://127.0.0.1:3000
 	go run ./cmd/inkstone serve
 
-test: ## all tests
+test: ## all tests; says which engines it left out
 	go test ./...
+	@go test -v -run TestEveryEngineAnswers ./internal/enginetest | grep 'left out' || true
+
+test-full: services ## all tests, on real PostgreSQL, PgBouncer and Redis
+	eval "$$(scripts/services env)" && CI=true go test ./...
+
+services: ## start what test-full needs (scripts/services down stops it)
+	scripts/services up
 
 race: ## all tests with the race detector
 	go test -race ./...

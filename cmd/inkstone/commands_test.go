@@ -233,7 +233,7 @@ func TestTwoImportsAtATimeAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	args := []string{"import", "a.md", "--author", "me@example.com"}
-	first, err := store.Lock("sqlite:data/inkstone.db", "import")
+	first, err := store.Lock(t.Context(), "sqlite:data/inkstone.db", "import", store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

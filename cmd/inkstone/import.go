@@ -43,7 +43,7 @@ func (p *program) imports() *cobra.Command {
 			if o.DryRun {
 				return importAll(c, o)
 			}
-			lock, err := app.LockImports(cfg)
+			lock, err := app.LockImports(c.Context(), cfg)
 			if err != nil {
 				return err
 			}

@@ -32,6 +32,8 @@ type App struct {
 	listener net.Listener
 	health   *web.Health
 
+	reached chan struct{} // closed when a database that was away has been reached
+
 	background []func(context.Context) // each runs until its context ends
 	closers    []func() error          // called in reverse when all else has stopped
 }

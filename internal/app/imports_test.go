@@ -22,13 +22,14 @@ var may = map[string][]string{
 	"auth":       {"background", "blog"},
 	"cache":      {"blog"},
 	"web":        {"blog", "limit", "telemetry"},
-	"store":      {"blog", "store/sqlite"},
+	"store":      {"blog", "store/postgres", "store/sqlite"},
 	"store/*":    {"blog"},
 	"account":    {"auth", "web", "cache", "blog"},
 	"post":       {"auth", "web", "cache", "blog"},
 	"comment":    {"auth", "web", "cache", "blog"},
 	"upload":     {"auth", "web", "cache", "blog"},
 	"importer":   {"blog"},
+	"enginetest": {},
 }
 
 // assemblers put things together, and may import everything.
@@ -101,6 +102,14 @@ func TestOnlyAppSeesTheEngines(t *testing.T) {
 			if engine && outside {
 				t.Errorf("%s imports %s", p.ImportPath, i)
 			}
+		}
+	}
+}
+
+func TestOnlyTestsImportTheRealParts(t *testing.T) {
+	for _, p := range packages(t) {
+		if slices.Contains(p.Imports, "inkstone/internal/enginetest") {
+			t.Errorf("%s imports enginetest", p.ImportPath)
 		}
 	}
 }

@@ -73,7 +73,8 @@ func (a *App) openLogs(context.Context) error {
 func (a *App) openStore(ctx context.Context) error {
 	a.parts.admission = newAdmission()
 	a.closers = append(a.closers, func() error { a.parts.admission.background.Close(); return nil })
-	s, err := openStore(ctx, a.cfg, store.Options{Observe: a.observe, Read: a.parts.admission.read})
+	a.reached = make(chan struct{})
+	s, err := openStore(ctx, a.cfg, store.Options{Observe: a.observe, Read: a.parts.admission.read, Report: a.reportStore})
 	if err != nil {
 		return err
 	}
@@ -81,6 +82,16 @@ func (a *App) openStore(ctx context.Context) error {
 	a.watchStore()
 	a.closers = append(a.closers, s.Close)
 	return nil
+}
+
+// reportStore is told how it goes to reach a database that is a server.
+func (a *App) reportStore(err error) {
+	if err != nil {
+		a.log.Error("the database is away; trying again", "error", cannotOpen(a.cfg, err))
+		return
+	}
+	a.log.Info("the database is reached")
+	close(a.reached)
 }
 
 // observe notes a store operation; it has failed if the fault is not the input's.
@@ -107,7 +118,37 @@ func (a *App) openAuth(ctx context.Context) (err error) {
 	if p.passwords, err = auth.NewPasswords(a.cfg.BcryptCost); err != nil {
 		return err
 	}
-	return firstAdmin(ctx, a.cfg, a.store, p.passwords)
+	err = firstAdmin(ctx, a.cfg, a.store, p.passwords)
+	if blog.CodeOf(err) != blog.CodeUnavailable {
+		return err
+	}
+	a.background = append(a.background, a.laterAdmin) // a file that can't be read has not been opened
+	return nil
+}
+
+// laterAdmin makes the first admin once the database is reached. Then it can't end the
+// start any more, so what prevents it is only told.
+func (a *App) laterAdmin(ctx context.Context) {
+	select {
+	case <-a.reached:
+	case <-ctx.Done():
+		return
+	}
+	for {
+		err := firstAdmin(ctx, a.cfg, a.store, a.parts.passwords)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		a.log.Error("the first admin could not be made", "error", err)
+		if blog.CodeOf(err) != blog.CodeUnavailable {
+			return
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (a *App) openAnswers(context.Context) (err error) {

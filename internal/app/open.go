@@ -25,8 +25,16 @@ func openStore(ctx context.Context, cfg *config.Config, o store.Options) (blog.S
 	if err := makeDataDir(cfg); err != nil {
 		return nil, err
 	}
+	o.Server = server(cfg)
 	s, err := store.Open(ctx, cfg.Database, o)
 	return s, cannotOpen(cfg, err)
+}
+
+func server(cfg *config.Config) store.Server {
+	return store.Server{
+		MaxConns: cfg.DB.MaxConns, ConnLifetime: cfg.DB.ConnLifetime, ConnectTimeout: cfg.DB.ConnectTimeout,
+		StatementTimeout: cfg.DB.StatementTimeout, Pooled: cfg.DB.Pooled,
+	}
 }
 
 // Migrate brings the schema up to date and returns the versions it had and has.
@@ -34,19 +42,19 @@ func Migrate(ctx context.Context, cfg *config.Config) (from, to int, err error) 
 	if err := makeDataDir(cfg); err != nil {
 		return 0, 0, err
 	}
-	from, to, err = store.Migrate(ctx, cfg.Database)
+	from, to, err = store.Migrate(ctx, cfg.Database, store.Options{Server: server(cfg)})
 	return from, to, cannotOpen(cfg, err)
 }
 
 // LockImports keeps other processes from importing into the store until it is closed:
 // each would make the posts that the other has not made yet. The store has been opened.
-func LockImports(cfg *config.Config) (io.Closer, error) {
-	lock, err := store.Lock(cfg.Database, "import")
+func LockImports(ctx context.Context, cfg *config.Config) (io.Closer, error) {
+	lock, err := store.Lock(ctx, cfg.Database, "import", store.Options{Server: server(cfg)})
 	if errors.Is(err, store.ErrTaken) {
 		return nil, errors.New("另一个导入正在进行，请等它结束后再试")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("无法在数据库旁建立导入锁，请检查权限与磁盘：%w", err)
+		return nil, fmt.Errorf("无法建立导入锁，请检查数据库、权限与磁盘：%w", err)
 	}
 	return lock, nil
 }
@@ -63,18 +71,31 @@ func cannotOpen(cfg *config.Config, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) { // nothing is wrong with the database then
 		return err
 	}
-	advice := "请检查 DATABASE_URL、权限与磁盘"
-	switch {
-	case errors.Is(err, store.ErrNewerSchema):
-		advice = "它由更新版本的 inkstone 写入，请安装那个版本，或换用旧的备份"
-	case errors.Is(err, store.ErrForeign):
-		advice = "它是别的程序的数据库，请检查 DATABASE_URL"
-	case errors.Is(err, store.ErrDamaged):
-		advice = "它不是数据库或已损坏，请检查 DATABASE_URL，或从备份恢复"
-	case errors.Is(err, store.ErrLocked):
-		advice = "另一个进程锁住了它，请等它结束或停止它，然后再试"
+	return fmt.Errorf("无法打开数据库 %s：%s（%v）", store.Name(cfg.Database), adviceFor(err), err)
+}
+
+func adviceFor(err error) string {
+	for _, known := range []struct {
+		err    error
+		advice string
+	}{
+		{store.ErrNewerSchema, "它由更新版本的 inkstone 写入，请安装那个版本，或换用旧的备份"},
+		{store.ErrForeign, "它是别的程序的数据库，请检查 DATABASE_URL"},
+		{store.ErrDamaged, "它不是数据库或已损坏，请检查 DATABASE_URL，或从备份恢复"},
+		{store.ErrLocked, "另一个进程锁住了它，请等它结束或停止它，然后再试"},
+		{store.ErrPassword, "用户名或密码不被接受，请检查 DATABASE_URL"},
+		{store.ErrNoDatabase, "服务器上没有这个库，请先创建它，或检查 DATABASE_URL"},
+		{store.ErrEncoding, "它的编码不是 UTF-8，请以 ENCODING 'UTF8' 新建一个库"},
+		{store.ErrURL, "DATABASE_URL 不是有效的地址，请填写 postgres://用户:密码@主机:5432/库名"},
+	} {
+		if errors.Is(err, known.err) {
+			return known.advice
+		}
 	}
-	return fmt.Errorf("无法打开数据库 %s：%s（%v）", cfg.Database, advice, err)
+	if blog.CodeOf(err) == blog.CodeUnavailable {
+		return "连接不上或它没有回答，请检查 DATABASE_URL、数据库是否在运行，以及网络、权限与磁盘"
+	}
+	return "请检查 DATABASE_URL、权限与磁盘"
 }
 
 // HasAdmin reports whether there is an admin.

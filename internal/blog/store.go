@@ -2,7 +2,15 @@ package blog
 
 import (
 	"context"
+	"errors"
 	"time"
+)
+
+// Why an engine leaves a database alone when it is opened.
+var (
+	ErrNewerSchema = errors.New("the database was written by a newer version of inkstone: install that version, or restore an older backup")
+	ErrOldSchema   = errors.New("the database has an older schema: run `inkstone migrate` first")
+	ErrForeign     = errors.New("the database is one of another program")
 )
 
 // Store is where everything is kept. An engine implements it; storetest is the

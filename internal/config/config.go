@@ -25,6 +25,7 @@ type Config struct {
 
 	DataDir   string
 	Database  string // URL, see store.Open
+	DB        Database
 	UploadDir string
 	LogDir    string // "": no files
 	LogLevel  string // debug, info, warn or error
@@ -50,6 +51,15 @@ type Config struct {
 	DrainWait       time.Duration
 	ShutdownTimeout time.Duration
 	MetricsAddr     string // "": /metrics is on the main listener
+}
+
+// Database is about the connections to a database that is a server.
+type Database struct {
+	MaxConns         int // 0: by the processors
+	ConnLifetime     time.Duration
+	ConnectTimeout   time.Duration
+	StatementTimeout time.Duration
+	Pooled           bool // PgBouncer or the like is between, in transaction mode
 }
 
 // Value is where a setting's value came from.

@@ -173,7 +173,7 @@ func TestEverySecretHasAFileTwin(t *testing.T) {
 func TestAllMistakesAreReportedAtOnce(t *testing.T) {
 	env := map[string]string{
 		"PORT": "70000", "NODE_ENV": "prod", "BCRYPT_COST": "99", "JWT_EXPIRE": "soon", "ALLOWED_ORIGINS": "*",
-		"TRUSTED_PROXIES": "home", "POST_CATEGORIES": " , ", "LOG_LEVEL": "loud", "TARGET": "post", "DATABASE_URL": "postgres://x:y@z/w",
+		"TRUSTED_PROXIES": "home", "POST_CATEGORIES": " , ", "LOG_LEVEL": "loud", "TARGET": "post", "DATABASE_URL": "postgres://x:y%@z/w",
 		"REDIS_URL": "redis://localhost", "UPLOADS": "s3://bucket/prefix", "CACHE_BYTES": "much", "METRICS_ADDR": "9100", "ADMIN_EMAIL": "nobody",
 	}
 	_, _, err := load(t, t.TempDir(), env)
@@ -309,7 +309,7 @@ func TestADamagedKeptSecretIsToldNotReplaced(t *testing.T) {
 func TestWhatWouldOnlyFailLaterIsAMistake(t *testing.T) {
 	for name, values := range map[string][]string{
 		"HOST":         {"localhost:3000", "127.0.0.1:80", "*", "[a]", "a b"},
-		"DATABASE_URL": {"sqlite:data/x.db?mode=ro", "sqlite::memory:"},
+		"DATABASE_URL": {"sqlite:data/x.db?mode=ro", "sqlite::memory:", "postgres://u:p@host", "postgres://u:p@host/a/b", "postgres:x", "mysql://u:p@host/db"},
 	} {
 		for _, v := range values {
 			if _, _, err := load(t, t.TempDir(), map[string]string{name: v}); err == nil {

@@ -52,8 +52,12 @@ func folder(at func(*Config) *string) parser {
 
 func database(c *Config, v string) error {
 	scheme, path, _ := strings.Cut(v, ":")
-	if scheme != "sqlite" {
-		return errors.New("本版本只支持 SQLite，请填写 sqlite:路径，例如 sqlite:data/inkstone.db")
+	switch scheme {
+	case "postgres", "postgresql":
+		return postgres(c, v)
+	case "sqlite":
+	default:
+		return errors.New("本版本支持 SQLite 与 PostgreSQL，请填写 sqlite:路径，例如 sqlite:data/inkstone.db，或 postgres://用户:密码@主机:5432/库名")
 	}
 	if strings.TrimPrefix(path, "//") == "" {
 		return errors.New("缺少文件路径，请填写 sqlite:路径，例如 sqlite:data/inkstone.db")
@@ -63,6 +67,25 @@ func database(c *Config, v string) error {
 	}
 	c.Database = v
 	return nil
+}
+
+// postgres does not repeat the URL, which may hold a password, nor the error about it, which does.
+func postgres(c *Config, v string) error {
+	u, err := url.Parse(v)
+	if err != nil || u.Opaque != "" || strings.Trim(u.Path, "/") == "" || strings.Contains(strings.Trim(u.Path, "/"), "/") {
+		return errors.New("不是有效的地址，请填写 postgres://用户:密码@主机:5432/库名（密码中的特殊字符须写成 %XX）")
+	}
+	c.Database = v
+	return nil
+}
+
+func pooler(c *Config, v string) error {
+	switch v {
+	case "none", "transaction":
+		c.DB.Pooled = v == "transaction"
+		return nil
+	}
+	return fmt.Errorf("%q 无效，请填写 none 或 transaction", v)
 }
 
 func oneOf(at func(*Config) *string, values ...string) parser {

@@ -41,7 +41,7 @@ func (s setting) masked(value string) string {
 // table is every setting. A row may rely on those above it: NODE_ENV and DATA_DIR stand first.
 func table() []setting {
 	rows := make([]setting, 0, 64)
-	for _, group := range [][]setting{placeRows(), accountRows(), limitRows(), processRows(), laterRows()} {
+	for _, group := range [][]setting{placeRows(), databaseRows(), accountRows(), limitRows(), processRows(), laterRows()} {
 		rows = append(rows, group...)
 	}
 	return rows
@@ -71,7 +71,7 @@ func placeRows() []setting {
 			ZH: "数据目录，所有写入内容的默认位置", EN: "where everything is written, unless said otherwise below"},
 			parse: folder(func(c *Config) *string { return &c.DataDir })},
 		{Setting: Setting{Name: "DATABASE_URL", Default: "sqlite:<DATA_DIR>/inkstone.db", Secret: true,
-			ZH: "数据库；本版本支持 `sqlite:路径`", EN: "database; this version knows `sqlite:path`"}, parse: database},
+			ZH: "数据库：`sqlite:路径` 或 `postgres://用户:密码@主机:端口/库名`", EN: "database: `sqlite:path` or `postgres://user:password@host:port/name`"}, parse: database},
 		{Setting: Setting{Name: "UPLOAD_DIR", Aliases: []string{"UPLOADS"}, Default: "<DATA_DIR>/uploads",
 			ZH: "上传图片的目录（亦可写作 UPLOADS）", EN: "folder of uploaded images (UPLOADS is the same)"},
 			parse: folder(func(c *Config) *string { return &c.UploadDir })},
@@ -81,6 +81,27 @@ func placeRows() []setting {
 		{Setting: Setting{Name: "LOG_DIR", Default: "logs",
 			ZH: "日志文件目录；设为空则不写文件", EN: "folder of log files; set but empty: no files"},
 			emptyCounts: true, parse: func(c *Config, v string) error { c.LogDir = v; return nil }},
+	}
+}
+
+// databaseRows are about PostgreSQL; SQLite takes no notice of them.
+func databaseRows() []setting {
+	return []setting{
+		{Setting: Setting{Name: "DB_MAX_CONNS", Default: "0",
+			ZH: "PostgreSQL 连接数上限；`0` 为每个处理器 4 个，至少 10 个", EN: "most connections to PostgreSQL; `0`: four for each processor, at least 10"},
+			parse: number(func(c *Config) *int { return &c.DB.MaxConns }, 0, 10_000)},
+		{Setting: Setting{Name: "DB_CONN_LIFETIME", Default: "1h",
+			ZH: "连接使用多久后换新", EN: "how old a connection gets"},
+			parse: span(func(c *Config) *duration { return &c.DB.ConnLifetime }, second, 10*day)},
+		{Setting: Setting{Name: "DB_CONNECT_TIMEOUT", Default: "5s",
+			ZH: "单次连接的时限", EN: "bound of one try to connect"},
+			parse: span(func(c *Config) *duration { return &c.DB.ConnectTimeout }, second, minute)},
+		{Setting: Setting{Name: "DB_STATEMENT_TIMEOUT", Default: "5s",
+			ZH: "单次操作的时限，含等待连接；超时回答 503", EN: "bound of one operation, with its wait for a connection; 503 beyond it"},
+			parse: span(func(c *Config) *duration { return &c.DB.StatementTimeout }, second, 10*minute)},
+		{Setting: Setting{Name: "DB_POOLER", Default: "none",
+			ZH: "`transaction`：中间有事务模式的 PgBouncer；否则 `none`", EN: "`transaction`: a PgBouncer in transaction mode is between; else `none`"},
+			parse: pooler},
 	}
 }
 

@@ -12,10 +12,9 @@ import (
 // ErrTaken means that another process has the lock.
 var ErrTaken = errors.New("store: locked by another process")
 
-// Lock takes the lock of a name that goes with the database at a URL, which has been
-// opened before, whatever links lead to it. It ends with Close, or with the process. Its
-// file stays beside the database: if it were removed, two could hold locks of that name.
-func Lock(url, name string) (io.Closer, error) {
+// lockFile is Lock for SQLite, whatever links lead to the database. The lock's file stays
+// beside it: if it were removed, two could hold locks of that name.
+func lockFile(url, name string) (io.Closer, error) {
 	path, err := sqlitePath(url)
 	if err != nil {
 		return nil, err

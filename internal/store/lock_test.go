@@ -10,13 +10,13 @@ import (
 func TestALockIsHeldByOneUntilItIsClosed(t *testing.T) {
 	dir := t.TempDir()
 	url := "sqlite:" + filepath.Join(dir, "test.db")
-	if _, err := Lock(url, "import"); err == nil || errors.Is(err, ErrTaken) {
+	if _, err := Lock(t.Context(), url, "import", Options{}); err == nil || errors.Is(err, ErrTaken) {
 		t.Errorf("a database that is not there: %v", err)
 	}
-	if _, _, err := Migrate(t.Context(), url); err != nil {
+	if _, _, err := Migrate(t.Context(), url, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	first, err := Lock(url, "import")
+	first, err := Lock(t.Context(), url, "import", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,11 +25,11 @@ func TestALockIsHeldByOneUntilItIsClosed(t *testing.T) {
 		t.Skip(err)
 	}
 	for _, u := range []string{url, "sqlite:" + linked} {
-		if _, err := Lock(u, "import"); !errors.Is(err, ErrTaken) {
+		if _, err := Lock(t.Context(), u, "import", Options{}); !errors.Is(err, ErrTaken) {
 			t.Errorf("%s, a second time: %v", u, err)
 		}
 	}
-	other, err := Lock(url, "other")
+	other, err := Lock(t.Context(), url, "other", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestALockIsHeldByOneUntilItIsClosed(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Lock(url, "import")
+	again, err := Lock(t.Context(), url, "import", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,10 +5,12 @@ package store
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
 	"inkstone/internal/blog"
+	"inkstone/internal/store/postgres"
 	"inkstone/internal/store/sqlite"
 )
 
@@ -24,18 +26,45 @@ type Options struct {
 	// Read does the work of a reading operation, when and where it sees fit, and returns
 	// its error; or it refuses it with one that the method then returns. nil does it at once.
 	Read func(ctx context.Context, operation string, work func() error) error
+
+	// Report lets a database that is a server be away when it is opened: it is tried again
+	// and again in the background, and all methods are CodeUnavailable until it is there.
+	// Report is told why, and at last nil. Without it Open fails.
+	Report func(error)
+	Server Server
+}
+
+// Server is about the connections to a database that is a server; zero values are the defaults.
+type Server struct {
+	MaxConns         int           // the most connections; 0: four for each processor, at least 10
+	ConnLifetime     time.Duration // of a connection; 0: an hour
+	ConnectTimeout   time.Duration // of one try to connect; 0: five seconds
+	StatementTimeout time.Duration // of an operation; 0: five seconds
+	Pooled           bool          // a pooler that gives out connections by transactions is between
 }
 
 // Why a database is left alone, for Open and Migrate.
 var (
-	ErrNewerSchema = sqlite.ErrNewerSchema
-	ErrForeign     = sqlite.ErrForeign
+	ErrNewerSchema = blog.ErrNewerSchema
+	ErrForeign     = blog.ErrForeign
 	ErrDamaged     = sqlite.ErrDamaged
 	ErrLocked      = sqlite.ErrLocked
+	ErrEncoding    = postgres.ErrEncoding
+	ErrPassword    = postgres.ErrPassword
+	ErrNoDatabase  = postgres.ErrNoDatabase
+	ErrURL         = postgres.ErrURL
 )
 
-// Open opens the store at a URL: sqlite:path, or sqlite:///absolute/path.
+// Open opens the store at a URL: sqlite:path, sqlite:///absolute/path, or
+// postgres://user:password@host:port/database. No error repeats a password.
 func Open(ctx context.Context, url string, opt Options) (blog.Store, error) {
+	if isPostgres(url) {
+		s, err := postgres.Open(ctx, url, postgresOptions(opt))
+		if err != nil {
+			return nil, fmt.Errorf("open database %s: %w", Name(url), err)
+		}
+		return s, nil
+	}
 	path, err := sqlitePath(url)
 	if err != nil {
 		return nil, err
@@ -47,18 +76,68 @@ func Open(ctx context.Context, url string, opt Options) (blog.Store, error) {
 	return s, nil
 }
 
+func postgresOptions(opt Options) postgres.Options {
+	return postgres.Options{
+		NoMigrate: opt.NoMigrate, Observe: opt.Observe, Read: opt.Read, Report: opt.Report,
+		MaxConns: opt.Server.MaxConns, ConnLifetime: opt.Server.ConnLifetime, ConnectTimeout: opt.Server.ConnectTimeout,
+		StatementTimeout: opt.Server.StatementTimeout, Pooled: opt.Server.Pooled,
+	}
+}
+
 // Migrate brings the schema of the store at a URL up to date and returns the
 // versions it had and has.
-func Migrate(ctx context.Context, url string) (from, to int, err error) {
-	path, err := sqlitePath(url)
-	if err != nil {
-		return 0, 0, err
+func Migrate(ctx context.Context, url string, opt Options) (from, to int, err error) {
+	if isPostgres(url) {
+		from, to, err = postgres.Migrate(ctx, url, postgresOptions(opt))
+	} else {
+		var path string
+		if path, err = sqlitePath(url); err != nil {
+			return 0, 0, err
+		}
+		from, to, err = sqlite.Migrate(ctx, path)
 	}
-	from, to, err = sqlite.Migrate(ctx, path)
 	if err != nil {
-		return from, to, fmt.Errorf("migrate database %s: %w", path, err)
+		return from, to, fmt.Errorf("migrate database %s: %w", Name(url), err)
 	}
 	return from, to, nil
+}
+
+// Lock takes the lock of a name that goes with the database at a URL, which has been
+// opened before. It ends with Close, or with the process. ErrTaken.
+func Lock(ctx context.Context, url, name string, opt Options) (io.Closer, error) {
+	if !isPostgres(url) {
+		return lockFile(url, name)
+	}
+	lock, ok, err := postgres.Lock(ctx, url, name, postgresOptions(opt))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("lock database: %w", err)
+	case !ok:
+		return nil, ErrTaken
+	}
+	return lock, nil
+}
+
+// Name is a URL as it can be shown: without user, password and settings.
+func Name(url string) string {
+	if !isPostgres(url) {
+		path, err := sqlitePath(url)
+		if err != nil {
+			return "(?)"
+		}
+		return path
+	}
+	rest, _, _ := strings.Cut(url, "?")
+	scheme, rest, _ := strings.Cut(rest, "://")
+	if at := strings.LastIndex(rest, "@"); at >= 0 {
+		rest = rest[at+1:]
+	}
+	return scheme + "://" + rest
+}
+
+func isPostgres(url string) bool {
+	scheme, _, _ := strings.Cut(url, "://")
+	return scheme == "postgres" || scheme == "postgresql"
 }
 
 // sqlitePath returns the file a URL names. The error does not repeat the URL,
@@ -68,7 +147,7 @@ func sqlitePath(url string) (string, error) {
 	path = strings.TrimPrefix(path, "//")
 	switch {
 	case scheme != "sqlite":
-		return "", fmt.Errorf("DATABASE_URL: no store for the scheme %q: sqlite:path is understood", scheme)
+		return "", fmt.Errorf("DATABASE_URL: no store for the scheme %q: sqlite:path and postgres://… are understood", scheme)
 	case path == "":
 		return "", fmt.Errorf("DATABASE_URL: sqlite: needs a path, as in sqlite:data/inkstone.db")
 	}

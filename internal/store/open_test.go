@@ -29,7 +29,7 @@ func TestAURLNamesAFileOrIsRefusedWithoutItsPassword(t *testing.T) {
 
 func TestOpenAnswersAfterMigrate(t *testing.T) {
 	url := "sqlite:" + filepath.Join(t.TempDir(), "made", "test.db")
-	if from, to, err := Migrate(t.Context(), url); from != 0 || to == 0 || err != nil {
+	if from, to, err := Migrate(t.Context(), url, Options{}); from != 0 || to == 0 || err != nil {
 		t.Fatalf("from %d to %d: %v", from, to, err)
 	}
 	s, err := Open(t.Context(), url, Options{NoMigrate: true})
@@ -42,5 +42,19 @@ func TestOpenAnswersAfterMigrate(t *testing.T) {
 	}
 	if st, ok := StatsOf(s); !ok || st != (Stats{Open: 1}) {
 		t.Errorf("after one read: %+v, told: %v", st, ok)
+	}
+}
+
+func TestANameShowsNeitherUserNorPassword(t *testing.T) {
+	for url, want := range map[string]string{
+		"sqlite:data/inkstone.db":                                  "data/inkstone.db",
+		"postgres://u:secret@db.example:5432/blog?sslmode=disable": "postgres://db.example:5432/blog",
+		"postgresql://u:se@cret@db.example/blog":                   "postgresql://db.example/blog",
+		"postgres:///blog?host=/run&password=secret":               "postgres:///blog",
+		"mysql://u:secret@host/db":                                 "(?)",
+	} {
+		if got := Name(url); got != want {
+			t.Errorf("%s is shown as %s", url, got)
+		}
 	}
 }

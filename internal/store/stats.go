@@ -2,6 +2,7 @@ package store
 
 import (
 	"inkstone/internal/blog"
+	"inkstone/internal/store/postgres"
 	"inkstone/internal/store/sqlite"
 )
 
@@ -15,10 +16,13 @@ type Stats struct {
 
 // StatsOf returns how busy s is; ok is false if its engine does not tell.
 func StatsOf(s blog.Store) (st Stats, ok bool) {
-	engine, ok := s.(*sqlite.Store)
-	if !ok {
-		return Stats{}, false
+	switch engine := s.(type) {
+	case *sqlite.Store:
+		now := engine.Stats()
+		return Stats{Open: now.ReadersOpen, InUse: now.ReadersBusy, Waiting: int(now.ReadersWaiting), Queue: now.Queue}, true
+	case *postgres.Store:
+		now := engine.Stats()
+		return Stats{Open: now.Open, InUse: now.InUse, Waiting: int(now.Waiting)}, true
 	}
-	now := engine.Stats()
-	return Stats{Open: now.ReadersOpen, InUse: now.ReadersBusy, Waiting: int(now.ReadersWaiting), Queue: now.Queue}, true
+	return Stats{}, false
 }

@@ -112,6 +112,9 @@ func (e errorBody) appendJSON(b []byte) []byte {
 	if e.Message != "" {
 		b = appendString(append(b, `,"message":`...), e.Message)
 	}
+	if e.Service != "" {
+		b = appendString(append(b, `,"service":`...), e.Service)
+	}
 	return append(appendString(append(b, `,"requestId":`...), e.RequestID), '}')
 }
 

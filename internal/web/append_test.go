@@ -82,7 +82,7 @@ func TestErrorsWriteThemselvesAsEncodingJSONWould(t *testing.T) {
 	for _, e := range []errorBody{
 		{},
 		{Error: "服务繁忙，请稍后再试", Code: blog.CodeBusy, RequestID: "r-1"},
-		{Error: "a", Code: "B", Details: "<&>\u2028\"", Fields: map[string]string{"z\n": "\x01", "a": "\xff", "": ""}, Path: "/文章?x=\\", Message: "m\t", RequestID: "\x7f"},
+		{Error: "a", Code: "B", Details: "<&>\u2028\"", Fields: map[string]string{"z\n": "\x01", "a": "\xff", "": ""}, Path: "/文章?x=\\", Message: "m\t", Service: "database", RequestID: "\x7f"},
 	} {
 		if diff := cmp.Diff(reflected(t, e), string(e.appendJSON(nil))); diff != "" {
 			t.Error(diff)

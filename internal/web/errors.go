@@ -23,6 +23,14 @@ func (e retryError) Unwrap() error { return e.error }
 // RetryAfter returns err with the Retry-After header it is to be answered with, in seconds.
 func RetryAfter(err error, seconds int) error { return retryError{err, max(seconds, 1)} }
 
+// serviceError is a failure of a service that the client is told the name of.
+type serviceError struct {
+	error
+	service string
+}
+
+func (e serviceError) Unwrap() error { return e.error }
+
 type errorBody struct {
 	Error     string            `json:"error"`
 	Code      blog.Code         `json:"code"`
@@ -30,6 +38,7 @@ type errorBody struct {
 	Fields    map[string]string `json:"fields,omitempty"`
 	Path      string            `json:"path,omitempty"`
 	Message   string            `json:"message,omitempty"`
+	Service   string            `json:"service,omitempty"`
 	RequestID string            `json:"requestId"`
 }
 
@@ -49,7 +58,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	s.shed = e.Code == blog.CodeBusy
 	h := w.Header()
 	header(h, e.Code, err)
-	body := encodeError(r, e, s.id)
+	body := encodeError(r, e, err, s.id)
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	switch {
 	case r.Method == http.MethodHead:
@@ -93,7 +102,8 @@ func header(h http.Header, code blog.Code, err error) {
 	}
 }
 
-func encodeError(r *http.Request, e *blog.Error, id string) []byte {
+// encodeError writes the body for e, which was found in err.
+func encodeError(r *http.Request, e *blog.Error, err error, id string) []byte {
 	lang := language(r)
 	words := codes[e.Code]
 	body := errorBody{Error: pick(lang, words.zh, words.en), Code: e.Code, RequestID: id}
@@ -102,6 +112,9 @@ func encodeError(r *http.Request, e *blog.Error, id string) []byte {
 		body.Path = sentPath(r)
 	case words.status >= http.StatusInternalServerError && e.Code != blog.CodeBusy:
 		body.Message = retryLater[lang]
+	}
+	if away, ok := errors.AsType[serviceError](err); ok {
+		body.Service = away.service
 	}
 	body.Details, body.Fields = fieldWords(e.Fields, lang)
 	return body.appendJSON(nil)

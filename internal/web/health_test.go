@@ -25,17 +25,17 @@ func TestReadinessTellsWhatIsMissing(t *testing.T) {
 		t.Errorf("ready: %d", res.StatusCode)
 	}
 	broken = errors.New("the disk at /srv is gone")
-	unready := func(why string) {
+	unready := func(why, service string) {
 		res := ask(h, "GET", "/readyz")
 		body, _ := io.ReadAll(res.Body)
-		if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || strings.Contains(string(body), "disk") {
+		if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || strings.Contains(string(body), "disk") || strings.Contains(string(body), `"service":"database"`) != (service != "") {
 			t.Errorf("%s: %d %v %s", why, res.StatusCode, res.Header, body)
 		}
 	}
-	unready("a dependency fails")
+	unready("the database fails", "database")
 	broken = nil
 	health.Drain()
-	unready("draining")
+	unready("draining", "")
 	for _, path := range []string{"/health", "/livez"} {
 		if res := ask(h, "GET", path); res.StatusCode != 200 {
 			t.Errorf("%s while draining: %d", path, res.StatusCode)

@@ -164,7 +164,7 @@ func (sel selection) statement() *query {
 	limit := fmt.Sprint(sel.Page.Limit)
 	q.add(", numbered AS (SELECT id, sort, tier, row_number() OVER (ORDER BY ", sel.sortTier(), "sort", order, ", id", order, ") AS n FROM page)",
 		", sized AS (SELECT x.n, x.tier, octet_length(p.content) AS size, sum(CASE WHEN x.n <= ", limit, " THEN octet_length(p.content) END) OVER () AS whole, p.* FROM numbered x JOIN posts p ON p.id = x.id)",
-		" SELECT t.total, p.tier, p.size, p.whole, CASE WHEN p.n <= ", limit, " AND p.whole <= ", q.arg(sel.maxText()), " THEN p.content END, ", postColumns,
+		" SELECT t.total, p.tier, p.size, p.whole, CASE WHEN p.n <= ", limit, " AND p.whole <= ", q.arg(sel.maxText()), "::bigint THEN p.content END, ", postColumns,
 		" FROM t LEFT JOIN (sized p JOIN users u ON u.id = p.author) ON true ORDER BY p.n")
 	return q
 }
@@ -235,6 +235,7 @@ func (sel selection) page(q *query) {
 	if sel.Page.After == nil {
 		offset = sel.Page.Offset()
 	}
+	q.add("SELECT id, sort, tier FROM (")
 	first := true
 	arm := func(status int16, tag string) {
 		if !first {
@@ -257,7 +258,7 @@ func (sel selection) page(q *query) {
 			arm(status, tag)
 		}
 	}
-	q.add(fmt.Sprintf(" ORDER BY sort%s, id%s LIMIT %d OFFSET %d", order, order, sel.Page.Limit+1, offset))
+	q.add(fmt.Sprintf(") arms ORDER BY sort%s, id%s LIMIT %d OFFSET %d", order, order, sel.Page.Limit+1, offset))
 }
 
 // arm selects the posts of one status, and one tag if that is not empty.

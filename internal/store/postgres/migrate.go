@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"inkstone/internal/blog"
 )
 
 //go:embed migrations/*.sql
@@ -95,7 +97,7 @@ func schemaVersion(ctx context.Context, q querier, newest int) (version int, err
 	case encoding != "UTF8":
 		return 0, fmt.Errorf("%w: its encoding is %s; make one with ENCODING 'UTF8'", ErrEncoding, encoding)
 	case !ours && others:
-		return 0, ErrForeign
+		return 0, blog.ErrForeign
 	case !ours:
 		return 0, nil
 	}
@@ -103,7 +105,7 @@ func schemaVersion(ctx context.Context, q querier, newest int) (version int, err
 		return 0, err
 	}
 	if version > newest {
-		return version, fmt.Errorf("%w (its schema is %d, this program knows %d)", ErrNewerSchema, version, newest)
+		return version, fmt.Errorf("%w (its schema is %d, this program knows %d)", blog.ErrNewerSchema, version, newest)
 	}
 	return version, nil
 }
@@ -116,7 +118,7 @@ func checkSchema(ctx context.Context, conn *pgx.Conn) error {
 	}
 	version, err := schemaVersion(ctx, conn, len(steps))
 	if err == nil && version < len(steps) {
-		return ErrOldSchema
+		return blog.ErrOldSchema
 	}
 	return err
 }

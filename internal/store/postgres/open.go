@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,20 +23,20 @@ const (
 	defaultConnectTimeout = 5 * time.Second
 	defaultLifetime       = time.Hour
 
+	// firstTry is how long Open waits for a database that may be away.
+	firstTry = 2 * time.Second
+
 	// The pauses between tries to reach the database grow from the first to the last.
 	firstPause = 100 * time.Millisecond
 	lastPause  = 2 * time.Second
 )
 
-// Why a database cannot be used, for Open and Migrate.
+// Why a database cannot be used, for Open and Migrate, beside what blog names for all engines.
 var (
-	ErrURL         = errors.New("not a PostgreSQL URL")
-	ErrNewerSchema = errors.New("the database was written by a newer version of inkstone: install that version, or restore an older backup")
-	ErrOldSchema   = errors.New("the database has an older schema: run `inkstone migrate` first")
-	ErrForeign     = errors.New("the database holds tables of another program")
-	ErrEncoding    = errors.New("the database is not kept in UTF-8")
-	ErrPassword    = errors.New("the database refuses the user or the password")
-	ErrNoDatabase  = errors.New("the server has no database of that name")
+	ErrURL        = errors.New("not a PostgreSQL URL")
+	ErrEncoding   = errors.New("the database is not kept in UTF-8")
+	ErrPassword   = errors.New("the server refuses the user or the password")
+	ErrNoDatabase = errors.New("the server has no database of that name")
 )
 
 // Open opens the database at url. ErrURL; and without opt.Report what prevents its use:
@@ -60,7 +61,12 @@ func Open(ctx context.Context, url string, opt Options) (*Store, error) {
 	}
 	if opt.Report != nil {
 		s.setAway(errors.New("postgres: not reached yet"))
-		go s.keepTrying(trying, opt)
+		tried := make(chan struct{})
+		go s.keepTrying(trying, opt, tried)
+		select { // so that a start with the database there has it
+		case <-tried:
+		case <-time.After(firstTry):
+		}
 		return s, nil
 	}
 	close(s.done)
@@ -113,10 +119,12 @@ func setDefault(params map[string]string, name, value string) {
 	}
 }
 
-// keepTrying prepares the database until that succeeds, or the store is closed.
-func (s *Store) keepTrying(ctx context.Context, opt Options) {
+// keepTrying prepares the database until that succeeds, or the store is closed. It closes
+// tried after the first time.
+func (s *Store) keepTrying(ctx context.Context, opt Options, tried chan struct{}) {
 	defer close(s.done)
-	told := ""
+	told, first := "", sync.OnceFunc(func() { close(tried) })
+	defer first()
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := s.prepare(ctx, opt.NoMigrate)
 		if ctx.Err() != nil {
@@ -132,6 +140,7 @@ func (s *Store) keepTrying(ctx context.Context, opt Options) {
 			told = err.Error()
 			opt.Report(err)
 		}
+		first()
 		select {
 		case <-time.After(pause/2 + rand.N(pause)):
 		case <-ctx.Done():

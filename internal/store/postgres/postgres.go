@@ -14,10 +14,10 @@ import (
 type Options struct {
 	// NoMigrate refuses an older schema (ErrOldSchema) instead of bringing it up to date.
 	NoMigrate bool
-	// Report has Open return at once, also while the database is away: it tries to reach it
-	// in the background, and the store is CodeUnavailable until then. It is told of the
-	// first failure, of each one that is another than the one before, and of the success (nil).
-	// Without it Open tries once and waits.
+	// Report has Open return within two seconds, also while the database is away: it tries to
+	// reach it in the background, and the store is CodeUnavailable until then. It is told of
+	// the first failure, of each one that is another than the one before, and of the success
+	// (nil). Without it Open tries once.
 	Report func(error)
 	// MaxConns is the most connections at a time; 0: four for each processor, at least 10.
 	MaxConns int
@@ -42,6 +42,8 @@ type Store struct {
 	observe func(string, time.Duration, error)
 	reading func(ctx context.Context, operation string, work func() error) error
 
+	waiting atomic.Int64 // who has no connection yet
+
 	away atomic.Pointer[error] // why nothing can be asked yet; nil: all can
 	stop context.CancelFunc    // ends the tries to connect
 	done chan struct{}         // closed when they have ended
@@ -51,8 +53,7 @@ type Store struct {
 type Stats struct {
 	Open    int   // connections
 	InUse   int   // of them, at work
-	Waited  int64 // operations that had to wait for one, since Open
-	MaxOpen int
+	Waiting int64 // operations without one
 }
 
 // Users returns the accounts.
@@ -92,7 +93,7 @@ func (s *Store) Ping(ctx context.Context) error {
 // Stats returns how busy the store is.
 func (s *Store) Stats() Stats {
 	st := s.pool.Stat()
-	return Stats{Open: int(st.TotalConns()), InUse: int(st.AcquiredConns()), Waited: st.EmptyAcquireCount(), MaxOpen: int(st.MaxConns())}
+	return Stats{Open: int(st.TotalConns()), InUse: int(st.AcquiredConns()), Waiting: s.waiting.Load()}
 }
 
 // Close implements blog.Store.

@@ -54,7 +54,7 @@ func (p posts) peek(ctx context.Context, operation string, id blog.ID, most int6
 	err := p.read(ctx, operation, func(ctx context.Context, q querier) error {
 		post = blog.Post{}
 		into := append(intoPost(&post), intoText{&post.Content}, &size)
-		found, err := one(ctx, q, "SELECT "+postColumns+", CASE WHEN octet_length(p.content) <= $2 THEN p.content END, octet_length(p.content)"+fromPost+"WHERE p.id = $1",
+		found, err := one(ctx, q, "SELECT "+postColumns+", CASE WHEN octet_length(p.content) <= $2::bigint THEN p.content END, octet_length(p.content)"+fromPost+"WHERE p.id = $1",
 			[]any{key(id), most}, into...)
 		if err == nil && !found {
 			err = blog.Fail(blog.CodePostNotFound)

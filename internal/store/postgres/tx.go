@@ -124,7 +124,9 @@ func (s *Store) askWithin(ctx context.Context, limit time.Duration, do func(cont
 // onConn does something with a connection, for which it waits within bounds.
 func (s *Store) onConn(ctx context.Context, do func(*pgx.Conn) error) error {
 	waiting, cancel := context.WithTimeout(ctx, acquireLimit)
+	s.waiting.Add(1)
 	c, err := s.pool.Acquire(waiting)
+	s.waiting.Add(-1)
 	cancel()
 	if err != nil {
 		return err

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"inkstone/internal/blog"
 )
 
 //go:embed migrations/*.sql
@@ -17,13 +19,10 @@ var migrations embed.FS
 // applicationID marks the file as ours ("INKS"), see PRAGMA application_id.
 const applicationID = 0x494e4b53
 
-// Errors of Open and Migrate.
+// Errors of Open and Migrate, beside those that blog names for all engines.
 var (
-	ErrNewerSchema = errors.New("the database was written by a newer version of inkstone: install that version, or restore an older backup")
-	ErrOldSchema   = errors.New("the database has an older schema: run `inkstone migrate` first")
-	ErrForeign     = errors.New("the file is a database of another program")
-	ErrDamaged     = errors.New("the file is no database, or a damaged one")
-	ErrLocked      = errors.New("another process holds the database locked")
+	ErrDamaged = errors.New("the file is no database, or a damaged one")
+	ErrLocked  = errors.New("another process holds the database locked")
 )
 
 // Migrate brings the database at path, made if missing, to the newest schema and
@@ -119,9 +118,9 @@ func schemaVersion(c *conn, newest int) (int, error) {
 	}
 	switch {
 	case app != applicationID && (app != 0 || version != 0 || tables != 0):
-		return int(version), ErrForeign
+		return int(version), blog.ErrForeign
 	case int(version) > newest:
-		return int(version), fmt.Errorf("%w (its schema is %d, this program knows %d)", ErrNewerSchema, version, newest)
+		return int(version), fmt.Errorf("%w (its schema is %d, this program knows %d)", blog.ErrNewerSchema, version, newest)
 	}
 	return int(version), nil
 }
@@ -134,7 +133,7 @@ func checkSchema(c *conn) error {
 	}
 	version, err := schemaVersion(c, len(steps))
 	if err == nil && version < len(steps) {
-		return ErrOldSchema
+		return blog.ErrOldSchema
 	}
 	return err
 }

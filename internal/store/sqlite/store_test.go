@@ -297,16 +297,16 @@ func TestWhatDoesNotShowKeepsTheGeneration(t *testing.T) {
 
 func TestADatabaseThatIsNotForThisProgramIsRefused(t *testing.T) {
 	for want, script := range map[error]string{
-		ErrNewerSchema: fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = 99", applicationID),
-		ErrForeign:     "CREATE TABLE bookmarks (url TEXT)",
-		ErrOldSchema:   "PRAGMA user_version = 0",
+		blog.ErrNewerSchema: fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = 99", applicationID),
+		blog.ErrForeign:     "CREATE TABLE bookmarks (url TEXT)",
+		blog.ErrOldSchema:   "PRAGMA user_version = 0",
 	} {
 		path := filepath.Join(t.TempDir(), "test.db")
 		c, err := openConn(path, busyWait, writerCacheKiB)
 		must(t, err)
 		must(t, c.script(script))
 		must(t, c.Close())
-		if s, err := Open(t.Context(), path, Options{NoMigrate: want == ErrOldSchema}); !errors.Is(err, want) {
+		if s, err := Open(t.Context(), path, Options{NoMigrate: want == blog.ErrOldSchema}); !errors.Is(err, want) {
 			t.Errorf("got %v %v, want %v", s, err, want)
 		}
 	}
