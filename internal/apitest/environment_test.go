@@ -13,6 +13,7 @@ import (
 	"inkstone/internal/config"
 	"inkstone/internal/enginetest"
 	"inkstone/internal/store"
+	"inkstone/internal/store/postgres"
 	"inkstone/internal/web"
 )
 
@@ -149,7 +150,7 @@ func startOnPostgres(t testing.TB, s settings) *instance {
 // migrated is the URL of a new PostgreSQL database that needs no migration any more.
 func migrated(t testing.TB) string {
 	t.Helper()
-	return enginetest.PostgresClone(t, "apitest", func(ctx context.Context, url string) error {
+	return enginetest.PostgresClone(t, postgres.SchemaDigest(), func(ctx context.Context, url string) error {
 		_, _, err := store.Migrate(ctx, url, store.Options{})
 		return err
 	})

@@ -159,7 +159,9 @@ func (w *world) requestAccounts(me *blog.User) {
 	w.ok(w.Users().RevokeToken(w.ctx, me.ID, "token", w.now))
 	_, err = w.Users().GetByEmail(w.ctx, me.Email)
 	w.ok(err)
-	_, err = w.Users().CreateFirstAdmin(w.ctx, w.newUser("root"))
+	root := w.newUser("root")
+	root.Role = blog.RoleAdmin
+	_, err = w.Users().CreateFirstAdmin(w.ctx, root)
 	w.ok(err)
 	w.ok(w.Users().Delete(w.ctx, me.ID, anyUser))
 	w.ok(w.Uploads().Delete(w.ctx, "b.png"))
