@@ -47,6 +47,7 @@ func unavailable(code string) bool {
 	case "57014", // query_canceled: it took too long
 		"55P03",          // lock_not_available
 		"40001", "40P01", // serialization_failure, deadlock_detected, again and again
+		"25P03", "25P04", // idle_in_transaction_session_timeout, transaction_timeout: this process stood still
 		"25006",                   // read_only_sql_transaction: a standby
 		"28P01", "28000", "3D000", // wrong password, refused, no such database: told apart at the start
 		"58030": // io_error
@@ -60,8 +61,14 @@ func unavailable(code string) bool {
 	return false
 }
 
+// errSilent means that the server takes connections and says nothing.
+var errSilent = errors.New("postgres: the server does not answer")
+
 // isConnection tells whether an error that PostgreSQL did not send is about reaching it.
 func isConnection(err error) bool {
+	if _, none := errors.AsType[notConnected](err); none || errors.Is(err, errSilent) {
+		return true
+	}
 	var connect *pgconn.ConnectError
 	var timeout interface{ Timeout() bool } // net.Error, context.DeadlineExceeded
 	return errors.As(err, &connect) || errors.As(err, &timeout) || pgconn.SafeToRetry(err) || isClosed(err)

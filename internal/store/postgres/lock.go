@@ -17,7 +17,7 @@ func Lock(ctx context.Context, url, name string, opt Options) (lock io.Closer, o
 	if err != nil {
 		return nil, false, err
 	}
-	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
+	conn, err := connect(ctx, config.ConnConfig)
 	if err != nil {
 		return nil, false, explain(ctx, err)
 	}

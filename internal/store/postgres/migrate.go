@@ -33,7 +33,7 @@ func Migrate(ctx context.Context, url string, opt Options) (from, to int, err er
 	}
 	ctx, cancel := context.WithTimeout(ctx, prepareLimit)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
+	conn, err := connect(ctx, config.ConnConfig)
 	if err != nil {
 		return 0, 0, explain(ctx, err)
 	}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,6 +27,9 @@ const (
 
 	// firstTry is how long Open waits for a database that may be away.
 	firstTry = 2 * time.Second
+
+	// closeLimit bounds the end of a connection that was given up.
+	closeLimit = time.Second
 
 	// The pauses between tries to reach the database grow from the first to the last.
 	firstPause = 100 * time.Millisecond
@@ -47,12 +52,20 @@ func Open(ctx context.Context, url string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	broke := new(atomic.Int64)
+	// A connection may have broken with another one, which was noticed only there.
+	config.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool {
+		return p.IdleDuration > time.Second || time.Now().Add(-p.IdleDuration).UnixNano() <= broke.Load()
+	}
+	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error { boundCancelling(c); return nil }
+	config.BeforeClose = hurry
 	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(ctx), config) // connects when it is first asked
 	if err != nil {
 		return nil, fault(ctx, err)
 	}
 	trying, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Store{pool: pool, timeout: opt.StatementTimeout, observe: opt.Observe, reading: opt.Read, stop: stop, done: make(chan struct{})}
+	s := &Store{pool: pool, timeout: opt.StatementTimeout, observe: opt.Observe, reading: opt.Read, stop: stop, done: make(chan struct{}),
+		broke: broke, writers: make(chan struct{}, max(1, config.MaxConns*2/5)), accountWriters: make(chan struct{}, max(1, config.MaxConns/5))}
 	if s.timeout <= 0 {
 		s.timeout = defaultTimeout
 	}
@@ -83,9 +96,7 @@ func configure(url string, opt Options) (*pgxpool.Config, error) {
 		return nil, ErrURL // pgx's own error repeats the URL
 	}
 	conn := config.ConnConfig
-	if config.MaxConns = int32(opt.MaxConns); config.MaxConns <= 0 {
-		config.MaxConns = int32(max(10, 4*runtime.GOMAXPROCS(0)))
-	}
+	config.MaxConns = int32(MaxConns(opt.MaxConns))
 	if config.MaxConnLifetime = opt.ConnLifetime; config.MaxConnLifetime <= 0 {
 		config.MaxConnLifetime = defaultLifetime
 	}
@@ -94,18 +105,18 @@ func configure(url string, opt Options) (*pgxpool.Config, error) {
 	if conn.ConnectTimeout = opt.ConnectTimeout; conn.ConnectTimeout <= 0 {
 		conn.ConnectTimeout = defaultConnectTimeout
 	}
+	timeout := opt.StatementTimeout
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
 	// Who gives up has the server stop its work, too, and the connection is still good.
 	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: time.Second}
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: graceOf(timeout) / 2}
 	}
 	conn.Tracer = opt.tracer
 	if opt.Pooled {
 		conn.DefaultQueryExecMode = pgx.QueryExecModeExec
 		return config, nil
-	}
-	timeout := opt.StatementTimeout
-	if timeout <= 0 {
-		timeout = defaultTimeout
 	}
 	// The server's own bound is for a client that is gone without a word.
 	setDefault(conn.RuntimeParams, "statement_timeout", strconv.FormatInt((timeout+time.Second).Milliseconds(), 10))
@@ -116,6 +127,62 @@ func configure(url string, opt Options) (*pgxpool.Config, error) {
 	setDefault(conn.RuntimeParams, "random_page_cost", "1.1")
 	setDefault(conn.RuntimeParams, "jit", "off")
 	return config, nil
+}
+
+// MaxConns is what Options.MaxConns stands for.
+func MaxConns(n int) int {
+	if n > 0 {
+		return n
+	}
+	return max(10, 4*runtime.GOMAXPROCS(0))
+}
+
+// connect opens a connection outside of the pool.
+func connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
+	config = config.Copy()
+	boundCancelling(config)
+	return pgx.ConnectConfig(ctx, config)
+}
+
+// boundCancelling gives a request to stop a statement, for which a connection dials once
+// more when it exists, little time: pgx has it wait for 15 seconds when it gives a connection up,
+// and so long its place in the pool is nobody's.
+func boundCancelling(c *pgx.ConnConfig) {
+	var connected atomic.Bool
+	dial, after := c.DialFunc, c.AfterConnect
+	c.AfterConnect = func(ctx context.Context, pc *pgconn.PgConn) error {
+		connected.Store(true)
+		if after != nil {
+			return after(ctx, pc)
+		}
+		return nil
+	}
+	c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if !connected.Load() {
+			return dial(ctx, network, address)
+		}
+		deadline := time.Now().Add(closeLimit)
+		ctx, cancel := context.WithDeadline(ctx, deadline)
+		defer cancel()
+		conn, err := dial(ctx, network, address)
+		if err == nil {
+			err = conn.SetDeadline(deadline)
+		}
+		return conn, err
+	}
+}
+
+// hurry closes a connection that was given up if its end takes long: pgx listens to what a
+// server has still to say for 15 seconds.
+func hurry(c *pgx.Conn) {
+	if !c.IsClosed() {
+		return
+	}
+	select {
+	case <-c.PgConn().CleanupDone():
+	case <-time.After(closeLimit):
+		_ = c.PgConn().Conn().Close() // it is given up anyway
+	}
 }
 
 func setDefault(params map[string]string, name, value string) {

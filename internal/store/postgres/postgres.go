@@ -27,6 +27,7 @@ type Options struct {
 	// ConnectTimeout bounds one try to connect; 0: five seconds.
 	ConnectTimeout time.Duration
 	// StatementTimeout bounds each operation, with its waiting for a connection; 0: five seconds.
+	// Its statement is cancelled when nine tenths are over. Who deletes a user has a minute.
 	StatementTimeout time.Duration
 	// Pooled is for a PgBouncer in transaction mode between: no statement is prepared by name,
 	// and no setting is made on a connection.
@@ -45,7 +46,12 @@ type Store struct {
 	observe func(string, time.Duration, error)
 	reading func(ctx context.Context, operation string, work func() error) error
 
-	waiting atomic.Int64 // who has no connection yet
+	waiting atomic.Int64  // who has no connection yet
+	broke   *atomic.Int64 // when a connection was last found broken, in nanoseconds
+
+	// Places for writers, who may all wait for one lock: connections stay for readers, and for
+	// who writes to accounts, as a login does.
+	writers, accountWriters chan struct{}
 
 	away atomic.Pointer[error] // why nothing can be asked yet; nil: all can
 	stop context.CancelFunc    // ends the tries to connect
@@ -77,10 +83,14 @@ func (s *Store) Sources() blog.Sources { return sources{s} }
 // Generation implements blog.Store.
 func (s *Store) Generation(ctx context.Context) (generation uint64, err error) {
 	err = s.ask(ctx, func(ctx context.Context) error {
-		var sum int64
-		err := s.pool.QueryRow(ctx, "SELECT sum(value)::bigint FROM generation").Scan(&sum)
-		generation = uint64(sum)
-		return err
+		return s.again(func() error {
+			return s.onConn(ctx, func(c *pgx.Conn) error {
+				var sum int64
+				err := c.QueryRow(ctx, "SELECT sum(value)::bigint FROM generation").Scan(&sum)
+				generation = uint64(sum)
+				return err
+			})
+		})
 	})
 	return generation, err
 }

@@ -6,10 +6,12 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"inkstone/internal/blog"
 )
@@ -22,6 +24,9 @@ const (
 	// longLimit bounds writes that touch as much as a user has: each of his posts
 	// takes a millisecond.
 	longLimit = 60 * time.Second
+	// probeEvery is how often such a write looks whether the server still answers at all,
+	// which takes it no longer than that.
+	probeEvery = 2 * time.Second
 )
 
 // querier is a connection or a transaction.
@@ -50,7 +55,7 @@ func (s *Store) view(ctx context.Context, operation string, do func(context.Cont
 		return s.ask(ctx, func(ctx context.Context) error {
 			return s.again(func() error {
 				return s.onConn(ctx, func(c *pgx.Conn) error {
-					return pgx.BeginTxFunc(ctx, c, snapshot, func(tx pgx.Tx) error { return do(ctx, tx) })
+					return s.begin(ctx, c, snapshot, func(tx pgx.Tx) error { return do(ctx, tx) })
 				})
 			})
 		})
@@ -60,27 +65,67 @@ func (s *Store) view(ctx context.Context, operation string, do func(context.Cont
 // write runs do in a transaction, and again if it loses a race.
 func (s *Store) write(ctx context.Context, operation string, do func(*tx) error) (err error) {
 	defer s.watch(operation, time.Now(), &err)
-	return s.ask(ctx, func(ctx context.Context) error { return s.transact(ctx, do) })
+	places := s.writers
+	if strings.HasPrefix(operation, "users.") {
+		places = s.accountWriters
+	}
+	return s.ask(ctx, func(ctx context.Context) error { return s.transact(ctx, places, do) })
 }
 
 // writeLong is write for what may take longer than any other operation.
 func (s *Store) writeLong(ctx context.Context, operation string, do func(*tx) error) (err error) {
 	defer s.watch(operation, time.Now(), &err)
 	return s.askWithin(ctx, longLimit, func(ctx context.Context) error {
-		return s.transact(ctx, func(t *tx) error {
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		go s.watchServer(ctx, cancel)
+		err := s.transact(ctx, s.writers, func(t *tx) error {
 			if _, err := t.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
 				return err
 			}
 			return do(t)
 		})
+		if err != nil && errors.Is(context.Cause(ctx), errSilent) {
+			return errSilent
+		}
+		return err
 	})
+}
+
+// watchServer ends ctx when the server gives no answer: a statement that may take a minute
+// is no reason to wait for as long where nothing works at it.
+func (s *Store) watchServer(ctx context.Context, end context.CancelCauseFunc) {
+	for {
+		select {
+		case <-time.After(probeEvery):
+		case <-ctx.Done():
+			return
+		}
+		if !s.answers(ctx) {
+			end(errSilent)
+			return
+		}
+	}
+}
+
+// answers tells whether the server says anything to a new client, be it a refusal.
+func (s *Store) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, probeEvery)
+	defer cancel()
+	conn, err := connect(ctx, s.pool.Config().ConnConfig)
+	if err != nil {
+		_, refused := errors.AsType[*pgconn.PgError](err)
+		return refused
+	}
+	_ = conn.Close(ctx)
+	return true
 }
 
 // transact tries to run do in a transaction. After a loss it waits a little: in a crowd
 // those who come back at once meet again.
-func (s *Store) transact(ctx context.Context, do func(*tx) error) error {
+func (s *Store) transact(ctx context.Context, places chan struct{}, do func(*tx) error) error {
 	for try := 1; ; try++ {
-		err := s.once(ctx, do)
+		err := s.once(ctx, places, do)
 		if try == mostTries || !losesRace(err) {
 			return err
 		}
@@ -92,16 +137,43 @@ func (s *Store) transact(ctx context.Context, do func(*tx) error) error {
 	}
 }
 
-func (s *Store) once(ctx context.Context, do func(*tx) error) error {
-	return s.onConn(ctx, func(c *pgx.Conn) error {
-		return pgx.BeginFunc(ctx, c, func(inner pgx.Tx) error {
-			t := newTx(ctx, inner)
-			if err := do(t); err != nil {
-				return err
-			}
-			return t.finish()
+// once runs do in a transaction. A connection that broke while it was idle shows that
+// when the transaction begins, and nothing has been done then.
+func (s *Store) once(ctx context.Context, places chan struct{}, do func(*tx) error) error {
+	begun := false
+	try := func() error {
+		return s.connected(ctx, places, func(c *pgx.Conn) error {
+			return s.begin(ctx, c, pgx.TxOptions{}, func(inner pgx.Tx) error {
+				begun = true
+				t := newTx(ctx, inner)
+				if err := do(t); err != nil {
+					return err
+				}
+				return t.finish()
+			})
 		})
-	})
+	}
+	err := try()
+	if !begun && isBroken(err) {
+		err = try()
+	}
+	return err
+}
+
+// begin runs do in a transaction. One that fails because its time is over is rolled back all
+// the same: pgx's own function closes the connection then.
+func (s *Store) begin(ctx context.Context, c *pgx.Conn, opt pgx.TxOptions, do func(pgx.Tx) error) error {
+	tx, err := c.BeginTx(ctx, opt)
+	if err != nil {
+		return err
+	}
+	if err := do(tx); err != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.grace()/2)
+		defer cancel()
+		_ = tx.Rollback(ctx) // else the connection is closed, which does the same
+		return err
+	}
+	return tx.Commit(ctx)
 }
 
 // ask does what asks the database, within the time an operation has.
@@ -116,24 +188,66 @@ func (s *Store) askWithin(ctx context.Context, limit time.Duration, do func(cont
 	if away := s.away.Load(); away != nil {
 		return *away
 	}
-	inTime, cancel := context.WithTimeout(ctx, limit)
+	inTime, cancel := context.WithTimeout(ctx, limit-s.grace())
 	defer cancel()
 	return fault(ctx, do(inTime))
 }
 
+// grace is the part of an operation's time that is left for what its end takes: the server
+// is asked to stop, and a connection on which it does not is given up.
+func (s *Store) grace() time.Duration { return graceOf(s.timeout) }
+
+func graceOf(timeout time.Duration) time.Duration { return timeout / 10 }
+
 // onConn does something with a connection, for which it waits within bounds.
 func (s *Store) onConn(ctx context.Context, do func(*pgx.Conn) error) error {
-	waiting, cancel := context.WithTimeout(ctx, acquireLimit)
-	s.waiting.Add(1)
-	c, err := s.pool.Acquire(waiting)
-	s.waiting.Add(-1)
-	cancel()
+	return s.connected(ctx, nil, do)
+}
+
+// connected is onConn with a place among those who may have a connection for the same, if
+// places is not nil.
+func (s *Store) connected(ctx context.Context, places chan struct{}, do func(*pgx.Conn) error) error {
+	c, err := s.acquire(ctx, places)
 	if err != nil {
 		return err
 	}
+	if places != nil {
+		defer func() { <-places }()
+	}
 	defer c.Release()
-	return do(c.Conn())
+	err = do(c.Conn())
+	if isBroken(err) {
+		s.broke.Store(time.Now().UnixNano())
+	}
+	return err
 }
+
+// acquire returns a connection; why there is none has always to do with the server.
+func (s *Store) acquire(ctx context.Context, places chan struct{}) (c *pgxpool.Conn, err error) {
+	waiting, cancel := context.WithTimeout(ctx, acquireLimit)
+	defer cancel()
+	s.waiting.Add(1)
+	defer s.waiting.Add(-1)
+	if places != nil {
+		select {
+		case places <- struct{}{}:
+		case <-waiting.Done():
+			return nil, notConnected{waiting.Err()}
+		}
+	}
+	if c, err = s.pool.Acquire(waiting); err != nil {
+		if places != nil {
+			<-places
+		}
+		return nil, notConnected{err}
+	}
+	return c, nil
+}
+
+// notConnected is why an operation has no connection.
+type notConnected struct{ error }
+
+func (e notConnected) Unwrap() error { return e.error }
 
 // again runs a reading once more if its connection broke.
 func (s *Store) again(do func() error) error {
@@ -144,10 +258,14 @@ func (s *Store) again(do func() error) error {
 	return err
 }
 
-// isBroken tells whether the connection was lost, and not the server.
+// isBroken tells whether a connection was lost that there had been.
 func isBroken(err error) bool {
+	if _, none := errors.AsType[notConnected](err); none {
+		return false
+	}
 	if reply, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return reply.Code == "57P01" // admin_shutdown: of this connection's process, perhaps
+		// admin_shutdown, of this connection's process, perhaps; crash_shutdown; idle_session_timeout
+		return reply.Code == "57P01" || reply.Code == "57P02" || reply.Code == "57P05"
 	}
 	return isClosed(err)
 }
