@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"runtime"
+	"strings"
 
 	"inkstone/internal/background"
 	"inkstone/internal/blog"
@@ -16,18 +17,35 @@ import (
 // more would only make each other late. A search takes as long as many other reads:
 // searches queue among themselves first, so that they never take all the places, and are
 // done in the background of the others.
+//
+// On a database server reading takes a connection, too, and may wait there for somebody's
+// lock. Then reads leave connections to writers, and what is asked of accounts, which every
+// request with a token needs, stands in a line of its own.
 type admission struct {
-	reads, searches *limit.Admission
-	background      *background.Pool
+	reads, searches, accounts *limit.Admission
+	background                *background.Pool
 }
 
 // searchNice is how much nicer than the process a search is: it has a third of the share of
 // what is not, and is put aside as soon as such a thing can run.
 const searchNice = 5
 
-func newAdmission() admission {
+// newAdmission makes an admission for so many connections to a database server; 0: it is
+// a file.
+func newAdmission(connections int) admission {
 	n := runtime.GOMAXPROCS(0)
-	return admission{limit.NewAdmission(2*n, 1), limit.NewAdmission(n, 2), background.NewPool(n, searchNice)}
+	searches, reads := n, 2*n
+	if connections > 0 {
+		// The store gives as many to writers; a fifth is left for accounts.
+		reads = max(1, min(reads, connections*2/5))
+		searches = max(1, min(searches, reads/2))
+	}
+	a := admission{reads: limit.NewAdmission(reads, 1), searches: limit.NewAdmission(searches, 2), background: background.NewPool(n, searchNice)}
+	a.accounts = a.reads
+	if connections > 0 {
+		a.accounts = limit.NewAdmission(2*n, 1)
+	}
+	return a
 }
 
 // read is store.Options.Read.
@@ -40,7 +58,11 @@ func (a admission) read(ctx context.Context, operation string, work func() error
 		}
 		defer leave()
 	}
-	leave, err := enter(ctx, a.reads)
+	line := a.reads
+	if strings.HasPrefix(operation, "users.") {
+		line = a.accounts
+	}
+	leave, err := enter(ctx, line)
 	if err != nil {
 		return err
 	}

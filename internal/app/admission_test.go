@@ -14,7 +14,7 @@ import (
 
 func TestSearchesLeaveRoomForOtherReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, processors := newAdmission(), runtime.GOMAXPROCS(0)
+		a, processors := newAdmission(0), runtime.GOMAXPROCS(0)
 		t.Cleanup(a.background.Close)
 		begin := func(operation string) (begun *bool) {
 			begun = new(bool)
@@ -50,7 +50,7 @@ func TestSearchesLeaveRoomForOtherReads(t *testing.T) {
 
 func TestOnlySearchesAreRefusedForTheLineOfSearches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, processors := newAdmission(), runtime.GOMAXPROCS(0)
+		a, processors := newAdmission(0), runtime.GOMAXPROCS(0)
 		t.Cleanup(a.background.Close)
 		full := a.full(func(r *http.Request) bool { return r.URL.Path == "/search" })
 		search, list := httptest.NewRequest("GET", "/search", nil), httptest.NewRequest("GET", "/list", nil)
@@ -79,6 +79,36 @@ func TestOnlySearchesAreRefusedForTheLineOfSearches(t *testing.T) {
 			if got := full(c.r, c.who); got != c.want {
 				t.Errorf("%s of %d: full %v", c.r.URL, c.who, got)
 			}
+		}
+	})
+}
+
+func TestOnAServerReadsKeepNoAccountsOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAdmission(10)
+		t.Cleanup(a.background.Close)
+		reading := 0
+		begin := func(operation string) (begun bool) {
+			go func() {
+				_ = a.read(limit.WithTicket(t.Context(), &limit.Ticket{}), operation, func() error {
+					begun = true
+					<-t.Context().Done()
+					return nil
+				})
+			}()
+			synctest.Wait()
+			return begun
+		}
+		for range 20 {
+			if begin("posts.list") {
+				reading++
+			}
+		}
+		if reading == 0 || reading > 4 {
+			t.Errorf("%d read at once by 10 connections", reading)
+		}
+		if !begin("users.session") {
+			t.Error("reads keep a session out")
 		}
 	})
 }

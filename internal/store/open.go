@@ -84,6 +84,14 @@ func postgresOptions(opt Options) postgres.Options {
 	}
 }
 
+// Connections is how many connections a store at a URL has at most; 0: it is a file.
+func Connections(url string, s Server) int {
+	if !isPostgres(url) {
+		return 0
+	}
+	return postgres.MaxConns(s.MaxConns)
+}
+
 // Migrate brings the schema of the store at a URL up to date and returns the
 // versions it had and has.
 func Migrate(ctx context.Context, url string, opt Options) (from, to int, err error) {
