@@ -159,12 +159,18 @@ func migrated(t testing.TB) string {
 // startMono runs the whole program in this process, on SQLite if nothing else is said.
 func startMono(t testing.TB, s settings) *instance {
 	t.Helper()
+	return startLogged(t, s, io.Discard)
+}
+
+// startLogged is startMono with a place for the log.
+func startLogged(t testing.TB, s settings, log io.Writer) *instance {
+	t.Helper()
 	s["DATA_DIR"] = t.TempDir()
 	cfg, _, err := config.Load(func(name string) (string, bool) { v, ok := s[name]; return v, ok }, s["DATA_DIR"])
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := app.New(t.Context(), cfg, io.Discard)
+	a, err := app.New(t.Context(), cfg, log)
 	if err != nil {
 		t.Fatal(err)
 	}

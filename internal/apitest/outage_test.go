@@ -1,0 +1,384 @@
+package apitest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"inkstone/internal/enginetest"
+)
+
+const (
+	// recovery is how soon after the database nobody may notice any more that it was away.
+	recovery = 5 * time.Second
+	// answered is how long a request may take in an outage, on a machine with much else to do.
+	answered = 5*time.Second + 2*time.Second
+)
+
+// onServer runs the program on a database server that may be stopped, with its whole log.
+func onServer(t *testing.T, server *enginetest.Server, over settings) *site {
+	t.Helper()
+	s := usual()
+	s["DATABASE_URL"], s["LOG_LEVEL"] = server.URL(), "debug"
+	for name, value := range over {
+		s[name] = value
+	}
+	log := &lastLines{}
+	t.Cleanup(func() { // the log is whole when the program has ended
+		said := log.String()
+		for _, hidden := range []string{passwordOf(t, server.URL()), password, secret} {
+			if strings.Contains(said, hidden) {
+				t.Error("the log holds a password")
+			}
+		}
+		if !strings.Contains(said, "the database is reached") || strings.Contains(said, "panic") {
+			t.Errorf("the log is not whole, or tells of a panic:\n%s", short(said))
+		}
+	})
+	i := startLogged(t, s, log)
+	return &site{instance: i, t: t, Anyone: &client{t: t, url: i.url, header: http.Header{}}}
+}
+
+func passwordOf(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := u.User.Password()
+	return p
+}
+
+// by waits until f holds, at most for the limit, and returns how long that was.
+func by(t *testing.T, limit time.Duration, what string, f func() bool) time.Duration {
+	t.Helper()
+	start := time.Now()
+	for !f() {
+		if time.Since(start) > limit {
+			t.Fatalf("not within %v: %s", limit, what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return time.Since(start)
+}
+
+func (a *answer) away() *answer {
+	a.t.Helper()
+	a.Refused(503, "UNAVAILABLE").Says("error", "服务暂时不可用")
+	if a.Header.Get("Retry-After") == "" {
+		a.t.Errorf("%s: 503 without Retry-After", a.what)
+	}
+	return a
+}
+
+func TestStartedWhileTheDatabaseIsDownItServesAsSoonAsItComes(t *testing.T) {
+	server := enginetest.PrivatePostgres(t)
+	server.Stop()
+	s := onServer(t, server, nil)
+	for range 2 {
+		s.Anyone.Get("/livez").Expect(200)
+		s.Anyone.Get("/health").Expect(200)
+		s.Anyone.Get("/readyz").away().Says("service", "database")
+		s.Anyone.Get("/api/posts").away()
+		s.Anyone.Get("/api/posts?search=墨").away()
+		s.Anyone.Get("/api/posts/0123456789abcdef01234567/comments").away()
+		s.Anyone.Post("/api/auth/login", object{"email": adminEmail, "password": password}).away()
+		s.Anyone.Post("/api/auth/register", object{"username": "somebody", "email": "somebody@example.com", "password": password}).away()
+		s.Anyone.Get("/metrics").Expect(200)
+		time.Sleep(1500 * time.Millisecond) // the pauses between the tries grow
+	}
+	server.Start()
+	ready := by(t, recovery, "it is ready", func() bool { return s.Anyone.Get("/readyz").Status == 200 })
+	s.Anyone.Get("/api/posts").Expect(200)
+	admin := by(t, recovery, "the first admin is there", func() bool {
+		return s.Anyone.Post("/api/auth/login", object{"email": adminEmail, "password": password}).Status == 200
+	})
+	t.Logf("ready %v after the database, the admin could log in %v later", ready, admin)
+	s.Login(adminEmail, password).Write("published", nil)
+}
+
+// A server that can be reached but not used is as one that is away.
+func TestWithAWrongPasswordItIsNotReadyAndSaysWhy(t *testing.T) {
+	server := enginetest.PrivatePostgres(t)
+	u, err := url.Parse(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(u.User.Username(), "hidden-word")
+	log := &lastLines{}
+	settings := usual()
+	settings["DATABASE_URL"] = u.String()
+	i := startLogged(t, settings, log)
+	c := &client{t: t, url: i.url, header: http.Header{}}
+	c.Get("/livez").Expect(200)
+	c.Get("/readyz").away().Says("service", "database")
+	by(t, recovery, "the log says why", func() bool { return strings.Contains(log.String(), "用户名或密码不被接受") })
+	if strings.Contains(log.String(), "hidden-word") {
+		t.Errorf("the log says %s", log.String())
+	}
+}
+
+// request is one that was answered, or not.
+type request struct {
+	what       string
+	start, end time.Time
+	answer     *answer
+	err        error
+}
+
+// traffic is many clients who write and read without pause.
+type traffic struct {
+	s     *site
+	known string
+
+	mu       sync.Mutex
+	requests []request
+	posted   map[string]string // id → title, as acknowledged
+	running  sync.WaitGroup
+}
+
+func (tr *traffic) repeat(ctx context.Context, c *client, method string, what func(n int) (path string, body any)) {
+	tr.running.Go(func() {
+		for n := 0; ctx.Err() == nil; n++ {
+			path, body := what(n)
+			r := request{what: method + " " + path, start: time.Now()}
+			r.answer, r.err = c.Try(method, path, body)
+			r.end = time.Now()
+			tr.note(r, body)
+			if time.Sleep(2 * time.Millisecond); r.err != nil || r.answer.Status >= 500 {
+				time.Sleep(20 * time.Millisecond)
+			}
+		}
+	})
+}
+
+func (tr *traffic) note(r request, body any) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if r.err == nil && r.answer.Status == 201 {
+		tr.posted[r.answer.Str("post.id")] = body.(object)["title"].(string)
+	}
+	tr.requests = append(tr.requests, r)
+}
+
+func (tr *traffic) run(ctx context.Context, writers int) {
+	for i := range writers {
+		u := tr.s.User()
+		tr.repeat(ctx, u, "POST", func(n int) (string, any) {
+			return "/api/posts", article("published", object{"title": fmt.Sprintf("第%d位第%d篇", i, n), "content": content(fmt.Sprint(i, n))})
+		})
+		for _, path := range []string{"/api/auth/me", "/api/posts?author=" + u.ID, "/api/posts/" + tr.known, "/api/posts?search=砚"} {
+			tr.repeat(ctx, u, "GET", func(int) (string, any) { return path, nil })
+		}
+	}
+	tr.repeat(ctx, tr.s.Anyone, "GET", func(int) (string, any) { return "/health", nil })
+}
+
+// judge holds all answers to what an outage may do.
+func (tr *traffic) judge(t *testing.T, outages [][2]time.Time) {
+	t.Helper()
+	var longest, last time.Duration
+	var health []time.Duration
+	failed := 0
+	for _, r := range tr.requests {
+		took := r.end.Sub(r.start)
+		longest = max(longest, took)
+		if r.err != nil || took > answered {
+			t.Errorf("%s: after %v: %v", r.what, took, r.err)
+			continue
+		}
+		if strings.HasSuffix(r.what, "/health") {
+			health = append(health, took)
+		}
+		if r.answer.Status < 300 {
+			continue
+		}
+		failed++
+		if code := r.answer.Str("code"); r.answer.Status != 503 || code != "UNAVAILABLE" && code != "BUSY" || r.answer.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: %d %s", r.what, r.answer.Status, short(string(r.answer.Body)))
+		}
+		if !slices.ContainsFunc(outages, func(o [2]time.Time) bool { return r.end.After(o[0]) && r.start.Before(o[1].Add(recovery)) }) {
+			t.Errorf("%s was refused while the database was there: %s", r.what, short(string(r.answer.Body)))
+		}
+		for _, o := range outages {
+			if r.start.After(o[1]) && r.start.Before(o[1].Add(recovery)) {
+				last = max(last, r.start.Sub(o[1]))
+			}
+		}
+	}
+	slices.Sort(health)
+	t.Logf("%d requests, %d answered 503, the longest took %v; the last of these began %v after the database was back; %d posts acknowledged; /health p99 %v",
+		len(tr.requests), failed, longest, last, len(tr.posted), health[len(health)*99/100])
+	if failed == 0 || len(tr.posted) < 20 {
+		t.Error("nothing was proved")
+	}
+}
+
+func (tr *traffic) check(t *testing.T) {
+	t.Helper()
+	for id, title := range tr.posted {
+		tr.s.Anyone.Get("/api/posts/"+id).Expect(200).Says("post.title", title)
+	}
+}
+
+func TestKillsAndRestartsOfTheDatabaseAreAnswered503AndLoseNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes half a minute")
+	}
+	server := enginetest.PrivatePostgres(t)
+	s := onServer(t, server, settings{"DB_MAX_CONNS": "8", "LOG_LEVEL": "info"})
+	tr := &traffic{s: s, known: s.User().Write("published", nil), posted: map[string]string{}}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	tr.run(ctx, 6)
+	var outages [][2]time.Time
+	for _, end := range []func(){server.Kill, server.Stop, server.Kill} {
+		time.Sleep(time.Second)
+		from := time.Now()
+		end()
+		time.Sleep(time.Second)
+		server.Start()
+		outages = append(outages, [2]time.Time{from, time.Now()})
+		time.Sleep(recovery + 500*time.Millisecond)
+	}
+	stop()
+	tr.running.Wait()
+	tr.judge(t, outages)
+	tr.check(t)
+}
+
+func TestAFrozenDatabaseIsAnswered503InTime(t *testing.T) {
+	server := enginetest.PrivatePostgres(t)
+	s := onServer(t, server, settings{"CACHE_BYTES": "0"})
+	u := s.User()
+	post := u.Write("published", nil)
+	admin := s.Login(adminEmail, password)
+	server.Pause()
+	frozen := time.Now()
+	var asking sync.WaitGroup
+	ask := func(c *client, method, path string, body any) {
+		for range 10 {
+			asking.Go(func() {
+				a, err := c.Try(method, path, body)
+				if err != nil || a.Status != 503 || a.Header.Get("Retry-After") == "" {
+					t.Errorf("%s %s: %+v, %v", method, path, a, err)
+				}
+				if took := time.Since(frozen); took > answered {
+					t.Errorf("%s %s took %v", method, path, took)
+				}
+			})
+		}
+	}
+	ask(s.Anyone, "GET", "/api/posts", nil)
+	ask(s.Anyone, "GET", "/api/posts?search=墨", nil)
+	ask(s.Anyone, "GET", "/api/posts/"+post, nil)
+	ask(s.Anyone, "POST", "/api/auth/login", object{"email": adminEmail, "password": password})
+	ask(u, "POST", "/api/posts", article("published", nil))
+	ask(u, "PUT", "/api/posts/"+post, article("published", nil))
+	ask(u, "POST", "/api/posts/"+post+"/like", nil)
+	ask(u, "POST", "/api/posts/"+post+"/comments", object{"content": "墨"})
+	ask(admin, "DELETE", "/api/users/"+u.ID, nil)
+	ask(s.Anyone, "GET", "/readyz", nil)
+	begun := time.Now()
+	s.Anyone.Get("/livez").Expect(200)
+	s.Anyone.Get("/health").Expect(200)
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("/livez and /health took %v", took)
+	}
+	asking.Wait()
+	t.Logf("all answered within %v", time.Since(frozen))
+	server.Resume()
+	took := by(t, recovery, "it is ready", func() bool { return s.Anyone.Get("/readyz").Status == 200 })
+	t.Logf("ready after %v", took)
+	by(t, recovery, "it serves", func() bool { return u.Post("/api/posts", article("published", nil)).Status == 201 })
+}
+
+// Who waits for a locked table keeps neither sessions nor logins from the database.
+func TestALockedTableHurtsNoOtherRoutes(t *testing.T) {
+	database := migrated(t)
+	s := usual()
+	s["DATABASE_URL"], s["CACHE_BYTES"], s["DB_STATEMENT_TIMEOUT"] = database, "0", "2s"
+	site := newSite(t, startMono(t, s))
+	u := site.User()
+	post := u.Write("published", nil)
+	others := func() (slowest time.Duration) {
+		for _, ask := range []func(){
+			func() { site.Anyone.Get("/health").Expect(200) },
+			func() { u.Get("/api/auth/me").Expect(200) },
+			func() { site.Login(u.Email, u.Password) },
+		} {
+			start := time.Now()
+			ask()
+			slowest = max(slowest, time.Since(start))
+		}
+		return slowest
+	}
+	others()
+	before := runtime.NumGoroutine()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	release := lockTable(t, database)
+	var waiting sync.WaitGroup
+	for i := range 40 {
+		waiting.Go(func() {
+			for n := i; ctx.Err() == nil; n += 40 { // no two ask for the same
+				c, method, path, body := u, "GET", fmt.Sprintf("/api/posts?status=all&author=%s&limit=%d", u.ID, n%100+1), any(nil)
+				switch i % 4 {
+				case 1:
+					c, path = site.Anyone, fmt.Sprintf("/api/posts?limit=%d", n%100+1)
+				case 2:
+					path = fmt.Sprintf("/api/posts?search=%d", n)
+				case 3:
+					method, path, body = "POST", "/api/posts", article("published", nil)
+				}
+				start := time.Now()
+				a, err := c.Try(method, path, body)
+				if err != nil || a.Status != 503 && ctx.Err() == nil || time.Since(start) > answered {
+					t.Errorf("%s %s: after %v: %v, %v", method, path, time.Since(start), a, err)
+					return
+				}
+			}
+		})
+	}
+	var slowest time.Duration
+	most := 0
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
+		slowest = max(slowest, others())
+		most = max(most, runtime.NumGoroutine())
+	}
+	stop()
+	release()
+	waiting.Wait()
+	t.Logf("the slowest of the other routes took %v; at most %d goroutines, %d before", slowest, most, before)
+	if slowest > time.Second {
+		t.Errorf("another route took %v", slowest)
+	}
+	if most > before+40*8 {
+		t.Errorf("%d goroutines, %d before", most, before)
+	}
+	by(t, recovery, "all is well", func() bool { return u.Get("/api/posts/"+post).Status == 200 })
+}
+
+func lockTable(t *testing.T, database string) (release func()) {
+	t.Helper()
+	ctx := context.Background()
+	c, err := pgx.Connect(ctx, database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release = sync.OnceFunc(func() { _ = c.Close(ctx) })
+	t.Cleanup(release)
+	if _, err := c.Exec(ctx, "BEGIN; LOCK TABLE posts IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	return release
+}
