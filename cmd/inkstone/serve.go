@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"inkstone/internal/app"
+	"inkstone/internal/blog"
 	"inkstone/internal/config"
 )
 
@@ -55,18 +56,21 @@ func start(c *cobra.Command, cfg *config.Config) (*app.App, error) {
 	return a, nil
 }
 
-// greet tells where everything is, and how to make the first admin if there is none.
+// greet tells where everything is, and how to make the first admin if there is none. A
+// database that is away is no reason to end: the server tries to reach it.
 func greet(ctx context.Context, w io.Writer, cfg *config.Config, a *app.App) error {
 	data, err := filepath.Abs(cfg.DataDir)
 	if err != nil {
 		return err
 	}
-	has, err := app.HasAdmin(ctx, a.Store())
-	if err != nil {
-		return err
-	}
 	fmt.Fprintf(w, "砚台 %s 已启动\n  地址      %s\n  接口文档  %s/docs\n  数据目录  %s\n", buildVersion(), a.URL(), a.URL(), data)
-	if !has {
+	has, err := app.HasAdmin(ctx, a.Store())
+	switch {
+	case blog.CodeOf(err) == blog.CodeUnavailable:
+		fmt.Fprintln(w, "  数据库暂时无法使用，正在反复尝试，原因见日志；在此之前接口回答 503")
+	case err != nil:
+		return err
+	case !has:
 		fmt.Fprintln(w, "  还没有管理员，创建一位：inkstone user create --admin --email you@example.com --username you")
 	}
 	return nil
