@@ -99,6 +99,8 @@ func step(ctx context.Context, conn *pgx.Conn, steps []string) (version int, err
 // schemaVersion reads the version, 0 for an empty database, and refuses what is not ours
 // or newer than newest.
 func schemaVersion(ctx context.Context, q querier, newest int) (version int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, defaultTimeout) // nobody's lock is in its way
+	defer cancel()
 	var encoding string
 	var ours, others bool
 	err = q.QueryRow(ctx, `SELECT pg_encoding_to_char(d.encoding), to_regclass('inkstone_schema') IS NOT NULL,

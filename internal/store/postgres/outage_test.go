@@ -140,6 +140,19 @@ func TestAStoreThatIsClosedStopsTrying(t *testing.T) {
 	}
 }
 
+// TestALineThatFallsSilentWhileTheSchemaIsReadIsTriedAgain keeps nobody waiting for an
+// answer that will never come.
+func TestALineThatFallsSilentWhileTheSchemaIsReadIsTriedAgain(t *testing.T) {
+	w := newWire(t, newDatabase(t))
+	noLeaks(t)
+	w.SilenceAfter("inkstone_schema")
+	s := openStore(t, w.url, Options{Report: func(error) {}})
+	wantCode(t, "ping", s.Ping(t.Context()), blog.CodeUnavailable)
+	w.Heal()
+	took := soon(t, defaultTimeout+recovery, "it serves", func() bool { return s.Ping(t.Context()) == nil })
+	t.Logf("serves %v after the line", took)
+}
+
 // load has writers and readers work without pause, and notes how each call went.
 type load struct {
 	s      *Store

@@ -132,6 +132,23 @@ func TestManyWhoWaitForALockedPostLeaveConnectionsToReaders(t *testing.T) {
 	}
 }
 
+// TestALongWriteMayWaitWhereTheServerAnswers is longer than any other operation may take.
+func TestALongWriteMayWaitWhereTheServerAnswers(t *testing.T) {
+	url := newDatabase(t)
+	noLeaks(t)
+	s := openStore(t, url, Options{StatementTimeout: time.Second})
+	l := newLoad(t, s)
+	release := lockedPost(t, url, l.known.ID)
+	time.AfterFunc(2*probeEvery+time.Second, release)
+	start := time.Now()
+	if err := s.Users().Delete(t.Context(), l.author, func(*blog.User) error { return nil }); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(start); took < 2*probeEvery {
+		t.Errorf("it waited for %v only", took)
+	}
+}
+
 func TestAQueryOverTheTimeOutIsUnavailable(t *testing.T) {
 	s := openStore(t, newDatabase(t), Options{StatementTimeout: time.Second})
 	for range 3 {

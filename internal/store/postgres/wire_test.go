@@ -18,6 +18,7 @@ type wire struct {
 	open   map[net.Conn]bool
 	silent bool   // what is sent from now on arrives nowhere
 	last   []byte // a connection ends when this has gone to the server
+	mute   []byte // or is silent from then on
 }
 
 // newWire lays a line to the server of a URL, which its own url goes through.
@@ -69,7 +70,7 @@ func (w *wire) Silence() {
 func (w *wire) Heal() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.silent = false
+	w.silent, w.mute = false, nil
 }
 
 // CutAfter ends a connection as soon as these bytes have gone to the server.
@@ -77,6 +78,14 @@ func (w *wire) CutAfter(text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last = []byte(text)
+}
+
+// SilenceAfter has a connection carry nothing any more as soon as these bytes have gone to
+// the server.
+func (w *wire) SilenceAfter(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mute = []byte(text)
 }
 
 func (w *wire) keep(c net.Conn) {
@@ -137,7 +146,7 @@ func (l *line) copy(to io.Writer, from io.Reader, forth bool) {
 
 func (l *line) pass(to io.Writer, b []byte, forth bool) bool {
 	l.wire.mu.Lock()
-	silent, last := l.wire.silent, l.wire.last
+	silent, last, mute := l.wire.silent, l.wire.last, l.wire.mute
 	l.wire.mu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -149,5 +158,6 @@ func (l *line) pass(to io.Writer, b []byte, forth bool) bool {
 	}
 	_, err := to.Write(b)
 	l.cut = forth && last != nil && bytes.Contains(b, last)
+	l.dead = forth && mute != nil && bytes.Contains(b, mute)
 	return err == nil
 }
