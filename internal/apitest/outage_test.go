@@ -154,7 +154,7 @@ func (tr *traffic) repeat(ctx context.Context, c *client, method string, what fu
 			r.answer, r.err = c.Try(method, path, body)
 			r.end = time.Now()
 			tr.note(r, body)
-			if time.Sleep(2 * time.Millisecond); r.err != nil || r.answer.Status >= 500 {
+			if time.Sleep(15 * time.Millisecond); r.err != nil || r.answer.Status >= 500 {
 				time.Sleep(20 * time.Millisecond)
 			}
 		}
@@ -164,7 +164,7 @@ func (tr *traffic) repeat(ctx context.Context, c *client, method string, what fu
 func (tr *traffic) note(r request, body any) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	if r.err == nil && r.answer.Status == 201 {
+	if r.err == nil && r.answer.Status == 201 && r.what == "POST /api/posts" {
 		tr.posted[r.answer.Str("post.id")] = body.(object)["title"].(string)
 	}
 	tr.requests = append(tr.requests, r)
@@ -174,11 +174,26 @@ func (tr *traffic) run(ctx context.Context, writers int) {
 	for i := range writers {
 		u := tr.s.User()
 		tr.repeat(ctx, u, "POST", func(n int) (string, any) {
-			return "/api/posts", article("published", object{"title": fmt.Sprintf("第%d位第%d篇", i, n), "content": content(fmt.Sprint(i, n))})
+			title := fmt.Sprintf("第%d位第%d篇", i, n)
+			return "/api/posts", article("published", object{"title": title, "content": content(title)})
 		})
 		for _, path := range []string{"/api/auth/me", "/api/posts?author=" + u.ID, "/api/posts/" + tr.known, "/api/posts?search=砚"} {
 			tr.repeat(ctx, u, "GET", func(int) (string, any) { return path, nil })
 		}
+		tr.repeat(ctx, u, []string{"POST", "DELETE"}[i%2], func(int) (string, any) { return "/api/posts/" + tr.known + "/like", nil })
+	}
+	u := tr.s.User()
+	tr.repeat(ctx, u, "POST", func(n int) (string, any) {
+		return "/api/posts/" + tr.known + "/comments", object{"content": fmt.Sprint("第", n)}
+	})
+	tr.repeat(ctx, u, "PUT", func(n int) (string, any) {
+		return "/api/users/me", object{"profile": object{"bio": fmt.Sprint("第", n)}}
+	})
+	tr.repeat(ctx, tr.s.Anyone, "POST", func(int) (string, any) {
+		return "/api/auth/login", object{"email": u.Email, "password": u.Password}
+	})
+	for _, path := range []string{"/api/posts/tags", "/api/posts/" + tr.known + "/comments", "/api/users/" + u.ID, "/readyz"} {
+		tr.repeat(ctx, tr.s.Anyone, "GET", func(int) (string, any) { return path, nil })
 	}
 	tr.repeat(ctx, tr.s.Anyone, "GET", func(int) (string, any) { return "/health", nil })
 }
@@ -188,7 +203,7 @@ func (tr *traffic) judge(t *testing.T, outages [][2]time.Time) {
 	t.Helper()
 	var longest, last time.Duration
 	var health []time.Duration
-	failed := 0
+	failed, busy := 0, 0
 	for _, r := range tr.requests {
 		took := r.end.Sub(r.start)
 		longest = max(longest, took)
@@ -203,8 +218,13 @@ func (tr *traffic) judge(t *testing.T, outages [][2]time.Time) {
 			continue
 		}
 		failed++
-		if code := r.answer.Str("code"); r.answer.Status != 503 || code != "UNAVAILABLE" && code != "BUSY" || r.answer.Header.Get("Retry-After") == "" {
+		code := r.answer.Str("code")
+		if r.answer.Status != 503 || code != "UNAVAILABLE" && code != "BUSY" || r.answer.Header.Get("Retry-After") == "" {
 			t.Errorf("%s: %d %s", r.what, r.answer.Status, short(string(r.answer.Body)))
+		}
+		if code == "BUSY" {
+			busy++ // the machine has much else to do
+			continue
 		}
 		if !slices.ContainsFunc(outages, func(o [2]time.Time) bool { return r.end.After(o[0]) && r.start.Before(o[1].Add(recovery)) }) {
 			t.Errorf("%s was refused while the database was there: %s", r.what, short(string(r.answer.Body)))
@@ -216,9 +236,9 @@ func (tr *traffic) judge(t *testing.T, outages [][2]time.Time) {
 		}
 	}
 	slices.Sort(health)
-	t.Logf("%d requests, %d answered 503, the longest took %v; the last of these began %v after the database was back; %d posts acknowledged; /health p99 %v",
-		len(tr.requests), failed, longest, last, len(tr.posted), health[len(health)*99/100])
-	if failed == 0 || len(tr.posted) < 20 {
+	t.Logf("%d requests, %d answered 503 and %d more for overload, the longest took %v; the last of these began %v after the database was back; %d posts acknowledged; /health p99 %v",
+		len(tr.requests), failed-busy, busy, longest, last, len(tr.posted), health[len(health)*99/100])
+	if failed == busy || len(tr.posted) < 20 {
 		t.Error("nothing was proved")
 	}
 }
@@ -226,7 +246,7 @@ func (tr *traffic) judge(t *testing.T, outages [][2]time.Time) {
 func (tr *traffic) check(t *testing.T) {
 	t.Helper()
 	for id, title := range tr.posted {
-		tr.s.Anyone.Get("/api/posts/"+id).Expect(200).Says("post.title", title)
+		tr.s.Anyone.Get("/api/posts/"+id).Expect(200).Says("post.title", title).Says("post.content", content(title))
 	}
 }
 
@@ -237,6 +257,7 @@ func TestKillsAndRestartsOfTheDatabaseAreAnswered503AndLoseNothing(t *testing.T)
 	server := enginetest.PrivatePostgres(t)
 	s := onServer(t, server, settings{"DB_MAX_CONNS": "8", "LOG_LEVEL": "info"})
 	tr := &traffic{s: s, known: s.User().Write("published", nil), posted: map[string]string{}}
+	before := runtime.NumGoroutine()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	tr.run(ctx, 6)
@@ -254,6 +275,8 @@ func TestKillsAndRestartsOfTheDatabaseAreAnswered503AndLoseNothing(t *testing.T)
 	tr.running.Wait()
 	tr.judge(t, outages)
 	tr.check(t)
+	transport.CloseIdleConnections()
+	by(t, 20*time.Second, "the goroutines are gone", func() bool { return runtime.NumGoroutine() <= before+8 }) // a connection may have one
 }
 
 func TestAFrozenDatabaseIsAnswered503InTime(t *testing.T) {
@@ -288,6 +311,7 @@ func TestAFrozenDatabaseIsAnswered503InTime(t *testing.T) {
 	ask(u, "POST", "/api/posts/"+post+"/comments", object{"content": "墨"})
 	ask(admin, "DELETE", "/api/users/"+u.ID, nil)
 	ask(s.Anyone, "GET", "/readyz", nil)
+	crowd := newCrowd(t, s.url, 100)
 	begun := time.Now()
 	s.Anyone.Get("/livez").Expect(200)
 	s.Anyone.Get("/health").Expect(200)
@@ -295,6 +319,10 @@ func TestAFrozenDatabaseIsAnswered503InTime(t *testing.T) {
 		t.Errorf("/livez and /health took %v", took)
 	}
 	asking.Wait()
+	crowd.stop()
+	if crowd.served.Load() > 0 || crowd.refused.Load() == 0 {
+		t.Errorf("of a crowd %d were served and %d refused", crowd.served.Load(), crowd.refused.Load())
+	}
 	t.Logf("all answered within %v", time.Since(frozen))
 	server.Resume()
 	took := by(t, recovery, "it is ready", func() bool { return s.Anyone.Get("/readyz").Status == 200 })
@@ -306,7 +334,7 @@ func TestAFrozenDatabaseIsAnswered503InTime(t *testing.T) {
 func TestALockedTableHurtsNoOtherRoutes(t *testing.T) {
 	database := migrated(t)
 	s := usual()
-	s["DATABASE_URL"], s["CACHE_BYTES"], s["DB_STATEMENT_TIMEOUT"] = database, "0", "2s"
+	s["DATABASE_URL"], s["CACHE_BYTES"], s["DB_STATEMENT_TIMEOUT"] = database, "0", "3s"
 	site := newSite(t, startMono(t, s))
 	u := site.User()
 	post := u.Write("published", nil)
@@ -359,7 +387,7 @@ func TestALockedTableHurtsNoOtherRoutes(t *testing.T) {
 	release()
 	waiting.Wait()
 	t.Logf("the slowest of the other routes took %v; at most %d goroutines, %d before", slowest, most, before)
-	if slowest > time.Second {
+	if slowest > 2*time.Second {
 		t.Errorf("another route took %v", slowest)
 	}
 	if most > before+40*8 {

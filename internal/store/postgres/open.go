@@ -33,7 +33,7 @@ const (
 
 	// The pauses between tries to reach the database grow from the first to the last.
 	firstPause = 100 * time.Millisecond
-	lastPause  = 2 * time.Second
+	lastPause  = time.Second
 )
 
 // Why a database cannot be used, for Open and Migrate, beside what blog names for all engines.
@@ -83,7 +83,7 @@ func Open(ctx context.Context, url string, opt Options) (*Store, error) {
 		return s, nil
 	}
 	close(s.done)
-	if err := s.prepare(ctx, opt.NoMigrate); err != nil {
+	if err := s.prepare(ctx, prepareLimit, opt.NoMigrate); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -198,7 +198,7 @@ func (s *Store) keepTrying(ctx context.Context, opt Options, tried chan struct{}
 	told, first := "", sync.OnceFunc(func() { close(tried) })
 	defer first()
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		err := s.prepare(ctx, opt.NoMigrate)
+		err := s.prepare(ctx, acquireLimit, opt.NoMigrate) // a line that is silent must not hold up the next try
 		if ctx.Err() != nil {
 			return
 		}
@@ -226,11 +226,13 @@ func (s *Store) setAway(err error) {
 	s.away.Store(&err)
 }
 
-// prepare brings the schema up to date, or checks it.
-func (s *Store) prepare(ctx context.Context, noMigrate bool) error {
+// prepare brings the schema up to date, or checks it, if there is a connection soon.
+func (s *Store) prepare(ctx context.Context, soon time.Duration, noMigrate bool) error {
 	ctx, cancel := context.WithTimeout(ctx, prepareLimit)
 	defer cancel()
-	conn, err := s.pool.Acquire(ctx)
+	waiting, cancel := context.WithTimeout(ctx, soon)
+	defer cancel()
+	conn, err := s.pool.Acquire(waiting)
 	if err != nil {
 		return explain(ctx, err)
 	}

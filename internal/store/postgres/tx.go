@@ -40,8 +40,8 @@ type querier interface {
 // idle shows that only when it is used.
 func (s *Store) read(ctx context.Context, operation string, do func(context.Context, querier) error) (err error) {
 	defer s.watch(operation, time.Now(), &err)
-	return s.reading(ctx, operation, func() error {
-		return s.ask(ctx, func(ctx context.Context) error {
+	return s.ask(ctx, func(ctx context.Context) error {
+		return s.reading(ctx, operation, func() error {
 			return s.again(func() error { return s.onConn(ctx, func(c *pgx.Conn) error { return do(ctx, c) }) })
 		})
 	})
@@ -51,8 +51,8 @@ func (s *Store) read(ctx context.Context, operation string, do func(context.Cont
 func (s *Store) view(ctx context.Context, operation string, do func(context.Context, querier) error) (err error) {
 	defer s.watch(operation, time.Now(), &err)
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	return s.reading(ctx, operation, func() error {
-		return s.ask(ctx, func(ctx context.Context) error {
+	return s.ask(ctx, func(ctx context.Context) error {
+		return s.reading(ctx, operation, func() error {
 			return s.again(func() error {
 				return s.onConn(ctx, func(c *pgx.Conn) error {
 					return s.begin(ctx, c, snapshot, func(tx pgx.Tx) error { return do(ctx, tx) })
