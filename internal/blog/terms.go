@@ -3,6 +3,7 @@ package blog
 import (
 	"hash"
 	"hash/fnv"
+	"io"
 	"strings"
 	"unicode/utf8"
 )
@@ -39,6 +40,15 @@ func WriteTerms(to *strings.Builder, text string) {
 // themselves, with a blank before, between and behind them. A post has a Phrase of
 // several terms if plain holds its Plain.
 func Index(text string) (terms []string, plain string) {
+	var b strings.Builder
+	b.Grow(len(text))
+	terms = WriteIndex(&b, text)
+	return terms, b.String()
+}
+
+// WriteIndex is Index for a large text: plain is written piece by piece. It is the
+// writer's own affair if it can write no more.
+func WriteIndex(plain io.StringWriter, text string) (terms []string) {
 	known := map[string]bool{}
 	add := func(term string) {
 		if !known[term] {
@@ -51,22 +61,18 @@ func Index(text string) (terms []string, plain string) {
 			add(string(term))
 		}
 	})
-	var b strings.Builder
-	b.Grow(len(text))
-	b.WriteByte(' ')
+	_, _ = plain.WriteString(" ")
 	scan(text, func(p piece) bool {
-		for _, r := range p.text {
-			b.WriteRune(r)
-		}
+		_, _ = plain.WriteString(p.term())
 		if p.next == 0 {
-			b.WriteByte(' ')
+			_, _ = plain.WriteString(" ")
 		}
 		return c.cut(p)
 	})
 	for _, term := range c.alone {
 		add(term)
 	}
-	return terms, b.String()
+	return terms
 }
 
 // Plain is how a phrase of several terms stands in the plain text of Index: a run
