@@ -4,19 +4,22 @@ import (
 	"testing"
 
 	"inkstone/internal/blog"
+	"inkstone/internal/enginetest"
 	"inkstone/internal/store/storetest"
 )
 
-func TestConformance(t *testing.T) { conformance(t, Options{}) }
+func TestConformance(t *testing.T) { conformance(t, newDatabase, Options{}) }
 
-// TestConformanceThroughPooler has statements run as they are where a PgBouncer is between:
-// unprepared, with the types of their arguments as Go has them.
-func TestConformanceThroughPooler(t *testing.T) { conformance(t, Options{Pooled: true}) }
+// TestConformanceThroughPgBouncer has each transaction on whatever connection is free, and
+// statements run unprepared, with the types of their arguments as Go has them.
+func TestConformanceThroughPgBouncer(t *testing.T) {
+	conformance(t, func(t testing.TB) string { return enginetest.PgBouncer(t, newDatabase(t)) }, Options{Pooled: true})
+}
 
-func conformance(t *testing.T, opt Options) {
+func conformance(t *testing.T, database func(testing.TB) string, opt Options) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) blog.Store {
-		s := openStore(t, newDatabase(t), opt)
+		s := openStore(t, database(t), opt)
 		t.Cleanup(func() { checkConsistent(t, s) })
 		return s
 	})
