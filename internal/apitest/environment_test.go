@@ -11,6 +11,9 @@ import (
 
 	"inkstone/internal/app"
 	"inkstone/internal/config"
+	"inkstone/internal/enginetest"
+	"inkstone/internal/store"
+	"inkstone/internal/store/postgres"
 	"inkstone/internal/web"
 )
 
@@ -32,6 +35,7 @@ type instance struct {
 
 var environments = []environment{
 	{"mono/sqlite", startMono},
+	{"mono/postgres", startOnPostgres},
 }
 
 // each runs f in every environment, on a new instance with these settings over the usual ones.
@@ -134,7 +138,25 @@ func (c *client) Reply(post, parent, content string) string {
 
 func repeat(s string, n int) string { return strings.Repeat(s, n) }
 
-// startMono runs the whole program in this process on SQLite.
+// startOnPostgres runs the whole program in this process on a PostgreSQL database of its own.
+func startOnPostgres(t testing.TB, s settings) *instance {
+	t.Helper()
+	if s["DATABASE_URL"] == "" {
+		s["DATABASE_URL"] = migrated(t)
+	}
+	return startMono(t, s)
+}
+
+// migrated is the URL of a new PostgreSQL database that needs no migration any more.
+func migrated(t testing.TB) string {
+	t.Helper()
+	return enginetest.PostgresClone(t, postgres.SchemaDigest(), func(ctx context.Context, url string) error {
+		_, _, err := store.Migrate(ctx, url, store.Options{})
+		return err
+	})
+}
+
+// startMono runs the whole program in this process, on SQLite if nothing else is said.
 func startMono(t testing.TB, s settings) *instance {
 	t.Helper()
 	s["DATA_DIR"] = t.TempDir()

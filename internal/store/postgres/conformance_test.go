@@ -10,8 +10,7 @@ import (
 
 func TestConformance(t *testing.T) { conformance(t, newDatabase, Options{}) }
 
-// TestConformanceThroughPgBouncer has each transaction on whatever connection is free, and
-// statements run unprepared, with the types of their arguments as Go has them.
+// TestConformanceThroughPgBouncer has each transaction on another connection, perhaps.
 func TestConformanceThroughPgBouncer(t *testing.T) {
 	conformance(t, func(t testing.TB) string { return enginetest.PgBouncer(t, newDatabase(t)) }, Options{Pooled: true})
 }

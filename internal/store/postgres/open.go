@@ -98,6 +98,7 @@ func configure(url string, opt Options) (*pgxpool.Config, error) {
 	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: time.Second}
 	}
+	conn.Tracer = opt.tracer
 	if opt.Pooled {
 		conn.DefaultQueryExecMode = pgx.QueryExecModeExec
 		return config, nil
@@ -110,6 +111,10 @@ func configure(url string, opt Options) (*pgxpool.Config, error) {
 	setDefault(conn.RuntimeParams, "statement_timeout", strconv.FormatInt((timeout+time.Second).Milliseconds(), 10))
 	setDefault(conn.RuntimeParams, "idle_in_transaction_session_timeout", strconv.FormatInt((10*time.Second).Milliseconds(), 10))
 	setDefault(conn.RuntimeParams, "application_name", "inkstone")
+	// Rows are looked up one by one, on disks without a moving head; and no statement runs
+	// so long that it is worth compiling.
+	setDefault(conn.RuntimeParams, "random_page_cost", "1.1")
+	setDefault(conn.RuntimeParams, "jit", "off")
 	return config, nil
 }
 

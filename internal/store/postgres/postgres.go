@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"inkstone/internal/blog"
@@ -33,6 +34,8 @@ type Options struct {
 	// Observe and Read are those of store.Options.
 	Observe func(operation string, took time.Duration, err error)
 	Read    func(ctx context.Context, operation string, work func() error) error
+
+	tracer pgx.QueryTracer // tests: told of each statement
 }
 
 // Store implements blog.Store on a PostgreSQL database.

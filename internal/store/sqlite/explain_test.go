@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"inkstone/internal/blog"
+	"inkstone/internal/store/storetest"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -23,12 +24,12 @@ func allStatements(t *testing.T) (statements []string, path string) {
 		defer mu.Unlock()
 		seen[q] = true
 	}})
-	authors := fill(t, s, 200, 200)
-	lists(t, s, authors[0].ID)
+	fill(t, s, 200, 200)
+	storetest.Requests(t, s)
 	withSparse(t, 0)
-	lists(t, s, authors[0].ID)
+	storetest.Requests(t, s)
 	withFewHits(t, 1)
-	exercise(t, s, authors)
+	storetest.Requests(t, s)
 	for q := range seen {
 		verb, _, _ := strings.Cut(strings.TrimSpace(q), " ")
 		if slices.Contains([]string{"SELECT", "UPDATE", "DELETE", "INSERT"}, verb) {
@@ -169,141 +170,5 @@ func TestFewPostsAreNotLookedForAlongAnIndexOfAll(t *testing.T) {
 	}
 	for _, q := range walked {
 		t.Errorf("few posts were looked for by %s", q)
-	}
-}
-
-// exercise calls every method that a request can reach.
-func exercise(t *testing.T, s *Store, authors []*blog.User) {
-	ctx := t.Context()
-	lists(t, s, authors[0].ID)
-	userLists(t, s)
-	l, err := s.Posts().List(ctx, blog.PostFilter{Order: blog.Order{Field: "publishedAt", Desc: true}, Page: blog.Page{Number: 1, Limit: 10}})
-	must(t, err)
-	post, me := l.Items[0], authors[1].ID
-	_, err = s.Posts().Liked(ctx, post.ID, me)
-	must(t, err)
-	_, err = s.Posts().SetLike(ctx, post.ID, me, true, yes)
-	must(t, err)
-	_, err = s.Posts().SetLike(ctx, post.ID, me, false, yes)
-	must(t, err)
-	must(t, s.Posts().AddViews(ctx, map[blog.ID]int64{post.ID: 2}))
-	_, err = s.Posts().Tags(ctx, 10)
-	must(t, err)
-	_, err = s.Posts().Stats(ctx)
-	must(t, err)
-	_, err = s.Posts().Update(ctx, post.ID, func(p *blog.Post) error { p.Title = "新的标题"; return nil })
-	must(t, err)
-	remarks(t, s, post.ID, me)
-	files(t, s, post.ID, me)
-	must(t, s.Posts().Delete(ctx, post.ID, yes))
-	_, err = s.Users().Update(ctx, me, func(u *blog.User) error { u.Username = "renamed"; return nil })
-	must(t, err)
-	_, err = s.Users().Session(ctx, me, "token")
-	must(t, err)
-	must(t, s.Users().RevokeToken(ctx, me, "token", day))
-	_, err = s.Users().GetByEmail(ctx, authors[1].Email)
-	must(t, err)
-	_, err = s.Users().CreateFirstAdmin(ctx, &blog.User{ID: blog.NewID(day), Username: "root", Email: "root@example.com", Role: blog.RoleAdmin, Active: true})
-	must(t, err)
-	must(t, s.Users().Delete(ctx, me, func(*blog.User) error { return nil }))
-	must(t, s.Ping(ctx))
-}
-
-func lists(t *testing.T, s *Store, author blog.ID) {
-	for _, sort := range blog.PostSorts {
-		for mask := range 32 {
-			f := blog.PostFilter{Order: blog.Order{Field: sort, Desc: mask&1 == 0}, Page: blog.Page{Number: 1, Limit: 3}}
-			if mask&2 != 0 {
-				f.Status = blog.Published
-			}
-			if mask&4 != 0 {
-				f.Category = categories[0]
-			}
-			if mask&8 != 0 {
-				f.Author = author
-			}
-			f.Tags = tagNames[:mask>>4*(1+mask&1)]
-			for _, search := range []string{"", "缓存 Go"} {
-				f.Search = blog.ParseQuery(search)
-				for _, to := range []time.Time{{}, day.Add(2 * time.Hour)} {
-					f.To, f.Page.After = to, nil
-					l, err := s.Posts().List(t.Context(), f)
-					must(t, err)
-					if f.Page.After = l.Next; l.Next != nil {
-						_, err = s.Posts().List(t.Context(), f)
-						must(t, err)
-					}
-				}
-			}
-		}
-	}
-}
-
-func userLists(t *testing.T, s *Store) {
-	active := true
-	for _, sort := range blog.UserSorts {
-		for mask := range 16 {
-			f := blog.UserFilter{Order: blog.Order{Field: sort, Desc: mask&1 == 0}, Page: blog.Page{Number: 1, Limit: 3}}
-			if mask&2 != 0 {
-				f.Role = blog.RoleUser
-			}
-			if mask&4 != 0 {
-				f.Active = &active
-			}
-			if mask&8 != 0 {
-				f.Search = "AUTHOR"
-			}
-			l, err := s.Users().List(t.Context(), f)
-			must(t, err)
-			if f.Page.After = l.Next; l.Next != nil {
-				_, err = s.Users().List(t.Context(), f)
-				must(t, err)
-			}
-		}
-	}
-}
-
-func remarks(t *testing.T, s *Store, post, author blog.ID) {
-	ctx := t.Context()
-	a := &blog.Comment{ID: blog.NewID(day), Post: post, Author: blog.Author{ID: author}, Content: "一", CreatedAt: day, UpdatedAt: day}
-	must(t, s.Comments().Create(ctx, a, yes))
-	b := &blog.Comment{ID: blog.NewID(day), Post: post, Author: blog.Author{ID: author}, Content: "二", Parent: a.ID, CreatedAt: day, UpdatedAt: day}
-	must(t, s.Comments().Create(ctx, b, yes))
-	f := blog.CommentFilter{Post: post, Order: blog.Order{Field: "createdAt"}, Page: blog.Page{Number: 1, Limit: 1}}
-	l, err := s.Comments().List(ctx, f)
-	must(t, err)
-	f.Page.After = l.Next
-	_, err = s.Comments().List(ctx, f)
-	must(t, err)
-	_, err = s.Comments().Update(ctx, a.ID, func(m *blog.Comment, _ blog.PostRef) error { m.Content = "三"; return nil })
-	must(t, err)
-	for _, id := range []blog.ID{a.ID, b.ID} {
-		must(t, s.Comments().Delete(ctx, id, func(*blog.Comment, blog.PostRef) error { return nil }))
-	}
-	if _, _, err := s.Comments().Get(ctx, a.ID); blog.CodeOf(err) != blog.CodeCommentNotFound {
-		t.Errorf("a shell without replies stayed: %v", err)
-	}
-}
-
-func files(t *testing.T, s *Store, post, owner blog.ID) {
-	ctx := t.Context()
-	us := []blog.Upload{{Filename: "a.png", Field: "images", Owner: owner, Size: 5, CreatedAt: day}, {Filename: "b.png", Field: "images", Owner: owner, Size: 6, CreatedAt: day}}
-	must(t, s.Uploads().Create(ctx, us, 11))
-	wantCode(t, s.Uploads().Create(ctx, []blog.Upload{{Filename: "c.png", Owner: owner, Size: 1}}, 11), blog.CodeUploadQuota)
-	f := blog.UploadFilter{Owner: owner, Page: blog.Page{Number: 1, Limit: 1}}
-	l, err := s.Uploads().List(ctx, f)
-	must(t, err)
-	f.Page.After = l.Next
-	l, err = s.Uploads().List(ctx, f)
-	must(t, err)
-	if len(l.Items) != 1 || l.Items[0].Filename != "b.png" || l.Total != 2 {
-		t.Errorf("second page: %+v", l)
-	}
-	must(t, s.Uploads().Delete(ctx, "a.png"))
-	_, err = s.Uploads().Ownerless(ctx, 10)
-	must(t, err)
-	must(t, s.Sources().Set(ctx, owner, "a.md", post, "1"))
-	if id, _, ok, err := s.Sources().Get(ctx, owner, "a.md"); err != nil || !ok || id != post {
-		t.Errorf("source: %v %v %v", id, ok, err)
 	}
 }
