@@ -47,7 +47,7 @@ func createComment(t *tx, m *blog.Comment, check func(blog.PostRef) error) error
 	case !isUser:
 		return blog.Fail(blog.CodeUserNotFound)
 	}
-	if err := check(ref); err != nil {
+	if err := own(check(ref)); err != nil {
 		return err
 	}
 	if err := checkParent(t, m); err != nil {
@@ -165,7 +165,7 @@ func (r comments) Update(ctx context.Context, id blog.ID, change func(*blog.Comm
 			return err
 		}
 		changed := m
-		if err := change(&changed, ref); err != nil {
+		if err := own(change(&changed, ref)); err != nil {
 			return err
 		}
 		m.Content, m.UpdatedAt = changed.Content, blog.ToMillisecond(changed.UpdatedAt)
@@ -186,7 +186,7 @@ func (r comments) Delete(ctx context.Context, id blog.ID, check func(*blog.Comme
 		if err != nil {
 			return err
 		}
-		if err := check(&m, ref); err != nil {
+		if err := own(check(&m, ref)); err != nil {
 			return err
 		}
 		t.public = ref.Status == blog.Published

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"runtime/debug"
 	"strings"
@@ -41,12 +42,49 @@ func (t *tx) plain(prefix, text, placeholder string) (terms []string, a argument
 	return terms, staged("plain"), err
 }
 
+// terms is an argument for the different terms of a title and a content, with blanks between.
+func (t *tx) terms(title, content []string, placeholder string) (argument, error) {
+	known := make(map[string]bool, len(title))
+	for _, term := range title {
+		known[term] = true
+	}
+	write := func(w io.StringWriter) {
+		_, _ = w.WriteString(strings.Join(title, " "))
+		for _, term := range content {
+			if !known[term] {
+				_, _ = w.WriteString(" ")
+				_, _ = w.WriteString(term)
+			}
+		}
+	}
+	if len(content) < manyTerms {
+		var b strings.Builder
+		write(&b)
+		return argument{placeholder, []any{b.String()}}, nil
+	}
+	return staged("terms"), t.stage("terms", write)
+}
+
+// manyTerms have a megabyte together, or nearly so.
+const manyTerms = 50_000
+
+// relieve gives back the memory in which a connection has received much: it would keep it
+// until it is used again.
+func relieve(ctx context.Context, q querier, received int64) error {
+	if received < large {
+		return nil
+	}
+	_, err := q.Exec(ctx, "SELECT")
+	return err
+}
+
 func staged(name string) argument {
 	return argument{sql: "(SELECT value FROM staged WHERE name = '" + name + "')"}
 }
 
 // stage puts what write writes into the table staged.
 func (t *tx) stage(name string, write func(io.StringWriter)) error {
+	t.staged = true
 	if _, err := t.exec("CREATE TEMP TABLE IF NOT EXISTS staged (name text, value text) ON COMMIT DROP"); err != nil {
 		return err
 	}
@@ -75,3 +113,10 @@ var copyEscapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`, "\t", `
 
 // WriteString implements io.StringWriter.
 func (c copied) WriteString(s string) (int, error) { return copyEscapes.WriteString(c.Writer, s) }
+
+// free gives back what large texts have taken.
+func (t *tx) free() {
+	if t.staged {
+		debug.FreeOSMemory()
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -59,7 +58,10 @@ func (p posts) peek(ctx context.Context, operation string, id blog.ID, most int6
 		if err == nil && !found {
 			err = blog.Fail(blog.CodePostNotFound)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return relieve(ctx, q, int64(len(post.Content)))
 	})
 	if err != nil {
 		return nil, 0, err
@@ -153,22 +155,16 @@ func queueTerms(t *tx, batch *pgx.Batch, p *blog.Post) error {
 	if err != nil {
 		return err
 	}
-	known := make(map[string]bool, len(title))
-	for _, term := range title {
-		known[term] = true
-	}
-	all := title
-	for _, term := range terms {
-		if !known[term] {
-			all = append(all, term)
-		}
+	all, err := t.terms(title, terms, "$8")
+	if err != nil {
+		return err
 	}
 	batch.Queue(`INSERT INTO post_terms (post, status, author, category, published, tags, title_terms, terms, plain)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, `+plain.sql+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, `+all.sql+`, `+plain.sql+`)
 		ON CONFLICT (post) DO UPDATE SET status = excluded.status, category = excluded.category, published = excluded.published, tags = excluded.tags,
 		title_terms = excluded.title_terms, terms = excluded.terms, plain = excluded.plain`,
-		append([]any{key(p.ID), statusNumber(p.Status), key(p.Author.ID), p.Category, blog.Millis(p.PublishedAt), texts(p.Tags),
-			" " + blog.Terms(p.Title) + " ", strings.Join(all, " ")}, plain.args...)...)
+		slices.Concat([]any{key(p.ID), statusNumber(p.Status), key(p.Author.ID), p.Category, blog.Millis(p.PublishedAt), texts(p.Tags),
+			" " + blog.Terms(p.Title) + " "}, all.args, plain.args)...)
 	return nil
 }
 
@@ -192,7 +188,7 @@ func updatePost(t *tx, id blog.ID, change func(*blog.Post) error) (*blog.Post, e
 	}
 	p := *old
 	p.Tags = slices.Clone(old.Tags)
-	if err := change(&p); err != nil {
+	if err := own(change(&p)); err != nil {
 		return nil, err
 	}
 	if err := checkPublished(p.PublishedAt); err != nil {
@@ -253,7 +249,7 @@ func (p posts) Delete(ctx context.Context, id blog.ID, check func(blog.PostRef) 
 		if err != nil {
 			return err
 		}
-		if err := check(post.Ref()); err != nil {
+		if err := own(check(post.Ref())); err != nil {
 			return err
 		}
 		t.public = post.Status == blog.Published

@@ -96,6 +96,7 @@ func (s *Store) once(ctx context.Context, do func(*tx) error) error {
 	return s.onConn(ctx, func(c *pgx.Conn) error {
 		return pgx.BeginFunc(ctx, c, func(inner pgx.Tx) error {
 			t := newTx(ctx, inner)
+			defer t.free()
 			if err := do(t); err != nil {
 				return err
 			}
@@ -118,7 +119,22 @@ func (s *Store) askWithin(ctx context.Context, limit time.Duration, do func(cont
 	}
 	inTime, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	return fault(ctx, do(inTime))
+	err := do(inTime)
+	if c, ok := err.(callersError); ok {
+		return c.error
+	}
+	return fault(ctx, err)
+}
+
+// callersError is what a function of the caller's returned. It is no failure of the
+// database, whatever it wraps, and is returned as it is.
+type callersError struct{ error }
+
+func own(err error) error {
+	if err == nil {
+		return nil
+	}
+	return callersError{err}
 }
 
 // onConn does something with a connection, for which it waits within bounds.
@@ -198,6 +214,7 @@ type tx struct {
 	ctx    context.Context
 	counts map[countKey]int64
 	sums   map[int]sums
+	staged bool // large texts went through it
 	public bool // everybody can see the change: it makes a new generation
 }
 

@@ -17,7 +17,7 @@ func (r users) Delete(ctx context.Context, id blog.ID, check func(*blog.User) er
 			return err
 		}
 		seen := u
-		if err := check(&seen); err != nil {
+		if err := own(check(&seen)); err != nil {
 			return err
 		}
 		if err := expectOtherAdmin(t, &u); err != nil {

@@ -244,7 +244,7 @@ func longText(w *world) {
 	if w.stored(p).Content != changed.Content {
 		w.Errorf("%d bytes came back as other ones after a change", len(changed.Content))
 	}
-	for query, want := range map[string][]string{"长文字": {"long"}, "结尾独有": {"long"}, "字长文": {}, "long-text": {}} {
+	for query, want := range map[string][]string{"长文字": {"long"}, "结尾独有": {"long"}, "字长文": {}, "long-text": {"long"}, "long-n": {}} {
 		w.same(query, w.titles(blog.PostFilter{Search: blog.ParseQuery(query)}), want)
 	}
 	_, err = w.Posts().Update(w.ctx, p.ID, func(p *blog.Post) error { p.Excerpt = "other"; return nil })
