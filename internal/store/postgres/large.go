@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"runtime/debug"
@@ -25,65 +26,52 @@ func (t *tx) text(name, text, placeholder string) (argument, error) {
 	if len(text) < large {
 		return argument{placeholder, []any{text}}, nil
 	}
-	return staged(name), t.stage(name, func(w io.StringWriter) { _, _ = w.WriteString(text) })
+	return staged(name), t.stage(name, func(w io.Writer) { _, _ = io.WriteString(w, text) })
 }
 
-// plain is an argument for the plain text of blog.Index behind a prefix, with the terms.
-func (t *tx) plain(prefix, text, placeholder string) (terms []string, a argument, err error) {
-	if len(text) < large {
-		terms, plain := blog.Index(text)
-		return terms, argument{placeholder, []any{prefix + plain}}, nil
-	}
-	err = t.stage("plain", func(w io.StringWriter) {
-		_, _ = w.WriteString(prefix)
-		terms = blog.WriteIndex(w, text)
-	})
-	debug.FreeOSMemory()
-	return terms, staged("plain"), err
-}
-
-// terms is an argument for the different terms of a title and a content, with blanks between.
-func (t *tx) terms(title, content []string, placeholder string) (argument, error) {
-	known := make(map[string]bool, len(title))
-	for _, term := range title {
-		known[term] = true
-	}
-	write := func(w io.StringWriter) {
-		_, _ = w.WriteString(strings.Join(title, " "))
-		for _, term := range content {
-			if !known[term] {
-				_, _ = w.WriteString(" ")
-				_, _ = w.WriteString(term)
-			}
-		}
-	}
-	if len(content) < manyTerms {
+// index makes arguments for the terms and the plain text of a post.
+func (t *tx) index(p *blog.Post, forTerms, forPlain string) (terms, plain argument, err error) {
+	if len(p.Content) < large {
 		var b strings.Builder
-		write(&b)
-		return argument{placeholder, []any{b.String()}}, nil
+		b.Grow(len(p.Title) + len(p.Content) + 8)
+		list := strings.Join(blog.Index(&b, p.Title, p.Content), "")
+		return argument{forTerms, []any{list}}, argument{forPlain, []any{b.String()}}, nil
 	}
-	return staged("terms"), t.stage("terms", write)
+	var pieces []string
+	err = t.stage("plain", func(w io.Writer) { pieces = blog.Index(w, p.Title, p.Content) })
+	debug.FreeOSMemory() // before more is taken
+	if err != nil {
+		return terms, plain, err
+	}
+	err = t.stage("terms", func(w io.Writer) {
+		for _, piece := range pieces {
+			_, _ = io.WriteString(w, piece)
+		}
+	})
+	return staged("terms"), staged("plain"), err
 }
 
-// manyTerms have a megabyte together, or nearly so.
-const manyTerms = 50_000
-
-// relieve gives back the memory in which a connection has received much: it would keep it
-// until it is used again.
+// relieve gives back the memory in which a connection has received much. It would keep
+// its buffer until it is used again, and each value of its last row until one comes that
+// has as many columns.
 func relieve(ctx context.Context, q querier, received int64) error {
 	if received < large {
 		return nil
 	}
-	_, err := q.Exec(ctx, "SELECT")
+	_, err := q.Exec(ctx, wideRow)
+	debug.FreeOSMemory() // the driver's pool of buffers lets one go at every second collection
 	return err
 }
+
+// wideRow asks for more columns than any other statement here.
+var wideRow = "SELECT " + strings.Repeat("NULL, ", 63) + "NULL"
 
 func staged(name string) argument {
 	return argument{sql: "(SELECT value FROM staged WHERE name = '" + name + "')"}
 }
 
 // stage puts what write writes into the table staged.
-func (t *tx) stage(name string, write func(io.StringWriter)) error {
+func (t *tx) stage(name string, write func(io.Writer)) error {
 	t.staged = true
 	if _, err := t.exec("CREATE TEMP TABLE IF NOT EXISTS staged (name text, value text) ON COMMIT DROP"); err != nil {
 		return err
@@ -110,6 +98,14 @@ func (t *tx) stage(name string, write func(io.StringWriter)) error {
 type copied struct{ *bufio.Writer }
 
 var copyEscapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`, "\t", `\t`)
+
+// Write implements io.Writer.
+func (c copied) Write(b []byte) (int, error) {
+	if bytes.ContainsAny(b, "\\\n\r\t") {
+		return c.WriteString(string(b))
+	}
+	return c.Writer.Write(b)
+}
 
 // WriteString implements io.StringWriter.
 func (c copied) WriteString(s string) (int, error) { return copyEscapes.WriteString(c.Writer, s) }

@@ -77,6 +77,9 @@ func lockPost(t *tx, id blog.ID) (*blog.Post, error) {
 	if err == nil && !found {
 		err = blog.Fail(blog.CodePostNotFound)
 	}
+	if err == nil {
+		err = relieve(t.ctx, t, int64(len(p.Content)))
+	}
 	return &p, err
 }
 
@@ -150,21 +153,16 @@ func queueTags(batch *pgx.Batch, p *blog.Post) {
 
 // queueTerms writes what a search reads of a post.
 func queueTerms(t *tx, batch *pgx.Batch, p *blog.Post) error {
-	title, plainTitle := blog.Index(p.Title)
-	terms, plain, err := t.plain(plainTitle+"|", p.Content, "$9")
-	if err != nil {
-		return err
-	}
-	all, err := t.terms(title, terms, "$8")
+	terms, plain, err := t.index(p, "$8", "$9")
 	if err != nil {
 		return err
 	}
 	batch.Queue(`INSERT INTO post_terms (post, status, author, category, published, tags, title_terms, terms, plain)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, `+all.sql+`, `+plain.sql+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, `+terms.sql+`, `+plain.sql+`)
 		ON CONFLICT (post) DO UPDATE SET status = excluded.status, category = excluded.category, published = excluded.published, tags = excluded.tags,
 		title_terms = excluded.title_terms, terms = excluded.terms, plain = excluded.plain`,
 		slices.Concat([]any{key(p.ID), statusNumber(p.Status), key(p.Author.ID), p.Category, blog.Millis(p.PublishedAt), texts(p.Tags),
-			" " + blog.Terms(p.Title) + " "}, all.args, plain.args)...)
+			" " + blog.Terms(p.Title) + " "}, terms.args, plain.args)...)
 	return nil
 }
 
