@@ -26,6 +26,16 @@ type line struct {
 
 func newLine(t *testing.T) *line {
 	t.Helper()
+	l, way := lineOver(t)
+	s := httptest.NewServer(way)
+	t.Cleanup(s.Close)
+	l.Endpoint = s.URL
+	return l
+}
+
+// lineOver returns a line whose way is not yet served.
+func lineOver(t *testing.T) (*line, http.Handler) {
+	t.Helper()
 	l := &line{bucket: newBucket(t)}
 	to, err := url.Parse(l.Endpoint)
 	if err != nil {
@@ -36,14 +46,11 @@ func newLine(t *testing.T) *line {
 		r.Out.Host = r.In.Host // it is signed
 	}}
 	pass.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if f := l.fault.Load(); f == nil || !(*f)(w, r, pass) {
 			pass.ServeHTTP(w, r)
 		}
-	}))
-	t.Cleanup(s.Close)
-	l.Endpoint = s.URL
-	return l
+	})
 }
 
 // open is impatient.
@@ -105,11 +112,13 @@ var faults = map[string]struct {
 		pass.ServeHTTP(httptest.NewRecorder(), r)
 		cut(w)
 	}},
-	"answers 500":   {blog.CodeUnavailable, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { refused(w, 500, "InternalError") }},
-	"answers 503":   {blog.CodeUnavailable, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { refused(w, 503, "SlowDown") }},
-	"answers 403":   {blog.CodeUnavailable, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { refused(w, 403, "AccessDenied") }},
-	"answers no S3": {blog.CodeUnavailable, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { http.Error(w, "<html>", http.StatusTeapot) }},
-	"is full":       {blog.CodeStorageFull, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { refused(w, 403, "QuotaExceeded") }},
+	"answers 500": {blog.CodeUnavailable, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { refused(w, 500, "InternalError") }},
+	"answers 503": {blog.CodeUnavailable, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { refused(w, 503, "SlowDown") }},
+	"answers 403": {blog.CodeUnavailable, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { refused(w, 403, "AccessDenied") }},
+	"answers no S3": {blog.CodeUnavailable, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		http.Error(w, "<html>", http.StatusTeapot)
+	}},
+	"is full": {blog.CodeStorageFull, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { refused(w, 403, "QuotaExceeded") }},
 }
 
 // on are the requests that a fault meets.

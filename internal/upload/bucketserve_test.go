@@ -3,6 +3,7 @@ package upload
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -230,5 +231,34 @@ func TestAPublicAddressIsWhereKnownImagesAreRedirected(t *testing.T) {
 		if w := h.get("/", c[0], c[1]); w.Code != http.StatusNotFound || w.Header().Get("Location") != "" {
 			t.Errorf("%q: %d %v", c, w.Code, w.Header())
 		}
+	}
+}
+
+// Over TLS the content is not signed, and HTTP/2 is not spoken.
+func TestUploadsTravelOverTLS(t *testing.T) {
+	l, way := lineOver(t)
+	s := httptest.NewUnstartedServer(way)
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	plain := l.bucket
+	l.Endpoint = s.URL
+	files := l.openS3(t)
+	files.http.TLSClientConfig = &tls.Config{RootCAs: s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}
+	h := &house{New(Options{Rows: newRows(), Files: files, Log: discard}), plain, nil}
+	h.rows = h.Service.rows.(*rows)
+	var version atomic.Value
+	l.breaks(func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		version.Store(r.Proto)
+		return false
+	})
+	content := sized(t, 300_000)
+	us, err := h.sendParts(t, part{"images", "a.png", content})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.wantWhole(t, 1)
+	if w := h.get("/", "images", us[0].Filename); !bytes.Equal(w.Body.Bytes(), content) || version.Load() != "HTTP/1.1" {
+		t.Errorf("%d, %d bytes, over %v", w.Code, w.Body.Len(), version.Load())
 	}
 }

@@ -103,11 +103,15 @@ func OpenS3(o S3Options) (*S3, error) {
 	return s, nil
 }
 
-// transport is the default one with bounds, and without unpacking, by which the
-// sizes of what is read would not be those of what is stored.
+// transport is the default one with bounds; without unpacking, by which the sizes of
+// what is read would not be those of what is stored; and without HTTP/2, where images
+// would wait for each other on one connection.
 func transport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DisableCompression = true
+	t.ForceAttemptHTTP2 = false
+	t.Protocols = new(http.Protocols)
+	t.Protocols.SetHTTP1(true)
 	t.ResponseHeaderTimeout = callTime
 	t.TLSHandshakeTimeout = callTime
 	t.MaxIdleConnsPerHost = 32
