@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -62,8 +63,12 @@ type load struct {
 	tasks int
 }
 
-func newLoad(t *testing.T) *load {
-	p := launch(t, t.TempDir(), usual())
+func newLoad(t *testing.T) *load { return newLoadWith(t, nil) }
+
+func newLoadWith(t *testing.T, over settings) *load {
+	all := usual()
+	maps.Copy(all, over)
+	p := launch(t, t.TempDir(), all)
 	s := newSite(t, &instance{url: p.url})
 	l := &load{t: t, p: p, user: s.User(), most: most}
 	l.idle = l.status("VmRSS")

@@ -234,7 +234,7 @@ func TestAPublicAddressIsWhereKnownImagesAreRedirected(t *testing.T) {
 	}
 }
 
-// Over TLS the content is not signed, and HTTP/2 is not spoken.
+// HTTP/2 is not spoken.
 func TestUploadsTravelOverTLS(t *testing.T) {
 	l, way := lineOver(t)
 	s := httptest.NewUnstartedServer(way)

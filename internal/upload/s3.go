@@ -1,10 +1,12 @@
 package upload
 
 import (
-	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -27,7 +29,8 @@ const (
 	deliverTime = 7500 * time.Millisecond // for a whole batch
 	cleanTime   = 1500 * time.Millisecond // to remove a whole batch
 	callTime    = 5 * time.Second         // for the head of an answer, or the next bytes of an image
-	tries       = 2                       // of a request that fails, within these times
+	tries       = 2                       // to put an object, within these times
+	retryPause  = 100 * time.Millisecond
 )
 
 // S3 keeps the images in a bucket of anything that speaks S3. An image is written
@@ -83,7 +86,7 @@ func OpenS3(o S3Options) (*S3, error) {
 	client, err := minio.NewCore(endpoint.Host, &minio.Options{
 		Creds:  credentials.NewStaticV4(o.AccessKey, o.SecretKey, ""),
 		Secure: endpoint.Scheme == "https", Transport: connections, Region: o.Region,
-		BucketLookup: addressing[o.Addressing], MaxRetries: tries,
+		BucketLookup: addressing[o.Addressing], MaxRetries: 1, // see send; net/http tries again by itself where it may
 	})
 	if err != nil {
 		return nil, fmt.Errorf("S3: %w", err)
@@ -168,18 +171,37 @@ func (s *S3) putAll(ctx context.Context, images []blog.Upload) error {
 	return all.Wait()
 }
 
-// put sends an image in one request, in pieces of 64 KB: no part of it is kept in memory
-// longer, and it is there as a whole or not at all.
+// put sends an image in one request: it is there as a whole or not at all.
 func (s *S3) put(ctx context.Context, u blog.Upload) error {
 	f, err := s.root.Open(s.at(u.Filename))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	_, err = s.client.Client.PutObject(ctx, s.bucket, s.key(u), f, u.Size, minio.PutObjectOptions{
-		ContentType: contentType(u.Filename), CacheControl: cacheForGood, DisableMultipart: true,
-	})
-	return err
+	return s.send(ctx, s.key(u), f, u.Size, minio.PutObjectOptions{ContentType: contentType(u.Filename), CacheControl: cacheForGood})
+}
+
+// send puts an object. Its content is signed by its digest, as a whole: signed in
+// pieces (aws-chunked) it is refused by some that speak S3, and not signed at all it is
+// not held against what arrives. A try has a reader of its own, for net/http may still
+// read for an earlier one that was answered before all was sent.
+func (s *S3) send(ctx context.Context, key string, content io.ReaderAt, size int64, o minio.PutObjectOptions) error {
+	digest := sha256.New()
+	if _, err := io.Copy(digest, io.NewSectionReader(content, 0, size)); err != nil {
+		return err
+	}
+	o.DisableContentSha256 = true // in pieces
+	for try := 1; ; try++ {
+		_, err := s.client.PutObject(ctx, s.bucket, key, io.NewSectionReader(content, 0, size), size, "", hex.EncodeToString(digest.Sum(nil)), o)
+		if status := answerOf(err).StatusCode; err == nil || try == tries || status >= 400 && status < 500 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(retryPause):
+		}
+	}
 }
 
 // Publish implements Files: with its row, what was delivered is in place. A note that
@@ -281,10 +303,8 @@ func (s *S3) failure(ctx context.Context, err error) error {
 
 // note writes down which images may be left over. It is one object for a batch.
 func (s *S3) note(ctx context.Context, images []blog.Upload) error {
-	text := []byte(strings.Join(names(images), "\n"))
-	_, err := s.client.Client.PutObject(ctx, s.bucket, s.noteKey(images[0].Filename), bytes.NewReader(text), int64(len(text)),
-		minio.PutObjectOptions{ContentType: "text/plain", DisableMultipart: true})
-	return err
+	text := strings.NewReader(strings.Join(names(images), "\n"))
+	return s.send(ctx, s.noteKey(images[0].Filename), text, text.Size(), minio.PutObjectOptions{ContentType: "text/plain"})
 }
 
 func (s *S3) unnote(ctx context.Context, images []blog.Upload) error {
