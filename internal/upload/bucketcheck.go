@@ -110,9 +110,13 @@ var refusals = map[string]string{
 	"AuthorizationHeaderMalformed": "区域不对，请检查 S3_REGION",
 	"InvalidRegion":                "区域不对，请检查 S3_REGION",
 	"PermanentRedirect":            "存储桶在别的区域，请检查 S3_REGION 与 S3_ENDPOINT",
-	"SecondLevelDomainForbidden":   "此服务要求域名方式的地址，请设置 S3_ADDRESSING=host",
+	"SecondLevelDomainForbidden":   hostWanted, // Alibaba's
+	"PathStyleDomainForbidden":     hostWanted, // Tencent's
+	"VirtualHostDomainRequired":    hostWanted, // Huawei's
 	"RequestTimeTooSkewed":         "本机时钟与对象存储相差太大，请校准时间",
 }
+
+const hostWanted = "此服务要求域名方式的地址，请设置 S3_ADDRESSING=host"
 
 // outOfRoom are S3's codes for a bucket that is full.
 var outOfRoom = map[string]bool{

@@ -114,6 +114,35 @@ func TestAnS3ThatIsAwayIsSaidInASentenceAndLeavesTheProcessReady(t *testing.T) {
 	})
 }
 
+func TestTheBucketStandsWhereTheServiceWantsIt(t *testing.T) {
+	for _, c := range []struct{ endpoint, addressing, host, path string }{
+		{"http://s3.example.com:9000", "auto", "s3.example.com:9000", "/my-blog/"},
+		{"http://s3.example.com:9000", "host", "my-blog.s3.example.com:9000", "/"},
+		{"http://oss-cn-hangzhou.aliyuncs.com", "auto", "my-blog.oss-cn-hangzhou.aliyuncs.com", "/"},
+		{"http://s3.amazonaws.com", "path", "s3.dualstack.eu-west-1.amazonaws.com", "/my-blog/"},
+		{"http://s3.amazonaws.com", "auto", "my-blog.s3.dualstack.eu-west-1.amazonaws.com", "/"},
+	} {
+		asked := ""
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked = r.Host + r.URL.Path
+			refused(w, 403, "AccessDenied")
+		}))
+		s, err := OpenS3(S3Options{Stage: t.TempDir(), Endpoint: c.endpoint, Region: "eu-west-1", AccessKey: "a", SecretKey: "b", Bucket: "my-blog", Addressing: c.addressing})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.http.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())
+		}
+		_ = s.check(t.Context())
+		if asked != c.host+c.path {
+			t.Errorf("%s, %s: asked %s", c.endpoint, c.addressing, asked)
+		}
+		s.Close()
+		server.Close()
+	}
+}
+
 func TestARealServerRefusesInTheSameWords(t *testing.T) {
 	b := newBucket(t)
 	b.SecretKey = hidden
