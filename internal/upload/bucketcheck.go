@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -139,10 +140,16 @@ func advice(err error) string {
 	if isTLS(err) {
 		return "无法建立安全连接，请检查 S3_ENDPOINT 的协议（http 或 https）与证书"
 	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errStalled) {
+	if isSlow(err) {
 		return "没有及时回答，请检查 S3_ENDPOINT、网络与对象存储的状态"
 	}
 	return "无法连接，请检查 S3_ENDPOINT、网络与对象存储的状态"
+}
+
+// isSlow reports whether something has been waited for in vain.
+func isSlow(err error) bool {
+	wait, ok := errors.AsType[net.Error](err)
+	return ok && wait.Timeout() || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errStalled)
 }
 
 // isTLS reports whether the two sides cannot agree on how to speak in private.

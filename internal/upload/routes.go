@@ -97,13 +97,8 @@ func (s *Service) delete(w http.ResponseWriter, r *http.Request, who blog.Actor)
 // serve answers with an image, or says where else it is to be had.
 func (s *Service) serve(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
 	field, name := r.PathValue("field"), r.PathValue("filename")
-	elsewhere, err := s.PublicURL(r.Context(), field, name)
-	if err != nil {
-		return err
-	}
-	if elsewhere != "" {
-		redirect(w, elsewhere)
-		return nil
+	if s.public != "" {
+		return s.redirect(w, r, field, name)
 	}
 	f, err := s.Open(r.Context(), field, name)
 	if err != nil {
@@ -113,13 +108,21 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, _ blog.Actor) er
 	return s.send(w, r, name, f)
 }
 
-// redirect sends the client on. The answer is kept for minutes only, while an image is
-// kept for good: the public address is the operator's to change. 302, for the image
-// has not moved: its address is the one that posts hold.
-func redirect(w http.ResponseWriter, to string) {
-	w.Header().Set("Location", to)
+// redirect sends the client on to where an image is public. The answer is kept for
+// minutes only, while an image is kept for good: that address is the operator's to
+// change. 302, for the image has not moved: its address is the one that posts hold.
+func (s *Service) redirect(w http.ResponseWriter, r *http.Request, field, name string) error {
+	u, err := s.find(r.Context(), name)
+	if err != nil {
+		return err
+	}
+	if u.Field != field {
+		return blog.Fail(blog.CodeFileNotFound)
+	}
+	w.Header().Set("Location", s.public+"/"+place(u))
 	w.Header().Set("Cache-Control", "public, max-age=300")
 	w.WriteHeader(http.StatusFound)
+	return nil
 }
 
 // send sends an image. Its name never means another content, so it may be kept for
@@ -143,6 +146,9 @@ func (s *Service) send(w http.ResponseWriter, r *http.Request, name string, f Fi
 	case broken != nil && !out.begun:
 		h.Del("Accept-Ranges")
 		h.Del("Content-Range")
+		if blog.CodeOf(broken) == blog.CodeFileNotFound {
+			s.log.Error("upload: an image has its row but is not there", "file", name, "error", broken)
+		}
 		return broken
 	case broken != nil && r.Context().Err() == nil: // too few bytes: net/http cuts the connection
 		s.log.Error("upload: an image broke off", "file", name, "error", broken)

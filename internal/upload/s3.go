@@ -152,7 +152,7 @@ func (s *S3) Deliver(ctx context.Context, images []blog.Upload) error {
 		return s.failure(ctx, err)
 	}
 	if err := s.putAll(within, images); err != nil {
-		_ = s.removeAll(context.WithoutCancel(ctx), images) // else the sweep does
+		s.takeBack(ctx, images)
 		return s.failure(ctx, err)
 	}
 	var errs []error
@@ -161,6 +161,14 @@ func (s *S3) Deliver(ctx context.Context, images []blog.Upload) error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// takeBack removes what has been put, also after the client has gone. What it cannot
+// remove the sweep does.
+func (s *S3) takeBack(ctx context.Context, images []blog.Upload) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cleanTime)
+	defer cancel()
+	_ = s.removeAll(ctx, images)
 }
 
 func (s *S3) putAll(ctx context.Context, images []blog.Upload) error {
@@ -207,6 +215,8 @@ func (s *S3) send(ctx context.Context, key string, content io.ReaderAt, size int
 // Publish implements Files: with its row, what was delivered is in place. A note that
 // cannot be removed now is by the sweep.
 func (s *S3) Publish(ctx context.Context, images []blog.Upload) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cleanTime)
+	defer cancel()
 	_ = s.unnote(ctx, images)
 	return nil
 }
@@ -232,17 +242,17 @@ func (s *S3) Drop(ctx context.Context, images []blog.Upload) error {
 	if len(delivered) == 0 {
 		return errors.Join(errs...)
 	}
-	err := s.removeAll(ctx, delivered)
+	within, cancel := context.WithTimeout(ctx, s.cleanTime)
+	defer cancel()
+	err := s.removeAll(within, delivered)
 	if err == nil {
-		err = s.unnote(ctx, images)
+		err = s.unnote(within, images)
 	}
 	return errors.Join(append(errs, s.failure(ctx, err))...)
 }
 
 // removeAll removes the objects of a batch.
 func (s *S3) removeAll(ctx context.Context, images []blog.Upload) error {
-	ctx, cancel := context.WithTimeout(ctx, s.cleanTime)
-	defer cancel()
 	var all errgroup.Group // one that fails does not stop the others
 	for _, u := range images {
 		all.Go(func() error { return s.removeObject(ctx, s.key(u)) })
@@ -308,7 +318,5 @@ func (s *S3) note(ctx context.Context, images []blog.Upload) error {
 }
 
 func (s *S3) unnote(ctx context.Context, images []blog.Upload) error {
-	ctx, cancel := context.WithTimeout(ctx, s.cleanTime)
-	defer cancel()
 	return s.removeObject(ctx, s.noteKey(images[0].Filename))
 }

@@ -261,22 +261,6 @@ func (s *Service) Open(ctx context.Context, field, name string) (File, error) {
 	return s.files.Open(ctx, field, name, s.find)
 }
 
-// PublicURL returns where to get an image without this server; "" if nowhere.
-// CodeFileNotFound.
-func (s *Service) PublicURL(ctx context.Context, field, name string) (string, error) {
-	if s.public == "" {
-		return "", nil
-	}
-	u, err := s.find(ctx, name)
-	if err != nil {
-		return "", err
-	}
-	if u.Field != field {
-		return "", blog.Fail(blog.CodeFileNotFound)
-	}
-	return s.public + "/" + place(u), nil
-}
-
 // Sweep settles what dead processes left behind and removes the images of
 // deleted users. It goes as far as it can and returns what failed.
 func (s *Service) Sweep(ctx context.Context) error {
