@@ -26,7 +26,7 @@ func TestHundredsThatHoldOnAreEndedInTime(t *testing.T) {
 	if os.Getenv("INKSTONE_HOLD_ON") == "" {
 		t.Skip("takes over a minute: set INKSTONE_HOLD_ON")
 	}
-	l := newLoad(t)
+	l := newLoad(t, nil)
 	form, kind := formOf(t, file{"image", "a.png", "image/png", sized(5 << 20)})
 	picture := l.user.With("Content-Type", kind).Post("/api/upload/single", form).Expect(200).Str("file.url")
 	head := " HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + l.user.Token + "\r\n"

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -62,8 +63,19 @@ type load struct {
 	tasks int
 }
 
-func newLoad(t *testing.T) *load {
-	p := launch(t, t.TempDir(), usual())
+// eachLoad runs f on each engine.
+func eachLoad(t *testing.T, f func(t *testing.T, l *load)) {
+	t.Run("sqlite", func(t *testing.T) { f(t, newLoad(t, nil)) })
+	t.Run("postgres", func(t *testing.T) { // few connections, so that all are open when the work begins
+		f(t, newLoad(t, settings{"DATABASE_URL": migrated(t), "DB_MAX_CONNS": "4"}))
+	})
+}
+
+func newLoad(t *testing.T, over settings) *load {
+	t.Helper()
+	all := usual()
+	maps.Copy(all, over)
+	p := launch(t, t.TempDir(), all)
 	s := newSite(t, &instance{url: p.url})
 	l := &load{t: t, p: p, user: s.User(), most: most}
 	l.idle = l.status("VmRSS")
@@ -163,7 +175,7 @@ func atOnce() int {
 }
 
 func TestHostileBodiesAtOnceCostLittleMemory(t *testing.T) {
-	l := newLoad(t)
+	l := newLoad(t, nil)
 	for name, body := range hostile() {
 		if !allOfThem && !slices.Contains([]string{"objects", "escapes", "key"}, name) {
 			continue
@@ -176,7 +188,10 @@ func TestHostileBodiesAtOnceCostLittleMemory(t *testing.T) {
 }
 
 func TestAPostOfTheLargestSizeCostsBoundedMemory(t *testing.T) {
-	l := newLoad(t)
+	eachLoad(t, aPostOfTheLargestSizeCostsBoundedMemory)
+}
+
+func aPostOfTheLargestSizeCostsBoundedMemory(t *testing.T, l *load) {
 	const size = 10<<20 - 200
 	again := func(text string) string { return strings.Repeat(text, size/len(text)) }
 	var different strings.Builder
@@ -208,7 +223,10 @@ func TestAPostOfTheLargestSizeCostsBoundedMemory(t *testing.T) {
 
 // TestLargeTextsReadAtOnceCostBoundedMemory: many may read what only a few may have in memory.
 func TestLargeTextsReadAtOnceCostBoundedMemory(t *testing.T) {
-	l := newLoad(t)
+	eachLoad(t, largeTextsReadAtOnceCostBoundedMemory)
+}
+
+func largeTextsReadAtOnceCostBoundedMemory(t *testing.T, l *load) {
 	var paths []string
 	for i := range 6 {
 		id := l.user.Write("published", object{"title": fmt.Sprint(i), "content": repeat("a", 9<<20)})
@@ -251,7 +269,10 @@ func prose(size int) string {
 
 // Ten posts on a page could be a hundred megabytes.
 func TestAListOfLargePostsIsNeverInMemoryWhole(t *testing.T) {
-	l := newLoad(t)
+	eachLoad(t, aListOfLargePostsIsNeverInMemoryWhole)
+}
+
+func aListOfLargePostsIsNeverInMemoryWhole(t *testing.T, l *load) {
 	const posts, size = 8, 4 << 20
 	for i := range posts {
 		l.user.Write("published", object{"title": fmt.Sprint(i), "tags": []string{"large"}, "content": strings.Repeat("墨，", size/6)})
@@ -297,7 +318,7 @@ func hugePNG(width, height uint32) []byte {
 }
 
 func TestUploadsAtOnceCostLittleMemory(t *testing.T) {
-	l := newLoad(t)
+	l := newLoad(t, nil)
 	gif := append([]byte("GIF89a\xff\xff\xff\xff\xf7\x00\x00"), bytes.Repeat([]byte{0xff}, 5<<20-13)...)
 	for name, content := range map[string][]byte{"sound": sized(5 << 20), "huge": hugePNG(1<<31-1, 1<<31-1), "51 megapixels": hugePNG(10200, 5000), "gif": gif} {
 		form, kind := formOf(t, file{"image", "a.png", "image/png", content})

@@ -7,14 +7,23 @@ import (
 	"testing"
 )
 
-// pair is two processes on one database, without anything between them but the file.
-func pair(t *testing.T) (one, two *site) {
+// eachPair runs f with two processes on one database, without anything between them but that.
+func eachPair(t *testing.T, f func(t *testing.T, one, two *site)) {
+	t.Run("sqlite", func(t *testing.T) {
+		dir := t.TempDir()
+		f(t, siteOf(t, dir, usual()), siteOf(t, dir, usual()))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		s := usual()
+		s["DATABASE_URL"] = migrated(t)
+		f(t, siteOf(t, t.TempDir(), s), siteOf(t, t.TempDir(), s))
+	})
+}
+
+func siteOf(t *testing.T, dir string, s settings) *site {
 	t.Helper()
-	dir := t.TempDir()
-	at := func(p *process) *site {
-		return &site{instance: &instance{url: p.url}, t: t, Anyone: &client{t: t, url: p.url, header: http.Header{}}}
-	}
-	return at(launch(t, dir, usual())), at(launch(t, dir, usual()))
+	p := launch(t, dir, s)
+	return &site{instance: &instance{url: p.url}, t: t, Anyone: &client{t: t, url: p.url, header: http.Header{}}}
 }
 
 // through returns the same user sending to another process.
@@ -27,7 +36,10 @@ func (c *client) through(s *site) *client {
 // What one process acknowledged shows in the other's next answer, though that
 // has just kept the answer to the same question.
 func TestAWriteThroughOneProcessShowsThroughTheOtherAtOnce(t *testing.T) {
-	one, two := pair(t)
+	eachPair(t, writeShowsThroughTheOther)
+}
+
+func writeShowsThroughTheOther(t *testing.T, one, two *site) {
 	u := one.User()
 	id := u.Write("published", object{"tags": []string{"初"}})
 	for round := range rounds(t, "INKSTONE_SHARED_ROUNDS", 24) {
@@ -80,7 +92,10 @@ func showsAtOnce(t *testing.T, writer, reader *client, id string, round int) {
 // Writers through both at once wait for each other; none is told that the
 // database is locked, and each finds its own write through the other process.
 func TestWritersThroughTwoProcessesWaitForEachOther(t *testing.T) {
-	one, two := pair(t)
+	eachPair(t, writersThroughBoth)
+}
+
+func writersThroughBoth(t *testing.T, one, two *site) {
 	shared := one.User().Write("published", nil)
 	const writers = 8
 	each := max(1, rounds(t, "INKSTONE_SHARED_ROUNDS", 24)/writers)

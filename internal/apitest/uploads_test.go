@@ -70,7 +70,7 @@ func sized(n int) []byte {
 }
 
 func TestAnImageIsStoredByItsContentAndServed(t *testing.T) {
-	each(t, nil, func(t *testing.T, s *site) {
+	eachPlace(t, func(t *testing.T, s *site) {
 		u := s.User()
 		for ext, content := range pictures() {
 			a := u.Upload("/api/upload/single", file{"image", "砚台.exe", "text/html", content}).Expect(200).
@@ -102,7 +102,7 @@ func TestAnImageIsStoredByItsContentAndServed(t *testing.T) {
 }
 
 func TestWhatIsNoImageIsRefusedWhateverItClaims(t *testing.T) {
-	each(t, nil, func(t *testing.T, s *site) {
+	eachPlace(t, func(t *testing.T, s *site) {
 		u := s.User()
 		whole := pictures()[".png"]
 		huge := bytes.Clone(whole)
@@ -121,7 +121,7 @@ func TestWhatIsNoImageIsRefusedWhateverItClaims(t *testing.T) {
 }
 
 func TestTheSizeLimitIsExact(t *testing.T) {
-	each(t, nil, func(t *testing.T, s *site) {
+	eachPlace(t, func(t *testing.T, s *site) {
 		u := s.User()
 		u.Upload("/api/upload/single", file{"image", "a.png", "image/png", sized(maxImage)}).Expect(200).Counts("file.size", maxImage)
 		u.Upload("/api/upload/single", file{"image", "a.png", "image/png", sized(maxImage + 1)}).Refused(400, "UPLOAD_TOO_LARGE").Says("error", "文件大小超过限制（5MB）")
@@ -130,7 +130,7 @@ func TestTheSizeLimitIsExact(t *testing.T) {
 }
 
 func TestSeveralImagesAreStoredAllOrNone(t *testing.T) {
-	each(t, nil, func(t *testing.T, s *site) {
+	eachPlace(t, func(t *testing.T, s *site) {
 		u := s.User()
 		good := file{"images", "a.png", "image/png", pictures()[".png"]}
 		bad := file{"images", "b.png", "image/png", []byte("text")}
@@ -146,7 +146,7 @@ func TestSeveralImagesAreStoredAllOrNone(t *testing.T) {
 }
 
 func TestABrokenFormIsRefused(t *testing.T) {
-	each(t, nil, func(t *testing.T, s *site) {
+	eachPlace(t, func(t *testing.T, s *site) {
 		u := s.User()
 		img := pictures()[".png"]
 		u.Upload("/api/upload/single", file{"photo", "a.png", "image/png", img}).Refused(400, "UPLOAD_INVALID").Says("error", "上传请求无效")
@@ -170,7 +170,7 @@ func TestABrokenFormIsRefused(t *testing.T) {
 }
 
 func TestAFileNameReachesNeitherHeadersNorTheFolder(t *testing.T) {
-	each(t, nil, func(t *testing.T, s *site) {
+	eachPlace(t, func(t *testing.T, s *site) {
 		u := s.User()
 		for _, name := range []string{"../../../etc/passwd", `..\\..\\x.png`, "a\x00b.png", "a%0d%0aSet-Cookie: x=1.png", "a;filename=b.html", repeat("长", 2000) + ".png", "", ".", "CON", "a.png\r\nX-Evil: 1", "\xff\xfe.png", "a\tb.png"} {
 			a := u.Upload("/api/upload/single", file{"image", name, "image/png", pictures()[".png"]})
@@ -188,7 +188,7 @@ func TestAFileNameReachesNeitherHeadersNorTheFolder(t *testing.T) {
 }
 
 func TestThereIsNoWayOutOfTheUploadFolderAndNoListing(t *testing.T) {
-	each(t, nil, func(t *testing.T, s *site) {
+	eachPlace(t, func(t *testing.T, s *site) {
 		for _, path := range []string{"/uploads/", "/uploads/image/", "/uploads/image", "/uploads/../inkstone.db", "/uploads/%2e%2e/inkstone.db", "/uploads/image/..%2f..%2finkstone.db", "/uploads/image/..%5c..%5cinkstone.db", "/uploads/..%2finkstone.db", "/uploads/image/%00", "/uploads/./image", "/uploads/image/none.png", "/uploads/x/y/z"} {
 			a, err := s.Anyone.Try("GET", path, nil)
 			if err != nil {
@@ -208,7 +208,7 @@ func TestThereIsNoWayOutOfTheUploadFolderAndNoListing(t *testing.T) {
 }
 
 func TestAnUploadBelongsToItsOwner(t *testing.T) {
-	each(t, nil, func(t *testing.T, s *site) {
+	eachPlace(t, func(t *testing.T, s *site) {
 		u, other := s.User(), s.User()
 		img := file{"image", "a.png", "image/png", pictures()[".png"]}
 		first := u.Upload("/api/upload/single", img).Expect(200)

@@ -16,6 +16,7 @@ import (
 	"inkstone/internal/blog"
 	"inkstone/internal/config"
 	"inkstone/internal/telemetry"
+	"inkstone/internal/upload"
 	"inkstone/internal/web"
 )
 
@@ -31,6 +32,7 @@ type App struct {
 	handler  http.Handler
 	listener net.Listener
 	health   *web.Health
+	bucket   *upload.S3 // nil: images are kept in a folder
 
 	reached chan struct{} // closed when a database that was away has been reached
 

@@ -113,3 +113,12 @@ func TestOnlyTestsImportTheRealParts(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyUploadsSpeakS3(t *testing.T) {
+	for _, p := range packages(t) {
+		speaks := slices.ContainsFunc(p.Imports, func(i string) bool { return strings.HasPrefix(i, "github.com/minio/") })
+		if speaks && p.ImportPath != "inkstone/internal/upload" {
+			t.Errorf("%s speaks S3", p.ImportPath)
+		}
+	}
+}

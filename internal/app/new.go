@@ -184,19 +184,8 @@ func (a *App) openServices(context.Context) error {
 	return nil
 }
 
-func (a *App) openUploads(context.Context) error {
-	files, err := upload.OpenLocal(a.cfg.UploadDir)
-	if err != nil {
-		return fmt.Errorf("无法使用上传目录 %s，请检查 UPLOAD_DIR 与权限：%w", a.cfg.UploadDir, err)
-	}
-	a.closers = append(a.closers, files.Close)
-	a.parts.uploads = upload.New(a.store.Uploads(), files, a.cfg.UploadQuota, a.log)
-	a.background = append(a.background, a.parts.uploads.Run)
-	return nil
-}
-
 func (a *App) openRoutes(context.Context) error {
-	a.mux, a.health = web.NewMux(), web.NewHealth(a.store.Ping)
+	a.mux, a.health = web.NewMux(), web.NewHealth(a.ready)
 	a.mountOps(a.mux)
 	for _, s := range services() {
 		s.mount(a.parts, a.mux)

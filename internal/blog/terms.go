@@ -3,6 +3,7 @@ package blog
 import (
 	"hash"
 	"hash/fnv"
+	"io"
 	"strings"
 	"unicode/utf8"
 )
@@ -34,39 +35,78 @@ func WriteTerms(to *strings.Builder, text string) {
 	to.WriteString(strings.Join(c.alone, " "))
 }
 
-// Index cuts a text for an engine that can look for terms, but not for sequences of them:
-// terms are the different ones of Terms, in no order; plain holds the words and runs
-// themselves, with a blank before, between and behind them. A post has a Phrase of
-// several terms if plain holds its Plain.
-func Index(text string) (terms []string, plain string) {
-	known := map[string]bool{}
-	add := func(term string) {
-		if !known[term] {
-			known[term] = true
-			terms = append(terms, term)
+// Index cuts texts for an engine that can look for terms, but not for sequences of them.
+// terms are the different ones of Terms in any of the texts, in no order: pieces of at
+// most some 64 KB that make one text with blanks between. To plain go the words and
+// runs themselves, with a blank before, between and behind them, and a bar between two
+// texts. One of the texts holds a Phrase of several terms if plain holds its Plain. It is
+// plain's own affair if it can take no more.
+func Index(plain io.Writer, texts ...string) (terms []string) {
+	set := termSet{known: map[string]struct{}{}}
+	var bytes []byte // a large text has too many words for a string each
+	for i, text := range texts {
+		if i > 0 {
+			_, _ = plain.Write([]byte{'|'})
+		}
+		_, _ = plain.Write([]byte{' '})
+		c := newCutter(len(text), set.add)
+		scan(text, func(p piece) bool {
+			bytes = bytes[:0]
+			for _, r := range p.text {
+				bytes = utf8.AppendRune(bytes, r)
+			}
+			if p.next == 0 {
+				bytes = append(bytes, ' ')
+			}
+			_, _ = plain.Write(bytes)
+			return c.cut(p)
+		})
+		for _, term := range c.alone {
+			set.add([]byte(term))
 		}
 	}
-	c := newCutter(len(text), func(term []byte) {
-		if !known[string(term)] { // spares the copy
-			add(string(term))
-		}
-	})
-	var b strings.Builder
-	b.Grow(len(text))
-	b.WriteByte(' ')
-	scan(text, func(p piece) bool {
-		for _, r := range p.text {
-			b.WriteRune(r)
-		}
-		if p.next == 0 {
-			b.WriteByte(' ')
-		}
-		return c.cut(p)
-	})
-	for _, term := range c.alone {
-		add(term)
+	return set.pieces()
+}
+
+// termSet holds each term once, and little beside them: of the 200,000 that a large text
+// may have, each would cost four times its bytes as a string of its own.
+type termSet struct {
+	known map[string]struct{} // substrings of the chunks
+	full  []string
+	chunk *strings.Builder // never grows: what has been taken from it stays
+}
+
+const chunkBytes = 64 << 10
+
+func (s *termSet) add(term []byte) {
+	if _, known := s.known[string(term)]; known {
+		return
 	}
-	return terms, b.String()
+	if s.chunk == nil || s.chunk.Len()+len(term)+1 > s.chunk.Cap() {
+		s.next()
+	}
+	start := s.chunk.Len()
+	s.chunk.Write(term)
+	s.known[s.chunk.String()[start:]] = struct{}{}
+	s.chunk.WriteByte(' ')
+}
+
+// next begins a chunk: a small first one, as most texts are short.
+func (s *termSet) next() {
+	size := 4 << 10
+	if s.chunk != nil {
+		s.full = append(s.full, s.chunk.String())
+		size = chunkBytes
+	}
+	s.chunk = &strings.Builder{}
+	s.chunk.Grow(size)
+}
+
+func (s *termSet) pieces() []string {
+	if s.chunk == nil {
+		return nil
+	}
+	return append(s.full, strings.TrimSuffix(s.chunk.String(), " "))
 }
 
 // Plain is how a phrase of several terms stands in the plain text of Index: a run

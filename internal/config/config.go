@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,9 +27,12 @@ type Config struct {
 	DataDir   string
 	Database  string // URL, see store.Open
 	DB        Database
-	UploadDir string
+	UploadDir string // "": images are kept in S3
 	LogDir    string // "": no files
 	LogLevel  string // debug, info, warn or error
+
+	S3         S3     // zero unless images are kept there
+	UploadsURL string // where the public gets them without this server; "": nowhere
 
 	JWTSecret  string // "" only in development: take KeptSecret
 	JWTExpire  time.Duration
@@ -60,6 +64,17 @@ type Database struct {
 	ConnectTimeout   time.Duration
 	StatementTimeout time.Duration
 	Pooled           bool // PgBouncer or the like is between, in transaction mode
+}
+
+// S3 is a part of a bucket and how to get at it.
+type S3 struct {
+	Bucket     string
+	Prefix     string // of all names; without slashes around it, may be empty
+	Endpoint   string // http(s)://host[:port]
+	Region     string
+	AccessKey  string
+	SecretKey  string
+	Addressing string // auto, path or host
 }
 
 // Value is where a setting's value came from.
@@ -139,7 +154,7 @@ func (l *loader) load(s setting) {
 		value = s.defaultIn(l.config)
 	}
 	shown := value
-	if s.Secret && value != "" {
+	if s.Secret && value != "" || holdsPassword(value) {
 		shown = s.masked(value)
 	}
 	l.values = append(l.values, Value{s.Setting, shown, source})
@@ -149,6 +164,13 @@ func (l *loader) load(s setting) {
 	if err := s.parse(l.config, value); err != nil {
 		l.wrong(s.Name, err.Error())
 	}
+}
+
+// holdsPassword reports whether somebody has put a password into an address, where it
+// belongs or not.
+func holdsPassword(value string) bool {
+	u, err := url.Parse(value)
+	return err == nil && u.Scheme != "" && u.User != nil
 }
 
 // Where a value can come from, besides a file.

@@ -174,7 +174,8 @@ func TestAllMistakesAreReportedAtOnce(t *testing.T) {
 	env := map[string]string{
 		"PORT": "70000", "NODE_ENV": "prod", "BCRYPT_COST": "99", "JWT_EXPIRE": "soon", "ALLOWED_ORIGINS": "*",
 		"TRUSTED_PROXIES": "home", "POST_CATEGORIES": " , ", "LOG_LEVEL": "loud", "TARGET": "post", "DATABASE_URL": "postgres://x:y%@z/w",
-		"REDIS_URL": "redis://localhost", "UPLOADS": "s3://bucket/prefix", "CACHE_BYTES": "much", "METRICS_ADDR": "9100", "ADMIN_EMAIL": "nobody",
+		"REDIS_URL": "redis://localhost", "UPLOADS": "s3://B", "S3_ENDPOINT": "localhost:9000", "S3_REGION": "a b", "S3_ADDRESSING": "dns", "S3_ACCESS_KEY": "a b", "S3_SECRET_KEY": "a\n",
+		"UPLOADS_PUBLIC_URL": "img.example.com", "CACHE_BYTES": "much", "METRICS_ADDR": "9100", "ADMIN_EMAIL": "nobody",
 	}
 	_, _, err := load(t, t.TempDir(), env)
 	mistakes, ok := errors.AsType[Mistakes](err)
@@ -182,9 +183,6 @@ func TestAllMistakesAreReportedAtOnce(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 	for name := range env {
-		if name == "UPLOADS" {
-			name = "UPLOAD_DIR"
-		}
 		if !strings.Contains(err.Error(), name+"：") {
 			t.Errorf("nothing is said of %s", name)
 		}
@@ -198,6 +196,7 @@ func TestNoSecretIsShownOrTold(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, ".env", "REDIS_PASSWORD=hidden-c\nJWT_SECRET='hidden-d\n")
 	env := map[string]string{"NODE_ENV": "production", "JWT_SECRET": "hidden-a", "ADMIN_PASSWORD": "hidden-b",
+		"UPLOADS": "s3://hidden-h:hidden-i@bucket", "S3_ACCESS_KEY": "hidden j", "S3_SECRET_KEY": "hidden k", "S3_ENDPOINT": "https://localhost/",
 		"DATABASE_URL": "postgres://u:hidden-e@h/d", "MONGODB_URI": "mongodb://u:hidden-f@h", "REDIS_URL": "redis://:hidden-g@h"}
 	_, values, err := load(t, dir, env)
 	if err == nil {

@@ -43,7 +43,7 @@ func host(c *Config, v string) error {
 func folder(at func(*Config) *string) parser {
 	return func(c *Config, v string) error {
 		if strings.Contains(v, "://") {
-			return fmt.Errorf("%q 无效，本版本只支持本地目录", v)
+			return fmt.Errorf("%q 无效，请填写本地目录", v)
 		}
 		*at(c) = filepath.Clean(v)
 		return nil

@@ -41,7 +41,7 @@ func (s setting) masked(value string) string {
 // table is every setting. A row may rely on those above it: NODE_ENV and DATA_DIR stand first.
 func table() []setting {
 	rows := make([]setting, 0, 64)
-	for _, group := range [][]setting{placeRows(), databaseRows(), accountRows(), limitRows(), processRows(), laterRows()} {
+	for _, group := range [][]setting{placeRows(), databaseRows(), uploadRows(), accountRows(), limitRows(), processRows(), laterRows()} {
 		rows = append(rows, group...)
 	}
 	return rows
@@ -72,9 +72,6 @@ func placeRows() []setting {
 			parse: folder(func(c *Config) *string { return &c.DataDir })},
 		{Setting: Setting{Name: "DATABASE_URL", Default: "sqlite:<DATA_DIR>/inkstone.db", Secret: true,
 			ZH: "数据库：`sqlite:路径` 或 `postgres://用户:密码@主机:端口/库名`", EN: "database: `sqlite:path` or `postgres://user:password@host:port/name`"}, parse: database},
-		{Setting: Setting{Name: "UPLOAD_DIR", Aliases: []string{"UPLOADS"}, Default: "<DATA_DIR>/uploads",
-			ZH: "上传图片的目录（亦可写作 UPLOADS）", EN: "folder of uploaded images (UPLOADS is the same)"},
-			parse: folder(func(c *Config) *string { return &c.UploadDir })},
 		{Setting: Setting{Name: "LOG_LEVEL", Default: "info",
 			ZH: "`debug`、`info`、`warn` 或 `error`", EN: "`debug`, `info`, `warn` or `error`"},
 			parse: oneOf(func(c *Config) *string { return &c.LogLevel }, "debug", "info", "warn", "error")},
@@ -103,6 +100,37 @@ func databaseRows() []setting {
 			ZH: "`transaction`：中间有事务模式的 PgBouncer；否则 `none`", EN: "`transaction`: a PgBouncer in transaction mode is between; else `none`"},
 			parse: pooler},
 	}
+}
+
+// uploadRows say where images are kept. UPLOADS stands first: the others ask for it.
+func uploadRows() []setting {
+	rows := []setting{
+		{Setting: Setting{Name: "UPLOADS", Aliases: []string{"UPLOAD_DIR"}, Default: "<DATA_DIR>/uploads",
+			ZH: "上传图片的位置：目录，或 `s3://存储桶/前缀`（亦可写作 UPLOAD_DIR）", EN: "where uploaded images are kept: a folder, or `s3://bucket/prefix` (UPLOAD_DIR is the same)"}, parse: uploads},
+		{Setting: Setting{Name: "UPLOADS_PUBLIC_URL",
+			ZH: "S3 中 UPLOADS 所指位置的公开地址；设置后图片请求被重定向到那里", EN: "public address of the place in S3 that UPLOADS names; requests for images are redirected there"},
+			parse: publicURL},
+		{Setting: Setting{Name: "S3_ENDPOINT", Default: "https://s3.amazonaws.com",
+			ZH: "S3 服务的地址：`http(s)://主机[:端口]`", EN: "address of the S3 service: `http(s)://host[:port]`"},
+			parse: s3Endpoint},
+		{Setting: Setting{Name: "S3_REGION", Default: "us-east-1",
+			ZH: "S3 的区域", EN: "region of the S3 service"},
+			parse: s3Region},
+		{Setting: Setting{Name: "S3_ACCESS_KEY", Secret: true,
+			ZH: "S3 的访问密钥 ID", EN: "id of the access key to S3"},
+			parse: s3Key(func(c *Config) *string { return &c.S3.AccessKey })},
+		{Setting: Setting{Name: "S3_SECRET_KEY", Secret: true,
+			ZH: "S3 的访问密钥", EN: "the access key to S3"},
+			parse: s3Key(func(c *Config) *string { return &c.S3.SecretKey })},
+		{Setting: Setting{Name: "S3_ADDRESSING", Default: "auto",
+			ZH: "存储桶在地址中的位置：`path`（路径）、`host`（域名）或 `auto`（AWS、Google、阿里云用域名，其他用路径）",
+			EN: "where the bucket stands in addresses: `path`, `host`, or `auto` (host for AWS, Google and Alibaba Cloud, else path)"},
+			parse: oneOf(func(c *Config) *string { return &c.S3.Addressing }, "auto", "path", "host")},
+	}
+	for i := range rows[1:] {
+		rows[i+1].parse = forBucket(rows[i+1].Default, rows[i+1].parse)
+	}
+	return rows
 }
 
 func accountRows() []setting {

@@ -11,13 +11,12 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
-	"io/fs"
 	"log/slog"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"sync"
 	"testing"
@@ -122,64 +121,40 @@ func (r *rows) names() []string {
 	return out
 }
 
-// house is a service over a folder.
+// house is a service over a keeper.
 type house struct {
 	*Service
-	dir  string
+	keeper
 	rows *rows
 }
 
+var discard = slog.New(slog.DiscardHandler)
+
+func build(t testing.TB, p keeper) *house {
+	t.Helper()
+	r := newRows()
+	return &house{New(Options{Rows: r, Files: p.open(t), Log: discard}), p, r}
+}
+
+// newHouse is over a folder.
 func newHouse(t testing.TB) *house {
 	t.Helper()
-	dir := t.TempDir()
-	r := newRows()
-	return &house{New(r, openLocal(t, dir), 0, slog.New(slog.DiscardHandler)), dir, r}
-}
-
-func openLocal(t testing.TB, dir string) *Local {
-	t.Helper()
-	l, err := OpenLocal(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
-}
-
-// onDisk returns every file in the folder, locks left out.
-func (h *house) onDisk(t testing.TB) []string {
-	t.Helper()
-	var out []string
-	err := filepath.WalkDir(h.dir, func(p string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && d.Name() != lockName {
-			rel, _ := filepath.Rel(h.dir, p)
-			out = append(out, rel)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return build(t, folder{t.TempDir()})
 }
 
 // wantWhole holds the files against the rows: none half, none unlisted, none missing.
 func (h *house) wantWhole(t testing.TB, files int) {
 	t.Helper()
-	disk, listed := h.onDisk(t), h.rows.names()
-	if !slices.Equal(disk, listed) {
-		t.Fatalf("files %q, rows %q", disk, listed)
+	kept, listed := h.kept(t), h.rows.names()
+	if have := slices.Sorted(maps.Keys(kept)); !slices.Equal(have, listed) {
+		t.Fatalf("files %q, rows %q", have, listed)
 	}
-	if len(disk) != files {
-		t.Fatalf("%d files, want %d: %q", len(disk), files, disk)
+	if len(kept) != files {
+		t.Fatalf("%d files, want %d: %q", len(kept), files, listed)
 	}
-	for _, name := range disk {
-		b, err := os.ReadFile(filepath.Join(h.dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if u := h.rows.all[filepath.Base(name)]; u.Size != int64(len(b)) {
-			t.Fatalf("%s has %d bytes, its row says %d", name, len(b), u.Size)
+	for name, size := range kept {
+		if u := h.rows.all[path.Base(name)]; u.Size != size {
+			t.Fatalf("%s has %d bytes, its row says %d", name, size, u.Size)
 		}
 	}
 }

@@ -48,8 +48,12 @@ func (f *faulty) Withdraw(ctx context.Context, u blog.Upload) error {
 	return f.around("withdraw", func() error { return f.Files.Withdraw(ctx, u) })
 }
 
-func (f *faulty) Drop(name string) error {
-	return f.around("drop", func() error { return f.Files.Drop(name) })
+func (f *faulty) Deliver(ctx context.Context, us []blog.Upload) error {
+	return f.around("deliver", func() error { return f.Files.Deliver(ctx, us) })
+}
+
+func (f *faulty) Drop(ctx context.Context, us []blog.Upload) error {
+	return f.around("drop", func() error { return f.Files.Drop(ctx, us) })
 }
 
 type faultyStaged struct {
@@ -105,16 +109,17 @@ func TestAFullDiskIsToldAndLeavesNothing(t *testing.T) {
 }
 
 func TestAFailedInsertLeavesNothing(t *testing.T) {
-	h := newHouse(t)
-	h.rows.fail = func(method string) error {
-		if method == "create" {
-			return blog.Fail(blog.CodeUnavailable)
+	everywhere(t, func(t *testing.T, h *house) {
+		h.rows.fail = func(method string) error {
+			if method == "create" {
+				return blog.Fail(blog.CodeUnavailable)
+			}
+			return nil
 		}
-		return nil
-	}
-	_, err := h.sendParts(t, numbered(3, pngOf(t, 1, 1))...)
-	wantCode(t, err, blog.CodeUnavailable)
-	h.wantWhole(t, 0)
+		_, err := h.sendParts(t, numbered(3, pngOf(t, 1, 1))...)
+		wantCode(t, err, blog.CodeUnavailable)
+		h.wantWhole(t, 0)
+	})
 }
 
 var errDead = errors.New("killed")
@@ -123,8 +128,22 @@ var errDead = errors.New("killed")
 // step of an upload and of a delete: from then on no call of it does anything.
 // Another process sweeps up.
 func TestAKillAtAnyStepLeavesNothingHalf(t *testing.T) {
+	t.Run("folder", func(t *testing.T) {
+		killAtEach(t, func() keeper { return folder{t.TempDir()} })
+	})
+	t.Run("S3", func(t *testing.T) {
+		killAtEach(t, func() keeper { return mortal{newBucket(t)} })
+	})
+}
+
+// mortal is a bucket whose next process takes every note for an old one.
+type mortal struct{ bucket }
+
+func (b mortal) open(t testing.TB) Files { return b.sweeper(t) }
+
+func killAtEach(t *testing.T, newKeeper func() keeper) {
 	for kill := 0; ; kill++ {
-		if !killedAt(t, kill) {
+		if !killedAt(t, newKeeper(), kill) {
 			if kill < 20 {
 				t.Fatalf("only %d steps were met", kill)
 			}
@@ -134,8 +153,8 @@ func TestAKillAtAnyStepLeavesNothingHalf(t *testing.T) {
 }
 
 // killedAt reports whether the process got so far.
-func killedAt(t *testing.T, kill int) (killed bool) {
-	h := newHouse(t)
+func killedAt(t *testing.T, p keeper, kill int) (killed bool) {
+	h := build(t, p)
 	count, dead := 0, false
 	step := func(string) error {
 		if dead || count == kill {
@@ -145,18 +164,16 @@ func killedAt(t *testing.T, kill int) (killed bool) {
 		count++
 		return nil
 	}
-	local := h.files.(*Local)
-	h.files = &faulty{Files: local, before: step, after: step}
+	living := h.files
+	h.files = &faulty{Files: living, before: step, after: step}
 	h.rows.fail = step
 	us, err := h.sendParts(t, numbered(2, pngOf(t, 1, 1))...)
 	acknowledged := err == nil
 	deleted := err == nil && h.Delete(t.Context(), alice, us[0].Filename) == nil
 
 	h.rows.fail = nil
-	if err := local.lock.Unlock(); err != nil { // what the end of a process does
-		t.Fatal(err)
-	}
-	h.files = openLocal(t, h.dir)
+	die(t, living)
+	h.files = p.open(t)
 	if err := h.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -165,79 +182,101 @@ func killedAt(t *testing.T, kill int) (killed bool) {
 		t.Errorf("killed at step %d: %d rows, acknowledged %t, deleted %t", kill, n, acknowledged, deleted)
 	}
 	h.wantWhole(t, n)
+	if b, ok := p.(mortal); ok && b.notes(t) != 0 {
+		t.Errorf("killed at step %d: notes are left", kill)
+	}
 	return dead
 }
 
-func TestTheSweepLeavesTheLivingAlone(t *testing.T) {
-	h := newHouse(t)
-	other := New(h.rows, openLocal(t, h.dir), 0, h.log)
-	contentType, body := multi(t, part{"images", "a.png", sized(t, 100_000)})
-	pr, pw := io.Pipe()
-	done := make(chan error)
-	go func() {
-		_, err := h.receive(request(contentType, pr), alice, "images", MaxFiles)
-		done <- err
-	}()
-	if _, err := pw.Write(body[:90_000]); err != nil {
+// die does what the end of a process does.
+func die(t *testing.T, files Files) {
+	t.Helper()
+	var s *stage
+	switch f := files.(type) {
+	case *Local:
+		s = f.stage
+	case *S3:
+		s = f.stage
+	}
+	if err := s.lock.Unlock(); err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []*Service{other, h.Service} {
-		if err := s.Sweep(t.Context()); err != nil {
+}
+
+func TestTheSweepLeavesTheLivingAlone(t *testing.T) {
+	everywhere(t, func(t *testing.T, h *house) {
+		other := New(Options{Rows: h.rows, Files: h.open(t), Log: h.log})
+		contentType, body := multi(t, part{"images", "a.png", sized(t, 100_000)})
+		pr, pw := io.Pipe()
+		done := make(chan error)
+		go func() {
+			_, err := h.receive(request(contentType, pr), alice, "images", MaxFiles)
+			done <- err
+		}()
+		if _, err := pw.Write(body[:90_000]); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if len(h.onDisk(t)) != 1 {
-		t.Fatal("the file at work was swept away")
-	}
-	go func() { pw.Write(body[90_000:]); pw.Close() }()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-	h.wantWhole(t, 1)
+		for _, s := range []*Service{other, h.Service} {
+			if err := s.Sweep(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(h.kept(t)) != 1 {
+			t.Fatal("the file at work was swept away")
+		}
+		go func() { pw.Write(body[90_000:]); pw.Close() }()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		h.wantWhole(t, 1)
+	})
 }
 
 func TestAStalledClientLeavesNothing(t *testing.T) {
-	h := newHouse(t)
-	contentType, body := multi(t, part{"images", "a.png", sized(t, 100_000)})
-	pr, pw := io.Pipe()
-	go func() {
-		pw.Write(body[:50_000])
-		pw.CloseWithError(os.ErrDeadlineExceeded)
-	}()
-	_, err := h.receive(request(contentType, pr), alice, "images", MaxFiles)
-	wantCode(t, err, blog.CodeUploadInvalid)
-	h.wantWhole(t, 0)
+	everywhere(t, func(t *testing.T, h *house) {
+		contentType, body := multi(t, part{"images", "a.png", sized(t, 100_000)})
+		pr, pw := io.Pipe()
+		go func() {
+			pw.Write(body[:50_000])
+			pw.CloseWithError(os.ErrDeadlineExceeded)
+		}()
+		_, err := h.receive(request(contentType, pr), alice, "images", MaxFiles)
+		wantCode(t, err, blog.CodeUploadInvalid)
+		h.wantWhole(t, 0)
+	})
 }
 
 func TestStagesOfEndedProcessesGo(t *testing.T) {
-	h := newHouse(t)
+	dir := t.TempDir()
+	h := build(t, folder{dir})
 	for range 3 {
-		if err := openLocal(t, h.dir).lock.Unlock(); err != nil {
+		if err := openLocal(t, dir).lock.Unlock(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := h.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	left, err := os.ReadDir(filepath.Join(h.dir, stages))
+	left, err := os.ReadDir(filepath.Join(dir, stages))
 	if err != nil || len(left) != 1 {
 		t.Fatalf("%v, %v", left, err)
 	}
 }
 
 func TestRunSweepsAtOnceAndEndsWithItsContext(t *testing.T) {
-	h := newHouse(t)
-	if _, err := h.sendParts(t, numbered(1, pngOf(t, 1, 1))...); err != nil {
-		t.Fatal(err)
-	}
-	h.rows.ownerless[alice.ID] = true
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() { h.Run(ctx); close(done) }()
-	for end := time.Now().Add(5 * time.Second); len(h.rows.names()) > 0 && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
-	}
-	cancel()
-	<-done
-	h.wantWhole(t, 0)
+	everywhere(t, func(t *testing.T, h *house) {
+		if _, err := h.sendParts(t, numbered(1, pngOf(t, 1, 1))...); err != nil {
+			t.Fatal(err)
+		}
+		h.rows.ownerless[alice.ID] = true
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { h.Run(ctx); close(done) }()
+		for end := time.Now().Add(5 * time.Second); len(h.rows.names()) > 0 && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+		<-done
+		h.wantWhole(t, 0)
+	})
 }

@@ -22,26 +22,35 @@ type Files interface {
 	// Stage makes an empty file on the stage.
 	Stage(filename string) (Staged, error)
 
-	// Publish puts staged images in place, durably. One that is not on the
-	// stage any more is passed over.
+	// Deliver makes a staged batch, all of it, so durable that its rows may be
+	// written. None is in place yet. After an error the batch is to be dropped.
+	Deliver(ctx context.Context, images []blog.Upload) error
+
+	// Publish puts delivered images, whose rows are written, in place. One that
+	// is not on the stage any more is passed over.
 	Publish(ctx context.Context, images []blog.Upload) error
 
-	// Withdraw takes an image back to the stage; one that is not in place is passed over.
+	// Withdraw prepares for the row to go: from here on the image is dropped or
+	// left. One that is not in place is passed over.
 	Withdraw(ctx context.Context, image blog.Upload) error
 
-	// Drop removes a file from the stage; an unknown one is passed over.
-	Drop(filename string) error
+	// Drop removes staged, delivered or withdrawn images that have no rows; an
+	// unknown one is passed over. What cannot be removed is left.
+	Drop(ctx context.Context, images []blog.Upload) error
 
-	// Leave hands a file on the stage over to Sweep.
-	Leave(filename string)
+	// Leave hands such images over to Sweep, which asks whether they have rows.
+	Leave(images []blog.Upload)
 
-	// Open opens an image that is in place. CodeFileNotFound.
-	Open(field, filename string) (File, error)
+	// Open opens an image that is in place, if need be asking find for its row.
+	// ctx bounds all reading. CodeFileNotFound.
+	Open(ctx context.Context, field, filename string, find finder) (File, error)
 
-	// Sweep settles what was left on a stage by this process or dead ones: find
-	// tells to which image a file belongs, CodeFileNotFound if to none.
-	Sweep(ctx context.Context, find func(ctx context.Context, filename string) (blog.Upload, error)) error
+	// Sweep settles what was left by this process or dead ones.
+	Sweep(ctx context.Context, find finder) error
 }
+
+// finder tells to which image a file belongs, CodeFileNotFound if to none.
+type finder = func(ctx context.Context, filename string) (blog.Upload, error)
 
 // Staged is a file on the stage while it is written. What was written is durable
 // after Sync.

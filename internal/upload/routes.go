@@ -1,8 +1,10 @@
 package upload
 
 import (
+	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"inkstone/internal/blog"
@@ -92,32 +94,71 @@ func (s *Service) delete(w http.ResponseWriter, r *http.Request, who blog.Actor)
 	return web.JSON(w, r, http.StatusOK, web.Message{Message: "文件已删除"})
 }
 
-// serve answers with an image. Its name never means another content, so it may
-// be kept for good; and a browser that opens it must neither guess another type
-// nor run anything in it.
+// serve answers with an image, or says where else it is to be had.
 func (s *Service) serve(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
-	name := r.PathValue("filename")
-	f, err := s.Open(r.PathValue("field"), name)
+	field, name := r.PathValue("field"), r.PathValue("filename")
+	if s.public != "" {
+		return s.redirect(w, r, field, name)
+	}
+	f, err := s.Open(r.Context(), field, name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	return s.send(w, r, name, f)
+}
+
+// redirect sends the client on to where an image is public. The answer is kept for
+// minutes only, while an image is kept for good: that address is the operator's to
+// change. 302, for the image has not moved: its address is the one that posts hold.
+func (s *Service) redirect(w http.ResponseWriter, r *http.Request, field, name string) error {
+	u, err := s.find(r.Context(), name)
+	if err != nil {
+		return err
+	}
+	if u.Field != field {
+		return blog.Fail(blog.CodeFileNotFound)
+	}
+	w.Header().Set("Location", s.public+"/"+place(u))
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	w.WriteHeader(http.StatusFound)
+	return nil
+}
+
+// send sends an image. Its name never means another content, so it may be kept for
+// good; and a browser that opens it must neither guess another type nor run anything in it.
+func (s *Service) send(w http.ResponseWriter, r *http.Request, name string, f File) error {
 	h := w.Header()
 	h.Set("Content-Type", contentType(name))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Cache-Control", cacheForGood)
 	h.Set("ETag", `"`+name+`"`)
 	if !isSensible(r.Header.Get("Range")) {
 		r.Header.Del("Range")
 	}
-	out := &imageWriter{ResponseWriter: w}
-	http.ServeContent(out, r, "", f.ModTime().Truncate(time.Second), f)
-	if out.refused {
+	out, in := &imageWriter{ResponseWriter: w}, &imageReader{File: f}
+	http.ServeContent(out, r, "", f.ModTime().Truncate(time.Second), in)
+	broken := in.broken()
+	switch {
+	case out.refused:
 		return blog.Fail(blog.CodeFileRange)
+	case broken != nil && !out.begun:
+		h.Del("Accept-Ranges")
+		h.Del("Content-Range")
+		if blog.CodeOf(broken) == blog.CodeFileNotFound {
+			s.log.Error("upload: an image has its row but is not there", "file", name, "error", broken)
+		}
+		return broken
+	case broken != nil && r.Context().Err() == nil: // too few bytes: net/http cuts the connection
+		s.log.Error("upload: an image broke off", "file", name, "error", broken)
 	}
+	out.begin()
 	return nil
 }
+
+// cacheForGood is for what never changes under its name.
+const cacheForGood = "public, max-age=31536000, immutable"
 
 // maxRanges bounds what one request may ask of an image.
 const maxRanges = 8
@@ -129,10 +170,37 @@ func isSensible(ranges string) bool {
 	return strings.HasPrefix(ranges, "bytes=") && strings.Count(ranges, ",") < maxRanges
 }
 
-// imageWriter holds back the plain text by which http.ServeContent refuses a range,
-// and keeps a failed If-Match of one client's from being what a cache shows to all.
+// imageReader notes what went wrong when reading, which http.ServeContent does not tell.
+// Of several ranges it reads in a goroutine that it does not wait for.
+type imageReader struct {
+	File
+	mu  sync.Mutex
+	err error
+}
+
+func (r *imageReader) Read(p []byte) (int, error) {
+	n, err := r.File.Read(p)
+	if err != nil && err != io.EOF {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.err = storageError(err)
+	}
+	return n, err
+}
+
+func (r *imageReader) broken() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+// imageWriter sends the status with the first byte, so that an image that cannot be read
+// still gets an answer. It holds back the plain text by which http.ServeContent refuses a
+// range, and keeps a failed If-Match of one client's from being what a cache shows to all.
 type imageWriter struct {
 	http.ResponseWriter
+	status  int
+	begun   bool
 	refused bool
 }
 
@@ -144,12 +212,22 @@ func (w *imageWriter) WriteHeader(status int) {
 	case http.StatusPreconditionFailed:
 		w.Header().Set("Cache-Control", "private, no-store")
 	}
-	w.ResponseWriter.WriteHeader(status)
+	w.status = status
+}
+
+// begin sends the status, if it has not been sent.
+func (w *imageWriter) begin() {
+	if w.begun {
+		return
+	}
+	w.begun = true
+	w.ResponseWriter.WriteHeader(w.status)
 }
 
 func (w *imageWriter) Write(b []byte) (int, error) {
 	if w.refused {
 		return len(b), nil
 	}
+	w.begin()
 	return w.ResponseWriter.Write(b)
 }

@@ -28,16 +28,26 @@ const (
 
 // Service is the rules of uploading.
 type Service struct {
-	rows  blog.Uploads
-	files Files
-	quota int64
-	log   *slog.Logger
-	now   func() time.Time
+	rows   blog.Uploads
+	files  Files
+	quota  int64
+	public string
+	log    *slog.Logger
+	now    func() time.Time
 }
 
-// New makes a Service; quota bounds the sum of one user's images in bytes, 0 means no bound.
-func New(rows blog.Uploads, files Files, quota int64, log *slog.Logger) *Service {
-	return &Service{rows: rows, files: files, quota: quota, log: log, now: time.Now}
+// Options is what a Service needs.
+type Options struct {
+	Rows      blog.Uploads
+	Files     Files
+	Quota     int64  // bounds the sum of one user's images, in bytes; 0: no bound
+	PublicURL string // where anybody can get /images/... without this server; "": nowhere
+	Log       *slog.Logger
+}
+
+// New makes a Service.
+func New(o Options) *Service {
+	return &Service{rows: o.Rows, files: o.Files, quota: o.Quota, public: o.PublicURL, log: o.Log, now: time.Now}
 }
 
 // Incoming is an image as a client sends it.
@@ -60,12 +70,12 @@ func (s *Service) Save(ctx context.Context, owner blog.ID, field string, next fu
 		}
 		if err == nil {
 			u := blog.Upload{Field: field, Owner: owner, OriginalName: in.Name, CreatedAt: now}
-			if err = s.stage(&u, in.Content); err == nil {
+			if err = s.stage(ctx, &u, in.Content); err == nil {
 				batch = append(batch, u)
 				continue
 			}
 		}
-		s.drop(batch)
+		s.drop(ctx, batch)
 		return nil, err
 	}
 	if len(batch) == 0 {
@@ -78,7 +88,7 @@ var buffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 32<<10
 
 // stage writes one image to the stage and fills in its name and size. On an
 // error nothing stays.
-func (s *Service) stage(u *blog.Upload, content io.Reader) error {
+func (s *Service) stage(ctx context.Context, u *blog.Upload, content io.Reader) error {
 	buf := buffers.Get().(*bufio.Reader)
 	defer buffers.Put(buf)
 	buf.Reset(io.LimitReader(content, MaxSize+1))
@@ -102,7 +112,7 @@ func (s *Service) stage(u *blog.Upload, content io.Reader) error {
 	}
 	u.Size, err = write(f, buf, k)
 	if err := errors.Join(err, f.Close()); err != nil {
-		s.drop([]blog.Upload{*u})
+		s.drop(ctx, []blog.Upload{*u})
 		return storageError(err)
 	}
 	return nil
@@ -152,22 +162,26 @@ func newFilename(field string, now time.Time, ext string) string {
 	return fmt.Sprintf("%s-%013d-%s%s", field, now.UnixMilli(), hex.EncodeToString(random[:]), ext)
 }
 
-// commit writes the rows and puts the files in place. From the first on it goes
-// on without the client.
+// commit delivers the batch, writes its rows and puts the files in place. From the
+// rows on it goes on without the client.
 func (s *Service) commit(ctx context.Context, batch []blog.Upload) error {
-	if err := ctx.Err(); err != nil {
-		s.drop(batch)
+	err := ctx.Err()
+	if err == nil {
+		err = s.files.Deliver(ctx, batch)
+	}
+	if err != nil {
+		s.drop(ctx, batch)
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
-	err := s.rows.Create(ctx, batch, s.quota)
+	err = s.rows.Create(ctx, batch, s.quota)
 	if ctx.Err() != nil && err != nil {
-		s.leave(batch) // whether the rows were written shows later
+		s.files.Leave(batch) // whether the rows were written shows later
 		return blog.Wrap(blog.CodeUnavailable, err)
 	}
 	if err != nil {
-		s.drop(batch)
+		s.drop(ctx, batch)
 		return err
 	}
 	if err := s.files.Publish(ctx, batch); err != nil {
@@ -186,18 +200,19 @@ func (s *Service) undo(ctx context.Context, batch []blog.Upload) {
 	}
 }
 
-func (s *Service) drop(batch []blog.Upload) {
-	for _, u := range batch {
-		if err := s.files.Drop(u.Filename); err != nil {
-			s.log.Error("upload: cannot drop a temporary file", "file", u.Filename, "error", err)
-		}
+// drop removes images without rows, also after the client has gone.
+func (s *Service) drop(ctx context.Context, batch []blog.Upload) {
+	if err := s.files.Drop(context.WithoutCancel(ctx), batch); err != nil {
+		s.log.Error("upload: cannot drop temporary files", "files", names(batch), "error", err)
 	}
 }
 
-func (s *Service) leave(batch []blog.Upload) {
-	for _, u := range batch {
-		s.files.Leave(u.Filename)
+func names(batch []blog.Upload) []string {
+	all := make([]string, len(batch))
+	for i, u := range batch {
+		all[i] = u.Filename
 	}
+	return all
 }
 
 // List returns the actor's own images, newest first.
@@ -230,20 +245,20 @@ func (s *Service) remove(ctx context.Context, u blog.Upload) error {
 	}
 	err := s.rows.Delete(ctx, u.Filename)
 	if err == nil || blog.CodeOf(err) == blog.CodeFileNotFound {
-		s.drop([]blog.Upload{u})
+		s.drop(ctx, []blog.Upload{u})
 		return err
 	}
-	s.files.Leave(u.Filename) // the sweep asks again whether the row is there
+	s.files.Leave([]blog.Upload{u}) // the sweep asks again whether the row is there
 	return err
 }
 
 // Open opens an image to serve it. CodeFileNotFound, also for a name that was
 // never given out.
-func (s *Service) Open(field, name string) (File, error) {
+func (s *Service) Open(ctx context.Context, field, name string) (File, error) {
 	if f, ok := fieldOf(name); !ok || f != field {
 		return nil, blog.Fail(blog.CodeFileNotFound)
 	}
-	return s.files.Open(field, name)
+	return s.files.Open(ctx, field, name, s.find)
 }
 
 // Sweep settles what dead processes left behind and removes the images of

@@ -6,63 +6,56 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-
-	"inkstone/internal/blog"
 )
 
-type finder = func(ctx context.Context, filename string) (blog.Upload, error)
+// settle decides what becomes of a file that was left on a stage, by its path and its name.
+type settle = func(ctx context.Context, path, name string) error
 
-// Sweep implements Files. One file that cannot be settled does not stop the others.
-func (l *Local) Sweep(ctx context.Context, find finder) error {
-	errs := []error{l.settleAll(ctx, l.stage, find)}
-	folders, err := l.list(stages)
+// sweep settles what this process has left on its stage, and all that stands on
+// those of dead ones. One file that cannot be settled does not stop the others.
+func (s *stage) sweep(ctx context.Context, settle settle) error {
+	errs := []error{s.settleAll(ctx, s.own, settle)}
+	folders, err := s.list(stages)
 	errs = append(errs, err)
 	for _, name := range folders {
-		if stage := path.Join(stages, name); stage != l.stage {
-			errs = append(errs, l.sweepDead(ctx, stage, find))
+		if stage := path.Join(stages, name); stage != s.own {
+			errs = append(errs, s.sweepDead(ctx, stage, settle))
 		}
 	}
 	return errors.Join(errs...)
 }
 
 // sweepDead settles another process's stage, unless that lives.
-func (l *Local) sweepDead(ctx context.Context, stage string, find finder) error {
-	lock, dead := l.tryLock(stage)
+func (s *stage) sweepDead(ctx context.Context, stage string, settle settle) error {
+	lock, dead := s.tryLock(stage)
 	if !dead {
 		return nil
 	}
 	defer lock.Close()
-	if err := l.settleAll(ctx, stage, find); err != nil {
+	if err := s.settleAll(ctx, stage, settle); err != nil {
 		return err
 	}
-	l.removeStage(stage)
+	s.removeStage(stage)
 	return nil
 }
 
-func (l *Local) settleAll(ctx context.Context, stage string, find finder) error {
-	names, err := l.list(stage)
+func (s *stage) settleAll(ctx context.Context, stage string, settle settle) error {
+	names, err := s.list(stage)
 	errs := []error{err}
 	for _, name := range names {
-		if stage == l.stage && l.held(name) {
+		if stage == s.own && s.held(name) {
 			continue
 		}
-		if err := l.settle(ctx, stage, name, find); err != nil {
+		if err := settle(ctx, path.Join(stage, name), name); err != nil {
 			errs = append(errs, fmt.Errorf("settle %s: %w", name, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// settle puts a file in place if there is a row for it, else removes it.
-func (l *Local) settle(ctx context.Context, stage, name string, find finder) error {
-	u, err := find(ctx, name)
-	if err == nil {
-		return l.move(path.Join(stage, name), place(u))
-	}
-	if blog.CodeOf(err) != blog.CodeFileNotFound {
-		return err
-	}
-	err = l.root.Remove(path.Join(stage, name))
+// discard removes a file, which another sweeper may have done already.
+func (s *stage) discard(path string) error {
+	err := s.root.Remove(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -70,8 +63,8 @@ func (l *Local) settle(ctx context.Context, stage, name string, find finder) err
 }
 
 // list returns the names in a folder, the lock's left out.
-func (l *Local) list(folder string) ([]string, error) {
-	d, err := l.root.Open(folder)
+func (s *stage) list(folder string) ([]string, error) {
+	d, err := s.root.Open(folder)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,11 @@ type serviceError struct {
 
 func (e serviceError) Unwrap() error { return e.error }
 
+// Away is an answer that a service (database, uploads) is not there, because of err.
+func Away(service string, err error) error {
+	return serviceError{blog.Wrap(blog.CodeUnavailable, err), service}
+}
+
 type errorBody struct {
 	Error     string            `json:"error"`
 	Code      blog.Code         `json:"code"`

@@ -19,7 +19,7 @@ type Health struct {
 	draining atomic.Bool
 }
 
-// NewHealth makes a Health; check tells whether the database answers.
+// NewHealth makes a Health; check returns Away for a service that is missing.
 func NewHealth(check func(context.Context) error) *Health {
 	return &Health{check: check, started: time.Now()}
 }
@@ -56,7 +56,7 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request, _ blog.Actor) err
 	ctx, cancel := context.WithTimeout(r.Context(), readyWithin)
 	defer cancel()
 	if err := h.check(ctx); err != nil {
-		return serviceError{blog.Wrap(blog.CodeUnavailable, err), "database"}
+		return err
 	}
 	return probe(w, r, status{Status: "OK"})
 }

@@ -17,7 +17,12 @@ import (
 
 func TestReadinessTellsWhatIsMissing(t *testing.T) {
 	var broken error
-	health := NewHealth(func(context.Context) error { return broken })
+	health := NewHealth(func(context.Context) error {
+		if broken == nil {
+			return nil
+		}
+		return Away("database", broken)
+	})
 	m := NewMux()
 	health.Mount(m)
 	h := edgeOf(m, telemetry.NewMetrics())

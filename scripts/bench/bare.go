@@ -7,7 +7,10 @@ import (
 	"os"
 	"path"
 	"strconv"
+	"strings"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
@@ -27,12 +30,10 @@ func bare() error {
 		body[i] = 'x'
 	}
 	read := func(context.Context, string) error { return nil }
-	if file := os.Getenv("BARE_DB"); file != "" {
-		pool, err := sqlitex.NewPool(file, sqlitex.PoolOptions{PoolSize: 4, Flags: sqlite.OpenReadWrite})
-		if err != nil {
-			return fmt.Errorf("opening %s: %w", file, err)
+	if url := os.Getenv("BARE_DB"); url != "" {
+		if read, err = reader(url); err != nil {
+			return fmt.Errorf("opening the database: %w", err)
 		}
-		read = func(ctx context.Context, id string) error { return readPost(ctx, pool, id) }
 	}
 	return http.ListenAndServe(os.Getenv("HOST")+":"+os.Getenv("PORT"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := read(r.Context(), path.Base(r.URL.Path)); err != nil {
@@ -42,6 +43,32 @@ func bare() error {
 		w.Header().Set("Content-Length", strconv.Itoa(n))
 		_, _ = w.Write(body)
 	}))
+}
+
+// reader reads a post by the plainest use of a database's driver.
+func reader(url string) (func(context.Context, string) error, error) {
+	file, isSQLite := strings.CutPrefix(url, "sqlite:")
+	if !isSQLite {
+		pool, err := pgxpool.New(context.Background(), url)
+		return func(ctx context.Context, id string) error { return readPostgres(ctx, pool, id) }, err
+	}
+	pool, err := sqlitex.NewPool(file, sqlitex.PoolOptions{PoolSize: 4, Flags: sqlite.OpenReadWrite})
+	return func(ctx context.Context, id string) error { return readPost(ctx, pool, id) }, err
+}
+
+func readPostgres(ctx context.Context, pool *pgxpool.Pool, hex string) error {
+	id, ok := blog.ParseID(hex)
+	if !ok { // it is asked whether it has started
+		return nil
+	}
+	rows, err := pool.Query(ctx, `SELECT p.id, p.status, p.category, p.title, p.views, p.likes, p.comments, p.published, p.created, p.updated,
+		p.revision, p.tags, p.cover, p.excerpt, p.content, u.id, u.username, u.avatar, u.first_name, u.last_name, u.bio, u.website, u.location
+		FROM posts p JOIN users u ON u.id = p.author WHERE p.id = $1`, id[:])
+	if err != nil {
+		return err
+	}
+	_, err = pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (values []any, err error) { return row.Values() })
+	return err
 }
 
 func readPost(ctx context.Context, pool *sqlitex.Pool, hex string) error {

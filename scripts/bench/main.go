@@ -29,6 +29,7 @@ func main() {
 	}
 	posts := flag.Int("posts", 10000, "how many posts of 3 KB the database holds")
 	dir := flag.String("dir", "", "folder to keep databases in between runs (default: a temporary one)")
+	database := flag.String("database", "", "an empty PostgreSQL database, or one that a run with as many posts has filled: postgres://… (default: SQLite in dir)")
 	length := flag.Duration("length", 5*time.Second, "how long each load lasts")
 	only := flag.String("only", "", "run only this: cached, uncached, writes, logins or overload")
 	crowd := flag.Int("crowd", 400, "clients of an overload")
@@ -40,7 +41,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // else the server would go on
 	defer stop()
-	exit(run(&bench{ctx: ctx, posts: *posts, length: *length, only: *only, crowd: *crowd, hasty: *hasty, haste: *haste, rounds: *rounds, mix: *mix, cpus: *cpus}, *dir))
+	exit(run(&bench{ctx: ctx, posts: *posts, database: *database, length: *length, only: *only, crowd: *crowd, hasty: *hasty, haste: *haste, rounds: *rounds, mix: *mix, cpus: *cpus}, *dir))
 }
 
 func exit(err error) {
@@ -68,7 +69,10 @@ func run(b *bench, dir string) error {
 	if err := os.MkdirAll(b.data, 0o755); err != nil {
 		return err
 	}
-	if err := fill(b.ctx, "sqlite:"+filepath.Join(b.data, "inkstone.db"), b.posts); err != nil {
+	if b.database == "" {
+		b.database = "sqlite:" + filepath.Join(b.data, "inkstone.db")
+	}
+	if err := fill(b.ctx, b.database, b.posts); err != nil {
 		return fmt.Errorf("filling: %w", err)
 	}
 	fmt.Printf("%s/%s, %d cores, %s, %d posts of 3 KB\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), b.posts)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 )
 
@@ -37,7 +36,7 @@ func (b *bench) besideSQL(p *process, name string, ids []string) error {
 		return err
 	}
 	defer plain.stop()
-	reading, _, err := b.bare(p, path(0), "BARE_DB="+filepath.Join(b.data, "inkstone.db"))
+	reading, _, err := b.bare(p, path(0), "BARE_DB="+b.database)
 	if err != nil {
 		return err
 	}

@@ -19,18 +19,19 @@ import (
 
 // bench runs the scenarios one after the other, each against servers of its own.
 type bench struct {
-	ctx    context.Context
-	binary string
-	data   string
-	posts  int
-	length time.Duration
-	only   string        // the one scenario to run; "": all
-	crowd  int           // clients of an overload
-	hasty  float64       // share of them who take no notice of Retry-After
-	haste  time.Duration // how soon these come back
-	rounds int           // how often an overload is repeated
-	mix    string        // the one thing they ask for; "": each in turn
-	cpus   string        // the servers' processors; "": any
+	ctx      context.Context
+	binary   string
+	data     string
+	database string
+	posts    int
+	length   time.Duration
+	only     string        // the one scenario to run; "": all
+	crowd    int           // clients of an overload
+	hasty    float64       // share of them who take no notice of Retry-After
+	haste    time.Duration // how soon these come back
+	rounds   int           // how often an overload is repeated
+	mix      string        // the one thing they ask for; "": each in turn
+	cpus     string        // the servers' processors; "": any
 
 	searches atomic.Int64 // asked for so far
 }
@@ -55,7 +56,7 @@ func (b *bench) all() error {
 // server starts Inkstone on the filled database as in production, with limits
 // off, metrics on and a log line for each request.
 func (b *bench) server(env ...string) (*process, error) {
-	env = append([]string{"NODE_ENV=production", "JWT_SECRET=" + rand.Text() + rand.Text(), "DATA_DIR=" + b.data, "LOG_DIR=", "RATE_LIMIT_MAX=0", "RATE_LIMIT_USER_MAX=0", "LOGIN_LIMIT_MAX=0", "LOGIN_LIMIT_IP_MAX=0",
+	env = append([]string{"NODE_ENV=production", "JWT_SECRET=" + rand.Text() + rand.Text(), "DATA_DIR=" + b.data, "DATABASE_URL=" + b.database, "LOG_DIR=", "RATE_LIMIT_MAX=0", "RATE_LIMIT_USER_MAX=0", "LOGIN_LIMIT_MAX=0", "LOGIN_LIMIT_IP_MAX=0",
 		"ADMIN_EMAIL=bench@example.com", "ADMIN_USERNAME=bench", "ADMIN_PASSWORD=bench-password"}, env...)
 	return startProcess(b.ctx, b.log(), b.cpus, env, b.binary, "serve")
 }

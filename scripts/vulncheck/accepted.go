@@ -11,21 +11,20 @@ var accepted = map[string]string{
 	"GO-2026-6600": noTemplates,
 	"GO-2026-6603": noHTTP2,
 	"GO-2026-6604": "Windows only, and the folder of the uploads belongs to the server",
-	"GO-2026-6605": noClient,
+	"GO-2026-6605": "no CONNECT with a body is ever sent",
 	"GO-2026-6607": noTLS,
 	"GO-2026-6608": "upload.form bounds the bytes of each part's header itself",
 	"GO-2026-6609": "upload.serve ignores a Range of many ranges",
-	"GO-2026-6610": noClient,
+	"GO-2026-6610": noHTTP2,
 	"GO-2026-6611": noHTTP2,
 	"GO-2026-6612": noHTTP2,
 	"GO-2026-6613": "CONNECT is never answered with 2xx",
 	"GO-2026-6617": noHTTP2,
-	"GO-2026-6809": noTLS,
+	"GO-2026-6809": "the server does not speak TLS; who stood between it and S3 with such a certificate would see images, but no keys, for these only sign",
 }
 
 const (
-	noClient    = "a fault of the HTTP client; healthcheck asks the server that its user names for a status, and nothing else calls"
-	noHTTP2     = "a fault of HTTP/2, which needs TLS, and the server does not speak it"
+	noHTTP2     = "a fault of HTTP/2, which needs TLS: the server does not speak it, its client of S3 does without HTTP/2, and healthcheck asks the server that its user names"
 	noTemplates = "the only template is that of /docs, and no user's text is in it"
-	noTLS       = "the server does not speak TLS; healthcheck does if its user names an https address, and tells it nothing"
+	noTLS       = "a fault of TLS servers, and the server does not speak TLS"
 )

@@ -47,7 +47,7 @@ func createComment(t *tx, m *blog.Comment, check func(blog.PostRef) error) error
 	case !isUser:
 		return blog.Fail(blog.CodeUserNotFound)
 	}
-	if err := check(ref); err != nil {
+	if err := own(check(ref)); err != nil {
 		return err
 	}
 	if err := checkParent(t, m); err != nil {
@@ -165,7 +165,7 @@ func (r comments) Update(ctx context.Context, id blog.ID, change func(*blog.Comm
 			return err
 		}
 		changed := m
-		if err := change(&changed, ref); err != nil {
+		if err := own(change(&changed, ref)); err != nil {
 			return err
 		}
 		m.Content, m.UpdatedAt = changed.Content, blog.ToMillisecond(changed.UpdatedAt)
@@ -186,37 +186,38 @@ func (r comments) Delete(ctx context.Context, id blog.ID, check func(*blog.Comme
 		if err != nil {
 			return err
 		}
-		if err := check(&m, ref); err != nil {
+		if err := own(check(&m, ref)); err != nil {
 			return err
 		}
 		t.public = ref.Status == blog.Published
-		return deleteComments(t, "id", id)
+		posts := map[blog.ID]lost{}
+		if err := deleteComments(t, "id", id, posts); err != nil {
+			return err
+		}
+		return countLost(t, posts)
 	})
 }
 
-// lost is what a post loses: living comments, and rows.
-type lost struct{ living, rows int64 }
+// lost is what a post loses: living comments, rows of comments, likes.
+type lost struct{ living, rows, likes int64 }
 
 // deleteComments makes shells of the living comments whose column has that value, and
-// removes the shells that nobody needs. Their posts are locked.
-func deleteComments(t *tx, column string, value blog.ID) error {
+// removes the shells that nobody needs. Their posts are locked, and lose them by countLost.
+func deleteComments(t *tx, column string, value blog.ID, posts map[blog.ID]lost) error {
 	var shells []blog.ID
-	posts := map[blog.ID]lost{}
 	err := each(t.ctx, t, "UPDATE comments SET deleted = true, author = NULL, content = '' WHERE "+column+" = $1 RETURNING id, post",
 		[]any{key(value)}, func(r pgx.Rows) error {
 			var id, post blog.ID
 			err := r.Scan(intoID{&id}, intoID{&post})
-			shells = append(shells, id)
-			posts[post] = lost{living: posts[post].living + 1}
+			n := posts[post]
+			n.living++
+			shells, posts[post] = append(shells, id), n
 			return err
 		})
 	for err == nil && len(shells) > 0 {
 		shells, err = removeShells(t, shells, posts)
 	}
-	if err != nil || len(posts) == 0 {
-		return err
-	}
-	return countLost(t, posts)
+	return err
 }
 
 // removeShells removes those of the shells that have no replies, and returns what is
@@ -230,21 +231,35 @@ func removeShells(t *tx, shells []blog.ID, posts map[blog.ID]lost) (above []blog
 			if !parent.IsZero() {
 				above = append(above, parent)
 			}
-			posts[post] = lost{posts[post].living, posts[post].rows + 1}
+			n := posts[post]
+			n.rows++
+			posts[post] = n
 			return err
 		})
 	return above, err
 }
 
+// countLost changes the counts of locked posts, all of a post's at once: a row that is
+// changed a second time in a transaction has its foreign keys checked, which would lock
+// the authors, after the posts.
 func countLost(t *tx, posts map[blog.ID]lost) error {
-	var ids []blog.ID
-	var living, rows []int64
-	for id, n := range posts {
-		ids, living, rows = append(ids, id), append(living, n.living), append(rows, n.rows)
+	if len(posts) == 0 {
+		return nil
 	}
-	_, err := t.exec(`UPDATE posts p SET comments = p.comments - l.living, remarks = p.remarks - l.rows
-		FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS l (id, living, rows) WHERE p.id = l.id`, keys(ids), living, rows)
-	return err
+	var ids []blog.ID
+	var living, rows, likes []int64
+	for id, n := range posts {
+		ids, living, rows, likes = append(ids, id), append(living, n.living), append(rows, n.rows), append(likes, n.likes)
+	}
+	return each(t.ctx, t, `UPDATE posts p SET comments = p.comments - l.living, remarks = p.remarks - l.rows, likes = p.likes - l.likes
+		FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[]) AS l (id, living, rows, likes) WHERE p.id = l.id RETURNING p.status, l.likes`,
+		[]any{keys(ids), living, rows, likes}, func(r pgx.Rows) error {
+			var status blog.Status
+			var n int64
+			err := r.Scan(intoStatus{&status}, &n)
+			t.addSums(status, 0, -n)
+			return err
+		})
 }
 
 // keys are ids as one argument.

@@ -89,14 +89,6 @@ func statuses(status int) []int16 {
 	return []int16{draft, published, archived}
 }
 
-// countPosts returns how many posts have the status (0: any), author (zero: any),
-// category and tag ("": any), from the counters.
-func countPosts(ctx context.Context, q querier, status int, author blog.ID, category, tag string) (total int64, err error) {
-	_, err = one(ctx, q, `SELECT coalesce(sum(n), 0)::bigint FROM post_counts WHERE status = ANY ($1) AND author = $2 AND category = $3 AND tag = $4`,
-		[]any{statuses(status), anyOrKey(author), category, tag}, &total)
-	return total, err
-}
-
 // Tags implements blog.Posts.
 func (p posts) Tags(ctx context.Context, limit int) (tags []blog.TagCount, err error) {
 	err = p.read(ctx, "posts.tags", func(ctx context.Context, q querier) error {

@@ -34,7 +34,7 @@ func (p posts) SetLike(ctx context.Context, id, user blog.ID, like bool, check f
 		case !known:
 			return blog.Fail(blog.CodeUserNotFound)
 		}
-		if err := check(ref); err != nil {
+		if err := own(check(ref)); err != nil {
 			return err
 		}
 		count, err = setLike(t, ref, user, like)

@@ -128,6 +128,9 @@ func readList(ctx context.Context, q querier, sel selection) (list blog.Listed[*
 		sizes.All, sizes.Largest = all, max(sizes.Largest, size)
 		return nil
 	})
+	if err == nil && !bare {
+		err = relieve(ctx, q, sizes.All)
+	}
 	if err != nil {
 		return blog.Listed[*blog.Post]{}, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -59,7 +58,10 @@ func (p posts) peek(ctx context.Context, operation string, id blog.ID, most int6
 		if err == nil && !found {
 			err = blog.Fail(blog.CodePostNotFound)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return relieve(ctx, q, int64(len(post.Content)))
 	})
 	if err != nil {
 		return nil, 0, err
@@ -74,6 +76,9 @@ func lockPost(t *tx, id blog.ID) (*blog.Post, error) {
 	found, err := t.one("SELECT "+postColumns+", p.content"+fromPost+"WHERE p.id = $1 FOR UPDATE OF p", []any{key(id)}, append(intoPost(&p), intoText{&p.Content})...)
 	if err == nil && !found {
 		err = blog.Fail(blog.CodePostNotFound)
+	}
+	if err == nil {
+		err = relieve(t.ctx, t, int64(len(p.Content)))
 	}
 	return &p, err
 }
@@ -114,12 +119,18 @@ func createPost(t *tx, p blog.Post) (blog.Post, error) {
 	p.PublishedAt, p.CreatedAt, p.UpdatedAt = blog.ToMillisecond(p.PublishedAt), blog.ToMillisecond(p.CreatedAt), blog.ToMillisecond(p.UpdatedAt)
 	p.Tags = slices.Clone(p.Tags)
 	batch := &pgx.Batch{}
+	content, err := t.text("content", p.Content, "$13")
+	if err != nil {
+		return p, err
+	}
 	batch.Queue(`INSERT INTO posts (id, status, author, category, title, published, created, updated, revision, tags, cover, excerpt, content)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-		key(p.ID), statusNumber(p.Status), key(p.Author.ID), p.Category, p.Title,
-		blog.Millis(p.PublishedAt), blog.Millis(p.CreatedAt), blog.Millis(p.UpdatedAt), p.Revision, texts(p.Tags), p.CoverImage, p.Excerpt, p.Content)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, `+content.sql+`)`,
+		append([]any{key(p.ID), statusNumber(p.Status), key(p.Author.ID), p.Category, p.Title,
+			blog.Millis(p.PublishedAt), blog.Millis(p.CreatedAt), blog.Millis(p.UpdatedAt), p.Revision, texts(p.Tags), p.CoverImage, p.Excerpt}, content.args...)...)
 	queueTags(batch, &p)
-	queueTerms(batch, &p)
+	if err := queueTerms(t, batch, &p); err != nil {
+		return p, err
+	}
 	t.countPost(&p, 1)
 	t.public = p.Status == blog.Published
 	return p, t.SendBatch(t.ctx, batch).Close()
@@ -141,25 +152,18 @@ func queueTags(batch *pgx.Batch, p *blog.Post) {
 }
 
 // queueTerms writes what a search reads of a post.
-func queueTerms(batch *pgx.Batch, p *blog.Post) {
-	title, plainTitle := blog.Index(p.Title)
-	terms, plain := blog.Index(p.Content)
-	known := make(map[string]bool, len(title))
-	for _, term := range title {
-		known[term] = true
-	}
-	all := title
-	for _, term := range terms {
-		if !known[term] {
-			all = append(all, term)
-		}
+func queueTerms(t *tx, batch *pgx.Batch, p *blog.Post) error {
+	terms, plain, err := t.index(p, "$8", "$9")
+	if err != nil {
+		return err
 	}
 	batch.Queue(`INSERT INTO post_terms (post, status, author, category, published, tags, title_terms, terms, plain)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, `+terms.sql+`, `+plain.sql+`)
 		ON CONFLICT (post) DO UPDATE SET status = excluded.status, category = excluded.category, published = excluded.published, tags = excluded.tags,
 		title_terms = excluded.title_terms, terms = excluded.terms, plain = excluded.plain`,
-		key(p.ID), statusNumber(p.Status), key(p.Author.ID), p.Category, blog.Millis(p.PublishedAt), texts(p.Tags),
-		" "+blog.Terms(p.Title)+" ", strings.Join(all, " "), plainTitle+"|"+plain)
+		slices.Concat([]any{key(p.ID), statusNumber(p.Status), key(p.Author.ID), p.Category, blog.Millis(p.PublishedAt), texts(p.Tags),
+			" " + blog.Terms(p.Title) + " "}, terms.args, plain.args)...)
+	return nil
 }
 
 // Update implements blog.Posts.
@@ -182,7 +186,7 @@ func updatePost(t *tx, id blog.ID, change func(*blog.Post) error) (*blog.Post, e
 	}
 	p := *old
 	p.Tags = slices.Clone(old.Tags)
-	if err := change(&p); err != nil {
+	if err := own(change(&p)); err != nil {
 		return nil, err
 	}
 	if err := checkPublished(p.PublishedAt); err != nil {
@@ -203,10 +207,18 @@ func keep(p, old *blog.Post) {
 
 func rewrite(t *tx, old, p *blog.Post) error {
 	batch := &pgx.Batch{}
+	content, reworded := argument{sql: "content"}, old.Content != p.Content // as it is
+	old.Content = ""                                                        // one of the two is enough in memory
+	if reworded {
+		var err error
+		if content, err = t.text("content", p.Content, "$11"); err != nil {
+			return err
+		}
+	}
 	batch.Queue(`UPDATE posts SET status = $2, category = $3, title = $4, published = $5, updated = $6, revision = $7,
-		tags = $8, cover = $9, excerpt = $10, content = $11 WHERE id = $1`,
-		key(p.ID), statusNumber(p.Status), p.Category, p.Title, blog.Millis(p.PublishedAt), blog.Millis(p.UpdatedAt), p.Revision,
-		texts(p.Tags), p.CoverImage, p.Excerpt, p.Content)
+		tags = $8, cover = $9, excerpt = $10, content = `+content.sql+` WHERE id = $1`,
+		append([]any{key(p.ID), statusNumber(p.Status), p.Category, p.Title, blog.Millis(p.PublishedAt), blog.Millis(p.UpdatedAt), p.Revision,
+			texts(p.Tags), p.CoverImage, p.Excerpt}, content.args...)...)
 	filed := old.Status == p.Status && old.Category == p.Category && old.PublishedAt.Equal(p.PublishedAt) && slices.Equal(old.Tags, p.Tags)
 	if !filed {
 		batch.Queue("DELETE FROM post_tags WHERE post = $1", key(p.ID))
@@ -217,8 +229,10 @@ func rewrite(t *tx, old, p *blog.Post) error {
 		t.addSums(p.Status, p.ViewCount, p.LikeCount)
 	}
 	switch {
-	case old.Title != p.Title || old.Content != p.Content:
-		queueTerms(batch, p)
+	case old.Title != p.Title || reworded:
+		if err := queueTerms(t, batch, p); err != nil {
+			return err
+		}
 	case !filed:
 		batch.Queue("UPDATE post_terms SET status = $2, category = $3, published = $4, tags = $5 WHERE post = $1",
 			key(p.ID), statusNumber(p.Status), p.Category, blog.Millis(p.PublishedAt), texts(p.Tags))
@@ -233,7 +247,7 @@ func (p posts) Delete(ctx context.Context, id blog.ID, check func(blog.PostRef) 
 		if err != nil {
 			return err
 		}
-		if err := check(post.Ref()); err != nil {
+		if err := own(check(post.Ref())); err != nil {
 			return err
 		}
 		t.public = post.Status == blog.Published

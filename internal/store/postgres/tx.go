@@ -146,6 +146,7 @@ func (s *Store) once(ctx context.Context, places chan struct{}, do func(*tx) err
 			return s.begin(ctx, c, pgx.TxOptions{}, func(inner pgx.Tx) error {
 				begun = true
 				t := newTx(ctx, inner)
+				defer t.free()
 				if err := do(t); err != nil {
 					return err
 				}
@@ -190,7 +191,22 @@ func (s *Store) askWithin(ctx context.Context, limit time.Duration, do func(cont
 	}
 	inTime, cancel := context.WithTimeout(ctx, limit-s.grace())
 	defer cancel()
-	return fault(ctx, do(inTime))
+	err := do(inTime)
+	if c, ok := err.(callersError); ok {
+		return c.error
+	}
+	return fault(ctx, err)
+}
+
+// callersError is what a function of the caller's returned. It is no failure of the
+// database, whatever it wraps, and is returned as it is.
+type callersError struct{ error }
+
+func own(err error) error {
+	if err == nil {
+		return nil
+	}
+	return callersError{err}
 }
 
 // grace is the part of an operation's time that is left for what its end takes: the server
@@ -316,6 +332,7 @@ type tx struct {
 	ctx    context.Context
 	counts map[countKey]int64
 	sums   map[int]sums
+	staged bool // large texts went through it
 	public bool // everybody can see the change: it makes a new generation
 }
 

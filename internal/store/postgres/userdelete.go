@@ -17,7 +17,7 @@ func (r users) Delete(ctx context.Context, id blog.ID, check func(*blog.User) er
 			return err
 		}
 		seen := u
-		if err := check(&seen); err != nil {
+		if err := own(check(&seen)); err != nil {
 			return err
 		}
 		if err := expectOtherAdmin(t, &u); err != nil {
@@ -43,10 +43,21 @@ func expectOtherAdmin(t *tx, u *blog.User) error {
 }
 
 func deleteUser(t *tx, u *blog.User) error {
-	for _, remove := range []func(*tx, blog.ID) error{lockTouched, deletePostsOf, deleteCommentsOf, deleteLikesOf} {
-		if err := remove(t, u.ID); err != nil {
-			return err
-		}
+	if err := lockTouched(t, u.ID); err != nil {
+		return err
+	}
+	if err := deletePostsOf(t, u.ID); err != nil {
+		return err
+	}
+	posts := map[blog.ID]lost{}
+	if err := deleteComments(t, "author", u.ID, posts); err != nil {
+		return err
+	}
+	if err := deleteLikesOf(t, u.ID, posts); err != nil {
+		return err
+	}
+	if err := countLost(t, posts); err != nil {
+		return err
 	}
 	if _, err := t.exec("DELETE FROM users WHERE id = $1", key(u.ID)); err != nil {
 		return err
@@ -87,18 +98,13 @@ func deletePostsOf(t *tx, user blog.ID) error {
 	return nil
 }
 
-func deleteCommentsOf(t *tx, user blog.ID) error {
-	return deleteComments(t, "author", user)
-}
-
-func deleteLikesOf(t *tx, user blog.ID) error {
-	return each(t.ctx, t, `WITH gone AS (DELETE FROM likes WHERE member = $1 RETURNING post),
-		less AS (UPDATE posts p SET likes = p.likes - 1 FROM gone WHERE p.id = gone.post RETURNING p.status)
-		SELECT status, count(*) FROM less GROUP BY status`, []any{key(user)}, func(r pgx.Rows) error {
-		var status blog.Status
-		var likes int64
-		err := r.Scan(intoStatus{&status}, &likes)
-		t.addSums(status, 0, -likes)
+func deleteLikesOf(t *tx, user blog.ID, posts map[blog.ID]lost) error {
+	return each(t.ctx, t, "DELETE FROM likes WHERE member = $1 RETURNING post", []any{key(user)}, func(r pgx.Rows) error {
+		var post blog.ID
+		err := r.Scan(intoID{&post})
+		n := posts[post]
+		n.likes++
+		posts[post] = n
 		return err
 	})
 }

@@ -170,7 +170,7 @@ func (r users) Update(ctx context.Context, id blog.ID, change func(*blog.User) e
 			return err
 		}
 		u = old
-		if err := change(&u); err != nil {
+		if err := own(change(&u)); err != nil {
 			return err
 		}
 		u.ID, u.CreatedAt = old.ID, old.CreatedAt

@@ -3,6 +3,8 @@ package storetest
 import (
 	"context"
 	"errors"
+	"io"
+	"os"
 	"time"
 
 	"inkstone/internal/blog"
@@ -70,6 +72,11 @@ func functionErrors(w *world) {
 			w.Errorf("%s: error is %v, want the function's own", name, err)
 		}
 		w.same("store after "+name, takeSnapshot(w.T, w.ctx, w.Store), before)
+	}
+	for _, own := range []error{context.DeadlineExceeded, io.EOF, os.ErrDeadlineExceeded} { // of the caller's, not the store's
+		if err := calls["Posts.Update"](func() error { return own }); err != own {
+			w.Errorf("%v of the function became %v", own, err)
+		}
 	}
 	w.same("generation", w.generation(), generation)
 }

@@ -234,9 +234,24 @@ func postDeletionRefused(w *world) {
 }
 
 func longText(w *world) {
-	p := w.post(w.user("user"), "long", func(p *blog.Post) { p.Content = strings.Repeat("长文字 long text。", 50_000) })
-	w.same("length", len(w.stored(p).Content), len(p.Content))
-	w.same("found", w.titles(blog.PostFilter{Search: blog.ParseQuery("长文字")}), []string{"long"})
+	line := "长文字 long\ttext\\n。\r\n\\.\n"
+	p := w.post(w.user("user"), "long", func(p *blog.Post) { p.Content = strings.Repeat(line, 50_000) })
+	if w.stored(p).Content != p.Content {
+		w.Errorf("%d bytes came back as other ones", len(p.Content))
+	}
+	changed, err := w.Posts().Update(w.ctx, p.ID, func(p *blog.Post) error { p.Content += "结尾独有"; return nil })
+	w.ok(err)
+	if w.stored(p).Content != changed.Content {
+		w.Errorf("%d bytes came back as other ones after a change", len(changed.Content))
+	}
+	for query, want := range map[string][]string{"长文字": {"long"}, "结尾独有": {"long"}, "字长文": {}, "long-text": {"long"}, "long-n": {}} {
+		w.same(query, w.titles(blog.PostFilter{Search: blog.ParseQuery(query)}), want)
+	}
+	_, err = w.Posts().Update(w.ctx, p.ID, func(p *blog.Post) error { p.Excerpt = "other"; return nil })
+	w.ok(err)
+	if w.stored(p).Content != changed.Content {
+		w.Error("a change of the excerpt changed the content")
+	}
 }
 
 func counters(p *blog.Post) [3]int64 { return [3]int64{p.ViewCount, p.LikeCount, p.CommentCount} }

@@ -125,6 +125,14 @@ CREATE INDEX post_terms_terms ON post_terms USING gin (string_to_array(terms, ' 
 ALTER TABLE post_terms ALTER COLUMN terms SET STATISTICS 0, ALTER COLUMN plain SET STATISTICS 0, ALTER COLUMN title_terms SET STATISTICS 0;
 ALTER INDEX post_terms_terms ALTER COLUMN 1 SET STATISTICS 0;
 
+-- LZ4 unpacks several times as fast, where the server is new enough (14) and built with it.
+DO $$ BEGIN
+    EXECUTE 'ALTER TABLE post_terms ALTER COLUMN plain SET COMPRESSION lz4';
+    EXECUTE 'ALTER TABLE posts ALTER COLUMN content SET COMPRESSION lz4';
+EXCEPTION WHEN OTHERS THEN
+    NULL;
+END $$;
+
 -- How many posts there are of each status with each author, category and tag; an
 -- empty author, category and tag stand for any.
 CREATE TABLE post_counts (

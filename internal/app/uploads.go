@@ -1,0 +1,67 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"inkstone/internal/upload"
+	"inkstone/internal/web"
+)
+
+// openUploads opens the folder or the bucket of the images. Only a folder that cannot
+// be used stops the start. What is wrong with a bucket is found out in the background,
+// for it may be all right again without us; upload.S3.Ready says what that means for /readyz.
+func (a *App) openUploads(context.Context) error {
+	files, err := a.openFiles()
+	if err != nil {
+		return err
+	}
+	a.parts.uploads = upload.New(upload.Options{
+		Rows: a.store.Uploads(), Files: files, Quota: a.cfg.UploadQuota, PublicURL: a.cfg.UploadsURL, Log: a.log,
+	})
+	a.background = append(a.background, a.parts.uploads.Run)
+	return nil
+}
+
+func (a *App) openFiles() (upload.Files, error) {
+	if a.cfg.S3.Bucket != "" {
+		return a.openBucket()
+	}
+	files, err := upload.OpenLocal(a.cfg.UploadDir)
+	if err != nil {
+		return nil, fmt.Errorf("无法使用上传目录 %s，请检查 UPLOADS 与权限：%w", a.cfg.UploadDir, err)
+	}
+	a.closers = append(a.closers, files.Close)
+	return files, nil
+}
+
+// openBucket has images received in the data folder, which is on a disk: a folder for
+// temporary files may be memory.
+func (a *App) openBucket() (upload.Files, error) {
+	c := a.cfg.S3
+	bucket, err := upload.OpenS3(upload.S3Options{
+		Stage: a.cfg.DataDir, Endpoint: c.Endpoint, Region: c.Region, AccessKey: c.AccessKey, SecretKey: c.SecretKey,
+		Bucket: c.Bucket, Prefix: c.Prefix, Addressing: c.Addressing,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("无法准备对象存储，请检查 S3_ENDPOINT，以及数据目录 %s 的权限：%w", a.cfg.DataDir, err)
+	}
+	a.closers = append(a.closers, bucket.Close)
+	a.background = append(a.background, func(ctx context.Context) { bucket.Watch(ctx, a.log) })
+	a.bucket = bucket
+	return bucket, nil
+}
+
+// ready tells whether the dependencies without which there is no site answer.
+func (a *App) ready(ctx context.Context) error {
+	if err := a.store.Ping(ctx); err != nil {
+		return web.Away("database", err)
+	}
+	if a.bucket == nil {
+		return nil
+	}
+	if err := a.bucket.Ready(ctx); err != nil {
+		return web.Away("uploads", err)
+	}
+	return nil
+}
