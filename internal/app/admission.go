@@ -36,8 +36,8 @@ func newAdmission(connections int) admission {
 	n := runtime.GOMAXPROCS(0)
 	searches, reads := n, 2*n
 	if connections > 0 {
-		// The store gives as many to writers; a fifth is left for accounts.
-		reads = max(1, min(reads, connections*2/5))
+		// The store gives half of them to writers; a fifth is left for accounts.
+		reads = max(1, min(reads, connections*3/10))
 		searches = max(1, min(searches, reads/2))
 	}
 	a := admission{reads: limit.NewAdmission(reads, 1), searches: limit.NewAdmission(searches, 2), background: background.NewPool(n, searchNice)}
