@@ -38,7 +38,7 @@ func newAdmission(connections int) admission {
 	if connections > 0 {
 		// The store gives half of them to writers; a fifth is left for accounts.
 		reads = max(1, min(reads, connections*3/10))
-		searches = max(1, min(searches, reads/2))
+		searches = max(1, min(searches, reads-1))
 	}
 	a := admission{reads: limit.NewAdmission(reads, 1), searches: limit.NewAdmission(searches, 2), background: background.NewPool(n, searchNice)}
 	a.accounts = a.reads

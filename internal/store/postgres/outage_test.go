@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"inkstone/internal/blog"
 	"inkstone/internal/enginetest"
 )
@@ -115,8 +117,24 @@ func TestKillsAndRestartsUnderLoadOnlyHurtTheRequestsOfTheOutage(t *testing.T) {
 	if most := l.most.Load(); most > 10 {
 		t.Errorf("%d connections", most)
 	}
+	held := func() (n int) {
+		err := onConnection(t, server.URL(), func(c *pgx.Conn) error {
+			return c.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'inkstone'").Scan(&n)
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	if n := held(); n > 10 {
+		t.Errorf("the server has %d connections", n)
+	}
 	// Each connection may have one goroutine.
 	soon(t, 20*time.Second, "the goroutines are gone", func() bool { return runtime.NumGoroutine() <= before+10 })
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	soon(t, recovery, "the server has no connection any more", func() bool { return held() == 0 })
 }
 
 func TestWhileTheServerIsFrozenAllEndsInTime(t *testing.T) {
