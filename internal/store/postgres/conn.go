@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync/atomic"
 	"time"
@@ -41,10 +42,13 @@ func boundCancelling(c *pgx.ConnConfig) {
 		ctx, cancel := context.WithDeadline(ctx, deadline)
 		defer cancel()
 		conn, err := dial(ctx, network, address)
-		if err == nil {
-			err = conn.SetDeadline(deadline)
+		if err != nil {
+			return nil, err
 		}
-		return conn, err
+		if err := conn.SetDeadline(deadline); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		return conn, nil
 	}
 }
 

@@ -13,4 +13,10 @@
 //
 // Reads of one statement see one state by themselves; those of several run in a
 // REPEATABLE READ transaction.
+//
+// A server that is away, stopped, frozen or out of connections is CodeUnavailable within the
+// time-out of an operation, and a connection that died while nobody used it is not noticed.
+// A transaction is run again after a break only if it had not begun: one whose COMMIT got no
+// answer is CodeUnavailable, and may have happened. So that those who wait for one lock do not
+// take all connections, writers have half of them, and writers of accounts a fifth.
 package postgres
