@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -67,6 +69,25 @@ func TestADatabaseThatCannotBeUsedIsToldWithWhatToDo(t *testing.T) {
 	i.succeeds("", "migrate")
 	execute(t, address, "INSERT INTO inkstone_schema (version, applied) VALUES (9999, now())")
 	i.fail("请安装那个版本", address)
+}
+
+func TestTenProcessesMayMigrateAtOnce(t *testing.T) {
+	address, program, dir := enginetest.Postgres(t), builtOnce(t), t.TempDir()
+	var migrating sync.WaitGroup
+	for range 10 {
+		migrating.Go(func() {
+			cmd := exec.Command(program, "migrate")
+			cmd.Dir, cmd.Env = dir, append(os.Environ(), "DATABASE_URL="+address)
+			if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "数据库结构已") {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+	migrating.Wait()
+	i := newInkstone(t, "DATABASE_URL="+address)
+	if out := i.succeeds("", "migrate"); !strings.Contains(out, "数据库结构已是最新") {
+		t.Error(out)
+	}
 }
 
 func execute(t *testing.T, address, sql string) {
