@@ -3,6 +3,7 @@ package enginetest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"net"
 	"net/url"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Postgres is the URL of a new, empty database for this test.
@@ -116,11 +118,23 @@ func create(t testing.TB, server, template string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := execute(context.Background(), server, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+		if err := drop(server, name); err != nil {
 			t.Error(err)
 		}
 	})
 	return with(t, server, func(u *url.URL) { u.Path = name })
+}
+
+// drop removes a database and whoever is connected to it. Who is no superuser may not end
+// an autovacuum that is at work there, which then has to be waited for.
+func drop(server, name string) (err error) {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		err = execute(context.Background(), server, "DROP DATABASE "+name+" WITH (FORCE)")
+		if refused, ok := errors.AsType[*pgconn.PgError](err); !ok || refused.Code != "42501" { // insufficient_privilege
+			return err
+		}
+	}
+	return err
 }
 
 // prepareOnce makes a template aside and renames it: one is whole or not there.

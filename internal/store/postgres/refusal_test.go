@@ -71,7 +71,7 @@ func TestWhatPreventsTheUseOfADatabaseIsNamedWithoutThePassword(t *testing.T) {
 	latin := enginetest.Postgres(t)
 	name := strings.Trim(change(t, latin, func(u *url.URL) { u.Scheme, u.Host, u.User, u.RawQuery = "", "", nil, "" }), "/") + "_ascii"
 	run(t, latin, "CREATE DATABASE "+name+" ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
-	t.Cleanup(func() { drop(t, latin, "DROP DATABASE "+name+" WITH (FORCE)") })
+	t.Cleanup(func() { drop(t, latin, "DROP DATABASE "+name) })
 	newer := newDatabase(t)
 	run(t, newer, "INSERT INTO inkstone_schema (version, applied) VALUES (9999, now())")
 	foreign := enginetest.Postgres(t)
