@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -53,7 +54,7 @@ var growing = []string{"users", "posts", "post_tags", "post_terms", "post_counts
 func TestNoRequestScansATable(t *testing.T) {
 	t.Parallel()
 	r := &recorder{}
-	s := openStore(t, newDatabase(t), Options{tracer: r})
+	s := openStore(t, newDatabase(t), Options{tracer: r, StatementTimeout: time.Minute})
 	fillBySQL(t, s, 100_000)
 	r.mu.Lock()
 	r.seen = map[string][]any{}
