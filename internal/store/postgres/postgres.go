@@ -45,6 +45,8 @@ type Store struct {
 	observe func(string, time.Duration, error)
 	reading func(ctx context.Context, operation string, work func() error) error
 
+	generations generations
+
 	waiting atomic.Int64 // who has no connection yet
 
 	away atomic.Pointer[error] // why nothing can be asked yet; nil: all can
@@ -73,17 +75,6 @@ func (s *Store) Uploads() blog.Uploads { return uploads{s} }
 
 // Sources returns the notes of imports.
 func (s *Store) Sources() blog.Sources { return sources{s} }
-
-// Generation implements blog.Store.
-func (s *Store) Generation(ctx context.Context) (generation uint64, err error) {
-	err = s.ask(ctx, func(ctx context.Context) error {
-		var sum int64
-		err := s.pool.QueryRow(ctx, "SELECT sum(value)::bigint FROM generation").Scan(&sum)
-		generation = uint64(sum)
-		return err
-	})
-	return generation, err
-}
 
 // Ping implements blog.Store.
 func (s *Store) Ping(ctx context.Context) error {
