@@ -20,7 +20,7 @@ var accepted = map[string]string{
 	"GO-2026-6612": noHTTP2,
 	"GO-2026-6613": "CONNECT is never answered with 2xx",
 	"GO-2026-6617": noHTTP2,
-	"GO-2026-6809": "the server does not speak TLS; who stood between it and S3 with such a certificate would see images, but no keys, for these only sign",
+	"GO-2026-6809": "intermediate certificates that a system with current roots distrusts already; concerns S3 and PostgreSQL over TLS where the roots are old",
 }
 
 const (

@@ -53,11 +53,11 @@ func setLike(t *tx, ref blog.PostRef, user blog.ID, like bool) (count int64, err
 		return 0, err
 	}
 	if changed == 0 {
-		n = 0
-	} else {
-		t.addSums(ref.Status, 0, n)
-		t.public = ref.Status == blog.Published
+		_, err = t.one("SELECT likes FROM posts WHERE id = $1", []any{key(ref.ID)}, &count)
+		return count, err
 	}
+	t.addSums(ref.Status, 0, n)
+	t.public = ref.Status == blog.Published
 	_, err = t.one("UPDATE posts SET likes = likes + $2 WHERE id = $1 RETURNING likes", []any{key(ref.ID), n}, &count)
 	return count, err
 }

@@ -62,6 +62,7 @@ func Open(ctx context.Context, url string, opt Options) (*Store, error) {
 	trying, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Store{pool: pool, timeout: opt.StatementTimeout, observe: opt.Observe, reading: opt.Read, stop: stop, done: make(chan struct{}),
 		broke: broke, writers: make(chan struct{}, max(1, config.MaxConns/2)), accountWriters: make(chan struct{}, max(1, config.MaxConns/5))}
+	s.generations.ask = s.askGeneration
 	if s.timeout <= 0 {
 		s.timeout = defaultTimeout
 	}

@@ -46,6 +46,8 @@ type Store struct {
 	observe func(string, time.Duration, error)
 	reading func(ctx context.Context, operation string, work func() error) error
 
+	generations generations
+
 	waiting atomic.Int64  // who has no connection yet
 	broke   *atomic.Int64 // when a connection was last found broken, in nanoseconds
 
@@ -79,21 +81,6 @@ func (s *Store) Uploads() blog.Uploads { return uploads{s} }
 
 // Sources returns the notes of imports.
 func (s *Store) Sources() blog.Sources { return sources{s} }
-
-// Generation implements blog.Store.
-func (s *Store) Generation(ctx context.Context) (generation uint64, err error) {
-	err = s.ask(ctx, func(ctx context.Context) error {
-		return s.again(func() error {
-			return s.onConn(ctx, func(c *pgx.Conn) error {
-				var sum int64
-				err := c.QueryRow(ctx, "SELECT sum(value)::bigint FROM generation").Scan(&sum)
-				generation = uint64(sum)
-				return err
-			})
-		})
-	})
-	return generation, err
-}
 
 // Ping implements blog.Store.
 func (s *Store) Ping(ctx context.Context) error {
