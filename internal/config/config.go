@@ -26,6 +26,7 @@ type Config struct {
 	DataDir   string
 	Database  string // URL, see store.Open
 	DB        Database
+	Redis     Redis
 	UploadDir string
 	LogDir    string // "": no files
 	LogLevel  string // debug, info, warn or error
@@ -84,6 +85,7 @@ func Load(lookup func(string) (string, bool), dir string) (*Config, []Value, err
 		l.load(s)
 	}
 	l.checkAdmin()
+	l.joinRedis()
 	if len(l.mistakes) > 0 {
 		return nil, l.values, l.mistakes
 	}
