@@ -26,15 +26,10 @@ var (
 // Redis let pass, too, so that what an instance lets pass in one of its windows is never
 // more than the limit once Redis is gone, however often it goes and comes.
 type Redis struct {
-	server evaluator
+	server *redis.Client
 	local  *Memory
 	prefix string
 	window string // in ms
-}
-
-type evaluator interface {
-	Eval(ctx context.Context, s *redis.Script, keys, args []string) ([]int64, error)
-	EvalAnyway(ctx context.Context, s *redis.Script, keys, args []string)
 }
 
 // NewRedis makes a counter that local stands in for, with windows of the same length.
@@ -89,7 +84,7 @@ func (r *Redis) take(ctx context.Context, counts []Count) (Result, error) {
 // stays counted there until its window ends.
 func (r *Redis) Refund(ctx context.Context, counts ...Count) {
 	r.local.Refund(ctx, counts...)
-	r.server.EvalAnyway(ctx, refund, r.keys(counts), nil)
+	_, _ = r.server.Eval(ctx, refund, r.keys(counts), nil)
 }
 
 func (r *Redis) keys(counts []Count) []string {

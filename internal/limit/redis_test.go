@@ -337,7 +337,7 @@ func TestASilentRedisKeepsNobodyWaiting(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 			end()
-			within(t, 3*time.Second, r.server.(*redis.Client).Up)
+			within(t, 3*time.Second, r.server.Up)
 			if got := r.Take(t.Context(), c); !got.OK {
 				t.Errorf("back: %+v", got)
 			}
@@ -367,7 +367,7 @@ func TestAClientWhoHangsUpIsNoRedisThatFails(t *testing.T) {
 	for range 20 {
 		r.Take(gone, c)
 	}
-	if r.local.take(c.Key, 100).Remaining != 94 || !r.server.(*redis.Client).Up() {
+	if r.local.take(c.Key, 100).Remaining != 94 || !r.server.Up() {
 		t.Error("it was not asked")
 	}
 }

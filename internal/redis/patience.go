@@ -25,5 +25,5 @@ func patienceOf(ctx context.Context) (left time.Duration, spend func(begun time.
 	if !ok {
 		return Bound, func(time.Time) {}
 	}
-	return time.Duration(p.left.Load()), func(begun time.Time) { p.left.Add(-int64(time.Since(begun))) }
+	return max(time.Duration(p.left.Load()), time.Millisecond), func(begun time.Time) { p.left.Add(-int64(time.Since(begun))) }
 }

@@ -184,26 +184,13 @@ func (c *Client) Up() bool { return !c.breaker.open() }
 
 // Eval runs a script that answers with numbers. An error is one of Redis, of the
 // connection to it, or ErrAway: never one of the request. That a caller goes away does
-// not end a call, for it would look as if Redis had failed.
+// not end a call, for it would look as if Redis had failed; and what is asked with no time
+// left to wait for the answer is asked all the same.
 func (c *Client) Eval(ctx context.Context, s *Script, keys, args []string) ([]int64, error) {
-	bound, spend := patienceOf(ctx)
-	if bound <= 0 {
-		return nil, ErrAway
-	}
-	return c.eval(bound, spend, s, keys, args)
-}
-
-// EvalAnyway runs a script whose answer nobody needs. The request waits for it as it
-// would for Eval; where that has no time left, it is done all the same.
-func (c *Client) EvalAnyway(ctx context.Context, s *Script, keys, args []string) {
-	bound, spend := patienceOf(ctx)
-	_, _ = c.eval(max(bound, time.Millisecond), spend, s, keys, args)
-}
-
-func (c *Client) eval(bound time.Duration, spend func(time.Time), s *Script, keys, args []string) ([]int64, error) {
 	if !c.Up() {
 		return nil, ErrAway
 	}
+	bound, spend := patienceOf(ctx)
 	begun := time.Now()
 	defer spend(begun)
 	timer := time.NewTimer(bound)
