@@ -178,15 +178,7 @@ func TestASlowRedisFailsNoRequestAndIsUsedAgain(t *testing.T) {
 	u := both[0].User()
 	statuses(t, both, 20, time.Minute, nothing)
 	proxy.Delay(time.Second)
-	login := time.Minute
-	for range 2 { // after more, Redis is not asked
-		begun := time.Now()
-		both[0].Login(u.Email, password) // asks three times
-		login = min(login, time.Since(begun))
-	}
-	if login > 90*time.Millisecond {
-		t.Errorf("a login took %v", login)
-	}
+	both[0].Login(u.Email, password) // asks three times; how long it waits, see internal/web
 	for range 5 {
 		if got := statuses(t, both, 100, 50*time.Millisecond+leeway, nothing); got[404] != 100 {
 			t.Errorf("slow: %v", got)
