@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -33,6 +34,24 @@ func (s *site) usesRedis() bool {
 	return strings.Contains(string(s.Anyone.Get("/metrics").Expect(200).Body), "\nredis_up 1\n")
 }
 
+var redisErrors = regexp.MustCompile(`redis_errors_total\{kind="\w+"\} (\d+)`)
+
+// passesExactly notes a failure unless want have the status. Each call that Redis did not answer in
+// time, as on a machine that runs other tests, may be one more or, in the place of a refund, one less.
+func passesExactly(t *testing.T, sites []*site, got map[int]int, status, want int) {
+	t.Helper()
+	failed := 0
+	for _, s := range sites {
+		for _, m := range redisErrors.FindAllSubmatch(s.Anyone.Get("/metrics").Expect(200).Body, -1) {
+			n, _ := strconv.Atoi(string(m[1]))
+			failed += n
+		}
+	}
+	if over := got[status] - want; max(over, -over) > failed {
+		t.Errorf("answers %v, want %d of %d; %d calls failed", got, want, status, failed)
+	}
+}
+
 func (s *site) waitForRedis(bound time.Duration) {
 	s.t.Helper()
 	for begun := time.Now(); !s.usesRedis(); time.Sleep(10 * time.Millisecond) {
@@ -43,9 +62,10 @@ func (s *site) waitForRedis(bound time.Duration) {
 }
 
 // statuses counts the answers to n requests, sent by many at once and to all sites in turn.
-// That one takes longer than bound is a failure.
+// That one takes longer than bound, and than this machine explains, is a failure.
 func statuses(t *testing.T, sites []*site, n int, bound time.Duration, send func(c *client) (*answer, error)) map[int]int {
 	t.Helper()
+	stalls := enginetest.Stalls(t)
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	counts := map[int]int{}
@@ -59,7 +79,7 @@ func statuses(t *testing.T, sites []*site, n int, bound time.Duration, send func
 					t.Error(err)
 					return
 				}
-				if took := time.Since(begun); took > bound {
+				if took := time.Since(begun); took > bound+5*stalls() {
 					t.Errorf("an answer of %d took %v", a.Status, took)
 				}
 				mu.Lock()
@@ -84,9 +104,7 @@ func TestInstancesOnOneRedisShareTheLimitExactly(t *testing.T) {
 	}
 	u := both[0].User() // the first of the hundred
 	got := statuses(t, both, 300, time.Minute, list)
-	if got[200] != 99 || got[429] != 201 {
-		t.Errorf("answers %v, want 99 that pass", got)
-	}
+	passesExactly(t, both, got, 200, 99)
 	one, two := both[0].Anyone.Get("/api/posts").Expect(429), both[1].Anyone.Get("/api/posts").Refused(429, "RATE_LIMITED")
 	for _, name := range []string{"RateLimit-Limit", "RateLimit-Remaining", "X-RateLimit-Limit", "X-RateLimit-Remaining"} {
 		if one.Header.Get(name) != two.Header.Get(name) || one.Header.Get(name) == "" {
@@ -94,9 +112,7 @@ func TestInstancesOnOneRedisShareTheLimitExactly(t *testing.T) {
 		}
 	}
 	got = statuses(t, both, 90, time.Minute, func(c *client) (*answer, error) { return c.WithToken(u.Token).Try("GET", "/api/posts", nil) })
-	if got[200] != 40 || got[429] != 50 {
-		t.Errorf("signed in: %v, want 40 that pass", got)
-	}
+	passesExactly(t, both, got, 200, 40)
 }
 
 func TestInstancesOnOneRedisShareTheFailedLogins(t *testing.T) {
@@ -114,23 +130,17 @@ func TestInstancesOnOneRedisShareTheFailedLogins(t *testing.T) {
 			}
 		}
 	}
-	if got := statuses(t, both, 40, time.Minute, fail(u.Email)); got[401] != 10 || got[429] != 30 {
-		t.Errorf("one account: %v, want 10 that are tried", got)
-	}
+	passesExactly(t, both, statuses(t, both, 40, time.Minute, fail(u.Email)), 401, 10)
 	for _, s := range both {
 		s.Anyone.Post("/api/auth/login", object{"email": u.Email, "password": password}).Refused(429, "RATE_LIMITED")
 		s.Login(other.Email, password)
 	}
-	if got := statuses(t, both, 10, time.Minute, fail(other.Email)); got[401] != 10 {
-		t.Errorf("another account: %v, want 10 that are tried", got)
-	}
-	if got := statuses(t, both, 20, time.Minute, fail("nobody@example.com")); got[401] != 5 || got[429] != 15 {
-		t.Errorf("one address: %v, want 5 more that are tried", got)
-	}
+	passesExactly(t, both, statuses(t, both, 10, time.Minute, fail(other.Email)), 401, 10)
+	passesExactly(t, both, statuses(t, both, 20, time.Minute, fail("nobody@example.com")), 401, 5)
 }
 
-// leeway is what a request may take besides its wait for Redis, on a machine that runs other tests.
-const leeway = 150 * time.Millisecond
+// soon is what a request may take that waits for Redis: 50 ms, and its own work among that of 15 others.
+const soon = 100 * time.Millisecond
 
 func TestARedisThatStopsFailsNoRequest(t *testing.T) {
 	const most = 60
@@ -147,11 +157,11 @@ func TestARedisThatStopsFailsNoRequest(t *testing.T) {
 		}
 	}
 
-	before := statuses(t, both, 40, 50*time.Millisecond+leeway, nothing)
+	before := statuses(t, both, 40, soon, nothing)
 	only("before", before)
 	server.Kill()
 	for i, s := range both {
-		got := statuses(t, both[i:i+1], 200, 50*time.Millisecond+leeway, nothing)
+		got := statuses(t, both[i:i+1], 200, soon, nothing)
 		only("without", got)
 		if got[404] != most-20 { // each has seen half of the forty
 			t.Errorf("instance %d: %v without Redis, want %d that pass", i, got, most-20)
@@ -159,7 +169,7 @@ func TestARedisThatStopsFailsNoRequest(t *testing.T) {
 		if s.usesRedis() {
 			t.Error("redis_up is 1")
 		}
-		if text := string(s.Anyone.Get("/metrics").Body); !regexp.MustCompile(`redis_errors_total\{kind="connection"\} [1-9]`).MatchString(text) {
+		if !regexp.MustCompile(`redis_errors_total\{kind="connection"\} [1-9]`).Match(s.Anyone.Get("/metrics").Body) {
 			t.Error("the failures are not counted")
 		}
 	}
@@ -180,7 +190,7 @@ func TestASlowRedisFailsNoRequestAndIsUsedAgain(t *testing.T) {
 	proxy.Delay(time.Second)
 	both[0].Login(u.Email, password) // asks three times; how long it waits, see internal/web
 	for range 5 {
-		if got := statuses(t, both, 100, 50*time.Millisecond+leeway, nothing); got[404] != 100 {
+		if got := statuses(t, both, 100, soon, nothing); got[404] != 100 {
 			t.Errorf("slow: %v", got)
 		}
 		time.Sleep(300 * time.Millisecond)

@@ -23,7 +23,12 @@ import (
 // connected is a client that looks for its server, as in the program.
 func connected(t testing.TB, url string) *redis.Client {
 	t.Helper()
-	c, err := redis.Open(redis.Options{URL: url, Report: func(err error) { t.Log("redis:", err) }, Failed: func(string) {}})
+	return counting(t, url, func(string) {})
+}
+
+func counting(t testing.TB, url string, failed func(string)) *redis.Client {
+	t.Helper()
+	c, err := redis.Open(redis.Options{URL: url, Report: func(err error) { t.Log("redis:", err) }, Failed: failed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,16 +124,22 @@ func TestInstancesCountTogetherUpToTheLimitAndBeginAgainAfterTheWindow(t *testin
 
 func TestTwoInstancesAreExactUnderConcurrency(t *testing.T) {
 	url, key := enginetest.Redis(t), rand.Text()
-	instances := []*Redis{shared(t, url, time.Minute), shared(t, url, time.Minute)}
+	var ok, failed atomic.Int64
+	var instances []*Redis
+	for range 2 {
+		c := counting(t, url, func(string) { failed.Add(1) })
+		within(t, 2*time.Second, c.Up)
+		instances = append(instances, NewRedis(c, NewMemory(time.Minute, time.Now)))
+	}
 	const most = 500
-	var ok atomic.Int64
 	var all sync.WaitGroup
 	for i := range 64 {
 		all.Go(func() { ok.Add(int64(passed(instances[i%2], 20, Count{key, most}))) })
 	}
 	all.Wait()
-	if ok.Load() != most {
-		t.Errorf("%d passed, want %d", ok.Load(), most)
+	// Where this machine kept Redis from answering in time, an instance counted for itself.
+	if over := ok.Load() - most; over < 0 || over > failed.Load() {
+		t.Errorf("%d passed, want %d; %d calls failed", ok.Load(), most, failed.Load())
 	}
 }
 
@@ -314,13 +325,14 @@ func TestASilentRedisKeepsNobodyWaiting(t *testing.T) {
 			c := Count{rand.Text(), 1000}
 			passed(r, 10, c)
 			silence()
+			stalls := enginetest.Stalls(t)
 			var all sync.WaitGroup
 			for range 16 {
 				all.Go(func() {
 					for range 10 {
 						begun := time.Now()
 						passed(r, 1, c)
-						if took := time.Since(begun); took > redis.Bound+40*time.Millisecond {
+						if took := time.Since(begun); took > redis.Bound+20*time.Millisecond+3*stalls() {
 							t.Errorf("one waited %v", took)
 						}
 					}
@@ -331,7 +343,7 @@ func TestASilentRedisKeepsNobodyWaiting(t *testing.T) {
 			for time.Since(begun) < 1500*time.Millisecond { // while it is looked for, too
 				one := time.Now()
 				passed(r, 1, Count{rand.Text(), 1})
-				if took := time.Since(one); took > 20*time.Millisecond {
+				if took := time.Since(one); took > 5*time.Millisecond+3*stalls() {
 					t.Errorf("one waited %v though it is known to be away", took)
 				}
 				time.Sleep(time.Millisecond)
@@ -350,11 +362,11 @@ func TestAllThatARequestAsksWaitsNoLongerThanOneQuestion(t *testing.T) {
 	r := shared(t, server.URL(), time.Minute)
 	server.Pause()
 	ctx, c := WithPatience(t.Context()), Count{rand.Text(), 10}
-	begun := time.Now()
+	stalls, begun := enginetest.Stalls(t), time.Now()
 	r.Take(ctx, c)
 	r.Take(ctx, c)
 	r.Refund(ctx, c)
-	if took := time.Since(begun); took > redis.Bound+40*time.Millisecond {
+	if took := time.Since(begun); took > redis.Bound+20*time.Millisecond+3*stalls() {
 		t.Errorf("waited %v", took)
 	}
 }

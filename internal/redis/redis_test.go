@@ -181,9 +181,9 @@ func TestWhatIsNoRedisIsAway(t *testing.T) {
 			}
 			defer l.Close()
 			go answerWith(l, said)
-			begun := time.Now()
+			stalls, begun := enginetest.Stalls(t), time.Now()
 			w := watch(t, "redis://"+l.Addr().String())
-			if took := time.Since(begun); took > startWait+100*time.Millisecond {
+			if took := time.Since(begun); took > startWait+50*time.Millisecond+3*stalls() {
 				t.Errorf("the start took %v", took)
 			}
 			time.Sleep(1200 * time.Millisecond) // it is looked for once more
@@ -213,12 +213,13 @@ func TestACrowdAtASilentRedisWaitsNoLongerThanOne(t *testing.T) {
 	server := enginetest.PrivateRedis(t)
 	w := watch(t, server.URL())
 	server.Pause()
+	stalls := enginetest.Stalls(t)
 	var all sync.WaitGroup
 	for range 3000 {
 		all.Go(func() {
 			begun := time.Now()
 			_ = w.ask(t)
-			if took := time.Since(begun); took > Bound+100*time.Millisecond {
+			if took := time.Since(begun); took > Bound+50*time.Millisecond+3*stalls() {
 				t.Errorf("one waited %v", took)
 			}
 		})
