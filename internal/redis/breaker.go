@@ -12,10 +12,15 @@ const (
 )
 
 // breaker keeps callers away from what has failed several times in a row. Only mend lets
-// them back: other breakers let one caller try, who then waits in vain.
+// them back: other breakers let one caller try, who then waits in vain. Calls that were
+// under way together fail together, as when the machine stands still for a moment: they
+// are one failure.
 type breaker struct {
-	inARow atomic.Int32
 	opened atomic.Bool
+	inARow atomic.Int32
+
+	mu   sync.Mutex // of who fails
+	last time.Time  // when the last failure that counts was noted
 }
 
 func (b *breaker) open() bool { return b.opened.Load() }
@@ -26,8 +31,14 @@ func (b *breaker) succeeded() {
 	}
 }
 
-// failed reports whether this was the failure that opened it.
-func (b *breaker) failed() bool {
+// failed reports whether the failure of a call that began then has opened it.
+func (b *breaker) failed(begun time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if begun.Before(b.last) {
+		return false
+	}
+	b.last = time.Now()
 	return b.inARow.Add(1) >= tripAfter && b.opened.CompareAndSwap(false, true)
 }
 

@@ -42,9 +42,11 @@ const (
 	moment = 10 * time.Millisecond
 )
 
-// ErrAway is why Redis was not asked: it has not answered lately, or has too much to
-// answer. Its user goes on without it.
+// ErrAway is why Redis was not asked: it has not answered lately. Its user goes on without it.
 var ErrAway = errors.New("redis is away")
+
+// errBusy is that all connections were in use for as long as a call takes.
+var errBusy = errors.New("all connections wait for redis")
 
 // Script is Lua that is run in Redis.
 type Script = rueidis.Lua
@@ -198,27 +200,22 @@ func (c *Client) Eval(ctx context.Context, s *Script, keys, args []string) ([]in
 	select {
 	case c.calls <- struct{}{}:
 	case <-timer.C:
-		c.failed("busy")
-		return nil, ErrAway
+		return c.note(answer{err: errBusy}, begun, bound)
 	}
 	call := c.start(s, keys, args)
 	select {
 	case a := <-call:
-		return c.note(a)
+		return c.note(a, begun, bound)
 	case <-timer.C:
 	}
 	if time.Since(begun) > bound+stall {
 		select {
 		case a := <-call:
-			return c.note(a)
+			return c.note(a, begun, bound)
 		case <-time.After(moment):
 		}
 	}
-	if bound < Bound { // others have spent its time
-		c.failed("timeout")
-		return nil, ErrAway
-	}
-	return c.note(answer{err: context.DeadlineExceeded})
+	return c.note(answer{err: context.DeadlineExceeded}, begun, bound)
 }
 
 type answer struct {
@@ -261,14 +258,17 @@ func (c *Client) try(ctx context.Context, s *Script, keys, args []string) (list 
 	return s.Exec(ctx, c.conn, keys, args).AsIntSlice()
 }
 
-func (c *Client) note(a answer) ([]int64, error) {
+func (c *Client) note(a answer, begun time.Time, bound time.Duration) ([]int64, error) {
 	if a.err == nil {
 		c.breaker.succeeded()
 		return a.numbers, nil
 	}
 	c.failed(kindOf(a.err))
 	c.news.cause(a.err)
-	if c.breaker.failed() {
+	if bound < Bound && time.Since(begun) >= bound { // what the request asked before has spent its time
+		return nil, a.err
+	}
+	if c.breaker.failed(begun) {
 		c.news.tell(false)
 	}
 	return nil, a.err
@@ -277,6 +277,9 @@ func (c *Client) note(a answer) ([]int64, error) {
 func kindOf(err error) string {
 	if _, answered := rueidis.IsRedisErr(err); answered || rueidis.IsParseErr(err) {
 		return "server"
+	}
+	if errors.Is(err, errBusy) {
+		return "busy"
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return "timeout"
