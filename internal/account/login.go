@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"errors"
 	"math"
 
 	"inkstone/internal/auth"
@@ -33,7 +32,7 @@ func (s *Service) Login(ctx context.Context, email, password, ip string) (*blog.
 		u, err = s.signedIn(ctx, u, password)
 	}
 	if blog.CodeOf(err) != blog.CodeBadCredentials {
-		err = errors.Join(err, refund())
+		refund()
 	}
 	if err != nil {
 		return nil, "", err
@@ -96,40 +95,21 @@ func (s *Service) signedIn(ctx context.Context, u *blog.User, password string) (
 }
 
 // reserve counts the attempt as failed until refund says otherwise.
-func (s *Service) reserve(ctx context.Context, email, ip string) (refund func() error, err error) {
-	byIP := counter{s.limiter, "login " + ip, s.limits.PerIP}
-	byAccount := counter{s.limiter, "login " + ip + " " + email, s.limits.PerAccount}
-	if err := byIP.take(ctx); err != nil {
-		return nil, err
+func (s *Service) reserve(ctx context.Context, email, ip string) (refund func(), err error) {
+	var counts []Count
+	if s.limits.PerIP > 0 {
+		counts = append(counts, Count{"login " + ip, s.limits.PerIP})
 	}
-	if err := byAccount.take(ctx); err != nil {
-		return nil, errors.Join(err, byIP.refund(ctx))
+	if s.limits.PerAccount > 0 {
+		counts = append(counts, Count{"login " + ip + " " + email, s.limits.PerAccount})
+	}
+	if len(counts) == 0 {
+		return func() {}, nil
+	}
+	if wait := s.limiter.Take(ctx, counts...); wait > 0 {
+		return nil, web.RetryAfter(blog.Fail(blog.CodeRateLimited), int(math.Ceil(wait.Seconds())))
 	}
 	// A client that hangs up must not leave a right login counted as a failed one.
 	ctx = context.WithoutCancel(ctx)
-	return func() error { return errors.Join(byIP.refund(ctx), byAccount.refund(ctx)) }, nil
-}
-
-type counter struct {
-	limiter Limiter
-	key     string
-	most    int
-}
-
-func (c counter) take(ctx context.Context) error {
-	if c.most == 0 {
-		return nil
-	}
-	wait, err := c.limiter.Take(ctx, c.key, c.most)
-	if err == nil && wait > 0 {
-		err = web.RetryAfter(blog.Fail(blog.CodeRateLimited), int(math.Ceil(wait.Seconds())))
-	}
-	return err
-}
-
-func (c counter) refund(ctx context.Context) error {
-	if c.most == 0 {
-		return nil
-	}
-	return c.limiter.Refund(ctx, c.key)
+	return func() { s.limiter.Refund(ctx, counts...) }, nil
 }

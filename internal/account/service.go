@@ -12,11 +12,17 @@ import (
 
 // Limiter counts attempts by key in a window of time.
 type Limiter interface {
-	// Take counts one attempt. If most are counted already it counts nothing
-	// and returns how long until the next is allowed, else 0.
-	Take(ctx context.Context, key string, most int) (wait time.Duration, err error)
-	// Refund takes back one attempt that Take counted.
-	Refund(ctx context.Context, key string) error
+	// Take counts one attempt for each of counts. If one of them has its most already
+	// it counts nothing and returns how long until the next is allowed, else 0.
+	Take(ctx context.Context, counts ...Count) (wait time.Duration)
+	// Refund takes back the attempt that Take counted.
+	Refund(ctx context.Context, counts ...Count)
+}
+
+// Count is what attempts are counted for, at least one, and how many are allowed.
+type Count struct {
+	Key  string
+	Most int
 }
 
 // Options are what the service needs. To manage accounts without anybody signing in,

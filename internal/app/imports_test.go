@@ -16,7 +16,8 @@ import (
 var may = map[string][]string{
 	"blog":       {},
 	"background": {},
-	"limit":      {},
+	"limit":      {"redis"},
+	"redis":      {},
 	"telemetry":  {},
 	"config":     {"blog"},
 	"auth":       {"background", "blog"},

@@ -14,7 +14,6 @@ import (
 	"inkstone/internal/cache"
 	"inkstone/internal/comment"
 	"inkstone/internal/config"
-	"inkstone/internal/limit"
 	"inkstone/internal/post"
 	"inkstone/internal/store"
 	"inkstone/internal/telemetry"
@@ -31,7 +30,7 @@ const (
 type parts struct {
 	passwords *auth.Passwords
 	tokens    *auth.Tokens
-	limits    *limit.Memory
+	limits    limiter
 	answers   *cache.Cache[*web.Answer]
 	admission admission
 
@@ -46,7 +45,7 @@ type parts struct {
 func New(ctx context.Context, cfg *config.Config, console io.Writer) (*App, error) {
 	a := &App{cfg: cfg, console: console, metrics: telemetry.NewMetrics(), parts: &parts{}}
 	steps := []func(context.Context) error{
-		a.openLogs, a.openStore, a.openAuth, a.openAnswers, a.openServices, a.openUploads, a.openRoutes, a.listen, a.openMetrics,
+		a.openLogs, a.openStore, a.openAuth, a.openLimits, a.openAnswers, a.openServices, a.openUploads, a.openRoutes, a.listen, a.openMetrics,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -152,7 +151,6 @@ func (a *App) laterAdmin(ctx context.Context) {
 }
 
 func (a *App) openAnswers(context.Context) (err error) {
-	a.parts.limits = limit.NewMemory(a.cfg.RateWindow, time.Now)
 	a.parts.answers, err = cache.New[*web.Answer](cache.Options{
 		Bytes: a.cfg.CacheBytes, TTL: answerLife, Generation: a.store.Generation,
 		Hit:  func() { a.metrics.CacheHit(true) },
@@ -201,24 +199,6 @@ func (a *App) openRoutes(context.Context) error {
 		Limiter: a.parts.limits, Max: a.cfg.RateMax, UserMax: a.cfg.RateUserMax,
 		Shedder: web.NewShedder(probe.Probe, time.Now), Full: a.parts.admission.full(a.parts.posts.NeedsSearch),
 	})
-	return nil
-}
-
-// loginLimiter counts failed logins in this process.
-type loginLimiter struct{ counter *limit.Memory }
-
-// Take implements account.Limiter.
-func (l loginLimiter) Take(_ context.Context, key string, most int) (time.Duration, error) {
-	r := l.counter.Take(key, most)
-	if r.OK {
-		return 0, nil
-	}
-	return max(time.Until(r.Reset), time.Second), nil
-}
-
-// Refund implements account.Limiter.
-func (l loginLimiter) Refund(_ context.Context, key string) error {
-	l.counter.Refund(key)
 	return nil
 }
 

@@ -14,7 +14,7 @@
 //	internal/auth     tokens, passwords, and token → Actor
 //	internal/background
 //	                  threads for work that takes a processor for long
-//	internal/cache, limit, telemetry, config
+//	internal/cache, limit, redis, telemetry, config
 //	internal/store    the engines, and storetest, the suite they all pass
 //	internal/importer Markdown in and out
 //

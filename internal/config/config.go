@@ -27,6 +27,7 @@ type Config struct {
 	DataDir   string
 	Database  string // URL, see store.Open
 	DB        Database
+	Redis     Redis
 	UploadDir string // "": images are kept in S3
 	LogDir    string // "": no files
 	LogLevel  string // debug, info, warn or error
@@ -99,6 +100,7 @@ func Load(lookup func(string) (string, bool), dir string) (*Config, []Value, err
 		l.load(s)
 	}
 	l.checkAdmin()
+	l.joinRedis()
 	if len(l.mistakes) > 0 {
 		return nil, l.values, l.mistakes
 	}

@@ -31,13 +31,15 @@ func environment(c *Config, v string) error {
 	return nil
 }
 
-func host(c *Config, v string) error {
-	name := strings.TrimSuffix(strings.TrimPrefix(v, "["), "]")
-	if _, err := netip.ParseAddr(name); err != nil && strings.ContainsAny(v, "/ \t:*[]") {
-		return fmt.Errorf("%q 无效，请填写 IP 或主机名，不带协议、端口与路径", v)
+func host(at func(*Config) *string) parser {
+	return func(c *Config, v string) error {
+		name := strings.TrimSuffix(strings.TrimPrefix(v, "["), "]")
+		if _, err := netip.ParseAddr(name); err != nil && strings.ContainsAny(v, "/ \t:*[]") {
+			return fmt.Errorf("%q 无效，请填写 IP 或主机名，不带协议、端口与路径", v)
+		}
+		*at(c) = name
+		return nil
 	}
-	c.Host = name
-	return nil
 }
 
 func folder(at func(*Config) *string) parser {

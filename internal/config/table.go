@@ -41,7 +41,7 @@ func (s setting) masked(value string) string {
 // table is every setting. A row may rely on those above it: NODE_ENV and DATA_DIR stand first.
 func table() []setting {
 	rows := make([]setting, 0, 64)
-	for _, group := range [][]setting{placeRows(), databaseRows(), uploadRows(), accountRows(), limitRows(), processRows(), laterRows()} {
+	for _, group := range [][]setting{placeRows(), databaseRows(), redisRows(), uploadRows(), accountRows(), limitRows(), processRows(), laterRows()} {
 		rows = append(rows, group...)
 	}
 	return rows
@@ -63,7 +63,7 @@ func placeRows() []setting {
 		{Setting: Setting{Name: "APP_ENV",
 			ZH: "同 NODE_ENV；任一为 `production` 即为生产环境", EN: "as NODE_ENV; `production` in either one counts"}, parse: environment},
 		{Setting: Setting{Name: "HOST", Default: "127.0.0.1", Strict: "0.0.0.0",
-			ZH: "监听地址", EN: "address to listen on"}, parse: host},
+			ZH: "监听地址", EN: "address to listen on"}, parse: host(func(c *Config) *string { return &c.Host })},
 		{Setting: Setting{Name: "PORT", Default: "3000",
 			ZH: "监听端口；`0` 为任选空闲端口并打印", EN: "port to listen on; `0` picks a free one and prints it"},
 			parse: number(func(c *Config) *int { return &c.Port }, 0, 65535)},
@@ -217,8 +217,6 @@ func laterRows() []setting {
 		}
 	}
 	add(true, "MongoDB 地址", "address of MongoDB", "MONGODB_URI")
-	add(true, "Redis 地址与密码", "address and password of Redis", "REDIS_URL", "REDIS_PASSWORD")
-	add(false, "Redis 主机与端口", "host and port of Redis", "REDIS_HOST", "REDIS_PORT")
 	add(false, "网关限流", "limit of a gateway", "GATEWAY_RATE_LIMIT_MAX")
 	add(false, "服务注册与发现", "registration and discovery", "CONSUL_HTTP_ADDR", "ADVERTISE_ADDR", "STATIC_SERVICES")
 	add(true, "Consul 令牌", "Consul's token", "CONSUL_HTTP_TOKEN")

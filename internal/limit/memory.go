@@ -1,10 +1,12 @@
 // Package limit keeps what is too much from getting in: Memory counts events in fixed
-// windows, so that a caller can refuse what comes too often; Admission lets a bounded
+// windows, so that a caller can refuse what comes too often, and Redis does it for all
+// instances together; Admission lets a bounded
 // number work at once; Background lets what takes long make room for the rest. What is
 // counted, and what a refusal looks like, is up to those who use it.
 package limit
 
 import (
+	"context"
 	"hash/maphash"
 	"sync"
 	"time"
@@ -18,9 +20,15 @@ const (
 	evictSample = 8
 )
 
-// Result says how a key stands after Take.
+// Count is what is counted: events of Key, up to Most in a window.
+type Count struct {
+	Key  string
+	Most int
+}
+
+// Result says how a key stands after Take: the one that has its most, else the last.
 type Result struct {
-	OK        bool // the event is within the limit
+	OK        bool // the event is within the limits
 	Limit     int
 	Remaining int
 	Reset     time.Time     // end of the window
@@ -60,8 +68,19 @@ func NewMemory(window time.Duration, now func() time.Time) *Memory {
 	return m
 }
 
-// Take counts one event of key if fewer than most were counted in its window.
-func (m *Memory) Take(key string, most int) Result {
+// Take counts one event of each key if fewer than its most were counted in its window;
+// if one of them has its most, then of none. It needs a key at least.
+func (m *Memory) Take(ctx context.Context, counts ...Count) (r Result) {
+	for i, c := range counts {
+		if r = m.take(c.Key, c.Most); !r.OK {
+			m.Refund(ctx, counts[:i]...)
+			return r
+		}
+	}
+	return r
+}
+
+func (m *Memory) take(key string, most int) Result {
 	now := m.now()
 	s, hash := m.shard(key)
 	s.mu.Lock()
@@ -79,8 +98,14 @@ func (m *Memory) Take(key string, most int) Result {
 	return Result{OK: true, Limit: most, Remaining: most - e.count, Reset: e.ends, In: e.ends.Sub(now)}
 }
 
-// Refund takes one event of key back; one whose window has ended is gone anyway.
-func (m *Memory) Refund(key string) {
+// Refund takes one event of each key back; one whose window has ended is gone anyway.
+func (m *Memory) Refund(_ context.Context, counts ...Count) {
+	for _, c := range counts {
+		m.refund(c.Key)
+	}
+}
+
+func (m *Memory) refund(key string) {
 	s, hash := m.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()

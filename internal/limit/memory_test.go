@@ -17,33 +17,33 @@ func TestCountsUpToTheLimitAndStartsAgainAfterTheWindow(t *testing.T) {
 	c := &clock{time.Now()}
 	m := NewMemory(time.Minute, c.Now)
 	for i := range 3 {
-		if r := m.Take("a", 3); !r.OK || r.Remaining != 2-i || r.Limit != 3 || !r.Reset.Equal(c.now.Add(time.Minute)) {
+		if r := m.take("a", 3); !r.OK || r.Remaining != 2-i || r.Limit != 3 || !r.Reset.Equal(c.now.Add(time.Minute)) {
 			t.Fatalf("event %d: %+v", i, r)
 		}
 	}
 	start := c.now
 	c.now = c.now.Add(time.Minute - 1)
-	if r := m.Take("a", 3); r.OK || r.Remaining != 0 || !r.Reset.Equal(start.Add(time.Minute)) {
+	if r := m.take("a", 3); r.OK || r.Remaining != 0 || !r.Reset.Equal(start.Add(time.Minute)) {
 		t.Fatalf("one too many: %+v", r)
 	}
-	if r := m.Take("b", 3); !r.OK {
+	if r := m.take("b", 3); !r.OK {
 		t.Fatalf("another key: %+v", r)
 	}
 	c.now = c.now.Add(1)
-	if r := m.Take("a", 3); !r.OK || r.Remaining != 2 {
+	if r := m.take("a", 3); !r.OK || r.Remaining != 2 {
 		t.Fatalf("next window: %+v", r)
 	}
 }
 
 func TestARefundedEventWasNeverCounted(t *testing.T) {
 	m := NewMemory(time.Minute, time.Now)
-	m.Take("a", 1)
-	m.Refund("a")
-	m.Refund("a") // there is nothing left to give back
-	if r := m.Take("a", 1); !r.OK {
+	m.take("a", 1)
+	m.refund("a")
+	m.refund("a") // there is nothing left to give back
+	if r := m.take("a", 1); !r.OK {
 		t.Fatal("refused after a refund")
 	}
-	if r := m.Take("a", 1); r.OK {
+	if r := m.take("a", 1); r.OK {
 		t.Fatal("a double refund raised the limit")
 	}
 }
@@ -55,7 +55,7 @@ func TestExactUnderConcurrency(t *testing.T) {
 	for range 50 {
 		wg.Go(func() {
 			for range 20 {
-				if m.Take("a", 100).OK {
+				if m.take("a", 100).OK {
 					passed.Add(1)
 				}
 			}
@@ -74,7 +74,7 @@ func TestAFloodOfKeysIsBounded(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	for i := range 400_000 {
-		m.Take(fmt.Sprintf("login 2001:db8:%x:%x::/64 %0254d", i>>16, i&0xffff, i), 10) // the longest address of an account
+		m.take(fmt.Sprintf("login 2001:db8:%x:%x::/64 %0254d", i>>16, i&0xffff, i), 10) // the longest address of an account
 	}
 	n := 0
 	for i := range m.shards {
@@ -101,7 +101,7 @@ func TestOfTooManyKeysThoseThatEndSoonestAreForgotten(t *testing.T) {
 		for i, left := 0, several*n; left > 0; i++ {
 			key := fmt.Sprint(name, i)
 			if _, hash := m.shard(key); hash%shards < several && filled[hash%shards] < n {
-				m.Take(key, 10)
+				m.take(key, 10)
 				filled[hash%shards]++
 				left--
 			}
@@ -133,7 +133,7 @@ func BenchmarkTake(b *testing.B) {
 	m := NewMemory(time.Minute, time.Now)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			m.Take("192.0.2.1", 1<<30)
+			m.take("192.0.2.1", 1<<30)
 		}
 	})
 }
@@ -141,7 +141,7 @@ func BenchmarkTake(b *testing.B) {
 func TestTheTimeLeftIsNeverMoreThanTheWindow(t *testing.T) {
 	m := NewMemory(time.Minute, time.Now)
 	for range 3 {
-		if got := m.Take("a", 2); got.In > time.Minute || got.In < 50*time.Second {
+		if got := m.take("a", 2); got.In > time.Minute || got.In < 50*time.Second {
 			t.Errorf("%v left", got.In)
 		}
 	}

@@ -89,6 +89,16 @@ func (m *Metrics) Query(operation string, d time.Duration, failed bool) {
 	}
 }
 
+// Redis returns what counts a call of Redis that failed in one of these ways.
+func (m *Metrics) Redis(kinds ...string) (failed func(kind string)) {
+	errors := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "redis_errors_total", Help: "Calls of Redis that failed, so that this instance counted alone."}, []string{"kind"})
+	for _, kind := range kinds {
+		errors.WithLabelValues(kind)
+	}
+	m.registry.MustRegister(errors)
+	return func(kind string) { errors.WithLabelValues(kind).Inc() }
+}
+
 // Gauge shows a number that is asked for at each scrape.
 func (m *Metrics) Gauge(name, help string, value func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))

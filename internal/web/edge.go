@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"log/slog"
@@ -27,7 +28,7 @@ type EdgeOptions struct {
 	Metrics  *telemetry.Metrics
 	Origins  []string       // exact origins that may read answers
 	Trusted  []netip.Prefix // proxies whose X-Forwarded-For counts
-	Limiter  *limit.Memory  // nil is no limit
+	Limiter  Limiter        // nil is no limit
 	Max      int            // requests of an anonymous address in a window; 0 is no limit
 	UserMax  int            // requests of a signed-in user in a window; 0 is no limit
 	Shedder  *Shedder       // nil sheds nothing
@@ -36,6 +37,11 @@ type EdgeOptions struct {
 	// Full reports whether enough wait already for what r needs. It is asked only while the
 	// Shedder is busy, and r is refused if it says so. nil is never.
 	Full func(r *http.Request, who Visitor) bool
+}
+
+// Limiter counts events in windows of time. It never fails, and takes 50 ms at most.
+type Limiter interface {
+	Take(ctx context.Context, counts ...limit.Count) limit.Result
 }
 
 type edge struct {
@@ -218,7 +224,9 @@ func (e *edge) admit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s := stateOf(r)
-	if e.Shedder != nil && !waits(r.URL.Path) {
+	if waits(r.URL.Path) {
+		r = r.WithContext(limit.WithPatience(r.Context())) // a login counts its failures too
+	} else if e.Shedder != nil {
 		who := visitor(r)
 		if s.entered = !e.full(r, who) && e.Shedder.Enter(who); !s.entered {
 			tellBusy(w, r)
@@ -227,7 +235,7 @@ func (e *edge) admit(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(limit.WithTicket(r.Context(), &limit.Ticket{Member: who == Member}))
 	}
 	s.actor, s.authErr = identify(r, e.Verifier)
-	if err := e.limit(s); err != nil {
+	if err := e.limit(r.Context(), s); err != nil {
 		e.Metrics.RateLimited()
 		WriteError(w, r, err)
 		return
@@ -267,7 +275,7 @@ func isAPI(p string) bool {
 	return p == "/api" || strings.HasPrefix(p, "/api/")
 }
 
-func (e *edge) limit(s *state) error {
+func (e *edge) limit(ctx context.Context, s *state) error {
 	key, most := "ip "+s.ip, e.Max
 	if !s.actor.Anonymous() {
 		key, most = "user "+s.actor.ID.String(), e.UserMax
@@ -275,7 +283,7 @@ func (e *edge) limit(s *state) error {
 	if e.Limiter == nil || most <= 0 {
 		return nil
 	}
-	got := e.Limiter.Take(key, most)
+	got := e.Limiter.Take(ctx, limit.Count{Key: key, Most: most})
 	seconds := int((got.In + time.Second - 1) / time.Second)
 	s.quota = &quota{most, got.Remaining, seconds, got.Reset.Unix()}
 	if got.OK {

@@ -20,7 +20,7 @@ var accepted = map[string]string{
 	"GO-2026-6612": noHTTP2,
 	"GO-2026-6613": "CONNECT is never answered with 2xx",
 	"GO-2026-6617": noHTTP2,
-	"GO-2026-6809": "intermediate certificates that a system with current roots distrusts already; concerns S3 and PostgreSQL over TLS where the roots are old",
+	"GO-2026-6809": "intermediate certificates that a system with current roots distrusts already; concerns S3, PostgreSQL and Redis over TLS where the roots are old",
 }
 
 const (

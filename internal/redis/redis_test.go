@@ -1,0 +1,315 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"inkstone/internal/enginetest"
+)
+
+// watched is a client with what it told.
+type watched struct {
+	*Client
+	mu    sync.Mutex
+	news  []error
+	kinds []string
+}
+
+// watch opens a client and looks for its server until the test ends.
+func watch(t *testing.T, url string) *watched {
+	t.Helper()
+	w := &watched{}
+	c, err := Open(Options{
+		URL:    url,
+		Report: func(err error) { w.mu.Lock(); defer w.mu.Unlock(); w.news = append(w.news, err) },
+		Failed: func(kind string) { w.mu.Lock(); defer w.mu.Unlock(); w.kinds = append(w.kinds, kind) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Client = c
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { c.Run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+		c.Close()
+	})
+	return w
+}
+
+// told returns the reports so far and how often each kind of failure was told.
+func (w *watched) told() (news []error, kinds map[string]int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	kinds = map[string]int{}
+	for _, k := range w.kinds {
+		kinds[k]++
+	}
+	return slices.Clone(w.news), kinds
+}
+
+var seven = NewScript("return {7}")
+
+func (w *watched) ask(t *testing.T) error {
+	got, err := w.Eval(t.Context(), seven, nil, nil)
+	if err == nil && !slices.Equal(got, []int64{7}) {
+		t.Errorf("answers %d", got)
+	}
+	return err
+}
+
+func within(t *testing.T, bound time.Duration, is func() bool) {
+	t.Helper()
+	for begun := time.Now(); !is(); time.Sleep(5 * time.Millisecond) {
+		if time.Since(begun) > bound {
+			t.Fatalf("not within %v", bound)
+		}
+	}
+}
+
+func TestFiveFailuresInARowOpenTheBreakerAndAProbeMendsIt(t *testing.T) {
+	server := enginetest.PrivateRedis(t)
+	w := watch(t, server.URL())
+	if err := w.ask(t); err != nil || !w.Up() {
+		t.Fatal(err)
+	}
+	server.Stop()
+	for i := range tripAfter {
+		if !w.Up() {
+			t.Fatalf("given up after %d failures", i)
+		}
+		if err := w.ask(t); err == nil || errors.Is(err, ErrAway) {
+			t.Fatalf("call %d: %v", i, err)
+		}
+	}
+	if err := w.ask(t); !errors.Is(err, ErrAway) || w.Up() {
+		t.Errorf("still asked: %v", err)
+	}
+	if news, kinds := w.told(); len(news) != 1 || news[0] == nil || kinds["connection"] != tripAfter {
+		t.Errorf("told %v %v", news, kinds)
+	}
+	server.Start()
+	within(t, 2*time.Second, w.Up)
+	if err := w.ask(t); err != nil {
+		t.Error(err)
+	}
+}
+
+// Connections that broke while nobody used them are no failure of who comes next.
+func TestARestartThatNobodyWaitedForGoesUnnoticed(t *testing.T) {
+	server := enginetest.PrivateRedis(t)
+	w := watch(t, server.URL())
+	crowd := func() {
+		var all sync.WaitGroup
+		for range 200 {
+			all.Go(func() {
+				if err := w.ask(t); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	crowd()
+	server.Stop()
+	server.Start()
+	crowd()
+	if news, kinds := w.told(); len(news) != 0 || len(kinds) != 0 {
+		t.Errorf("told %v %v", news, kinds)
+	}
+}
+
+func TestFailuresAreToldByTheirKind(t *testing.T) {
+	server := enginetest.PrivateRedis(t)
+	w := watch(t, server.URL())
+	if _, err := w.Eval(t.Context(), NewScript("return redis.call('NO SUCH COMMAND')"), nil, nil); err == nil {
+		t.Error("no error")
+	}
+	if _, err := w.Eval(t.Context(), NewScript("return 'no numbers'"), nil, nil); err == nil {
+		t.Error("no error")
+	}
+	server.Pause()
+	_ = w.ask(t)
+	if _, kinds := w.told(); kinds["server"] != 2 || kinds["timeout"] != 1 {
+		t.Errorf("%v", kinds)
+	}
+}
+
+// A Redis that answers and can't be written to is as good as away.
+func TestARedisThatCannotBeWrittenToIsAway(t *testing.T) {
+	server := enginetest.PrivateRedis(t, "min-replicas-to-write=1")
+	w := watch(t, server.URL())
+	if w.Up() || !errors.Is(w.ask(t), ErrAway) {
+		t.Error("it is asked")
+	}
+	if news, _ := w.told(); len(news) != 1 || news[0] == nil || !strings.Contains(news[0].Error(), "NOREPLICAS") {
+		t.Errorf("told %v", news)
+	}
+}
+
+func TestAWrongPasswordIsToldWithoutIt(t *testing.T) {
+	server := enginetest.PrivateRedis(t)
+	w := watch(t, strings.Replace(server.URL(), "default:", "default:wr0ng-", 1))
+	news, _ := w.told()
+	if w.Up() || len(news) != 1 || !strings.Contains(news[0].Error(), "WRONGPASS") || strings.Contains(news[0].Error(), "wr0ng-") {
+		t.Errorf("told %v", news)
+	}
+}
+
+// What takes connections may be no Redis, and answer with anything or nothing.
+func TestWhatIsNoRedisIsAway(t *testing.T) {
+	for name, said := range map[string]string{
+		"silent": "", "http": "HTTP/1.1 400 Bad Request\r\n\r\n", "numbers": ":1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n:7\r\n",
+		"deep": strings.Repeat("*1\r\n", 1000), "broken": "*3\r\n$-5\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			go answerWith(l, said)
+			stalls, begun := enginetest.Stalls(t), time.Now()
+			w := watch(t, "redis://"+l.Addr().String())
+			if took := time.Since(begun); took > startWait+50*time.Millisecond+3*stalls() {
+				t.Errorf("the start took %v", took)
+			}
+			time.Sleep(1200 * time.Millisecond) // it is looked for once more
+			if w.Up() {
+				t.Error("it is used")
+			}
+		})
+	}
+}
+
+func answerWith(l net.Listener, said string) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer c.Close()
+			_, _ = io.WriteString(c, said)
+			_, _ = io.Copy(io.Discard, c)
+		}()
+	}
+}
+
+// More calls than the library has places for must not wait for each other.
+func TestACrowdAtASilentRedisWaitsNoLongerThanOne(t *testing.T) {
+	server := enginetest.PrivateRedis(t)
+	w := watch(t, server.URL())
+	server.Pause()
+	stalls := enginetest.Stalls(t)
+	var all sync.WaitGroup
+	for range 1500 {
+		all.Go(func() {
+			begun := time.Now()
+			_ = w.ask(t)
+			if took := time.Since(begun); took > 500*time.Millisecond+3*stalls() {
+				t.Errorf("one waited %v", took)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestNothingIsLeftOfAClientThatIsClosed(t *testing.T) {
+	url := enginetest.Redis(t)
+	before := goleak.IgnoreCurrent()
+	c, err := Open(Options{URL: url, Report: func(error) {}, Failed: func(string) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &watched{Client: c}
+	for range 8 {
+		if err := w.ask(t); err != nil {
+			t.Error(err)
+		}
+	}
+	c.Close()
+	if err := w.ask(t); !errors.Is(err, ErrAway) {
+		t.Errorf("closed: %v", err)
+	}
+	goleak.VerifyNone(t, before)
+}
+
+func TestNewsComeAtMostOnceInTenSecondsAndTheLastIsTrue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		n := &news{report: func(err error) {
+			if err == nil {
+				told = append(told, "back")
+			} else {
+				told = append(told, err.Error())
+			}
+		}}
+		n.tell(true)
+		n.cause(errors.New("away"))
+		for second := range 30 { // away and back all the time, in the end back
+			n.tell(second%2 == 1)
+			time.Sleep(time.Second)
+		}
+		if len(told) > 3 {
+			t.Errorf("told %q in 30 s", told)
+		}
+		for range 12 {
+			n.tell(true)
+			time.Sleep(time.Second)
+		}
+		if told[len(told)-1] != "back" {
+			t.Errorf("the last of %q", told)
+		}
+	})
+}
+
+func TestCallsThatFailTogetherAreOneFailure(t *testing.T) {
+	var b breaker
+	for round := range tripAfter {
+		if b.open() {
+			t.Fatalf("opened after %d rounds", round)
+		}
+		begun := time.Now()
+		for range 64 {
+			b.failed(begun)
+		}
+	}
+	if !b.open() {
+		t.Error("not opened")
+	}
+}
+
+func TestFailuresThatAreNotInARowDoNotOpenTheBreaker(t *testing.T) {
+	var b breaker
+	for range 100 {
+		for range tripAfter - 1 {
+			if b.failed(time.Now()) {
+				t.Fatal("opened")
+			}
+		}
+		b.succeeded()
+	}
+	for range tripAfter {
+		b.failed(time.Now())
+	}
+	if !b.open() {
+		t.Error("not opened")
+	}
+	b.succeeded() // a call that was under way
+	if !b.open() {
+		t.Error("a late success mended it")
+	}
+}
