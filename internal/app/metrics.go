@@ -49,8 +49,8 @@ func (a *App) watchStore() {
 			return float64(number(st))
 		})
 	}
-	gauge("db_pool_open", "Connections to the database that read.", func(st store.Stats) int { return st.Open })
-	gauge("db_pool_in_use", "Reading connections at work.", func(st store.Stats) int { return st.InUse })
-	gauge("db_pool_waiting", "Reads that wait for a connection.", func(st store.Stats) int { return st.Waiting })
+	gauge("db_pool_open", "Connections to the database; with SQLite, those that read.", func(st store.Stats) int { return st.Open })
+	gauge("db_pool_in_use", "Connections at work.", func(st store.Stats) int { return st.InUse })
+	gauge("db_pool_waiting", "Operations that wait for a connection.", func(st store.Stats) int { return st.Waiting })
 	gauge("db_write_queue", "Writes that wait for their turn.", func(st store.Stats) int { return st.Queue })
 }

@@ -118,10 +118,10 @@ func (a *App) openAuth(ctx context.Context) (err error) {
 		return err
 	}
 	err = firstAdmin(ctx, a.cfg, a.store, p.passwords)
-	if blog.CodeOf(err) != blog.CodeUnavailable {
-		return err
+	if blog.CodeOf(err) != blog.CodeUnavailable || store.Connections(a.cfg.Database, server(a.cfg)) == 0 {
+		return err // a file is not waited for
 	}
-	a.background = append(a.background, a.laterAdmin) // a file that can't be read has not been opened
+	a.background = append(a.background, a.laterAdmin)
 	return nil
 }
 
@@ -133,12 +133,15 @@ func (a *App) laterAdmin(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
-	for {
+	for told := false; ; {
 		err := firstAdmin(ctx, a.cfg, a.store, a.parts.passwords)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		a.log.Error("the first admin could not be made", "error", err)
+		if !told {
+			a.log.Error("the first admin could not be made", "error", err)
+			told = true
+		}
 		if blog.CodeOf(err) != blog.CodeUnavailable {
 			return
 		}

@@ -107,6 +107,9 @@ type Cursor struct {
 	ID   ID
 }
 
+// maxTier is that of the best hits, see Query.
+const maxTier = 2
+
 type cursorJSON struct {
 	L string `json:"l"`
 	I int64  `json:"i,omitempty"`
@@ -141,7 +144,7 @@ func ParseCursor(s string, list List) (*Cursor, error) {
 		return nil, bad
 	}
 	id, ok := ParseID(j.D)
-	if !ok || j.L != list.digest() || !CleanText(j.T) {
+	if !ok || j.L != list.digest() || !CleanText(j.T) || j.R < 0 || j.R > maxTier {
 		return nil, bad
 	}
 	return &Cursor{Int: j.I, Text: j.T, Tier: j.R, ID: id}, nil

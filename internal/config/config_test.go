@@ -308,7 +308,7 @@ func TestADamagedKeptSecretIsToldNotReplaced(t *testing.T) {
 func TestWhatWouldOnlyFailLaterIsAMistake(t *testing.T) {
 	for name, values := range map[string][]string{
 		"HOST":         {"localhost:3000", "127.0.0.1:80", "*", "[a]", "a b"},
-		"DATABASE_URL": {"sqlite:data/x.db?mode=ro", "sqlite::memory:", "postgres://u:p@host", "postgres://u:p@host/a/b", "postgres:x", "mysql://u:p@host/db"},
+		"DATABASE_URL": {"sqlite:data/x.db?mode=ro", "sqlite::memory:", "postgres://u:p@host", "postgres://u:p@w@host/db", "postgres://u:p/w@host/db", "postgres://u:p@host/a/b", "postgres:x", "mysql://u:p@host/db"},
 	} {
 		for _, v := range values {
 			if _, _, err := load(t, t.TempDir(), map[string]string{name: v}); err == nil {

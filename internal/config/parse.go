@@ -74,7 +74,8 @@ func database(c *Config, v string) error {
 // postgres does not repeat the URL, which may hold a password, nor the error about it, which does.
 func postgres(c *Config, v string) error {
 	u, err := url.Parse(v)
-	if err != nil || u.Opaque != "" || strings.Trim(u.Path, "/") == "" || strings.Contains(strings.Trim(u.Path, "/"), "/") {
+	before, _, _ := strings.Cut(v, "?")
+	if err != nil || strings.Count(before, "@") > 1 || u.Opaque != "" || strings.Trim(u.Path, "/") == "" || strings.Contains(strings.Trim(u.Path, "/"), "/") {
 		return errors.New("不是有效的地址，请填写 postgres://用户:密码@主机:5432/库名（密码中的特殊字符须写成 %XX）")
 	}
 	c.Database = v

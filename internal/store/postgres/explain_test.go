@@ -137,7 +137,7 @@ func fillBySQL(t testing.TB, s *Store, n int) {
 		`INSERT INTO likes SELECT ` + post + `, ` + id("0a", "(i + 1) % "+fmt.Sprint(n/100)) + ` FROM generate_series(1, $1::int) i`,
 		`INSERT INTO uploads SELECT 'image-' || i || '.png', 'image', ` + author + `, 'a.png', 1, i FROM generate_series(1, $1::int / 10) i`,
 		`INSERT INTO revoked SELECT ` + author + `, 'token' || i, i FROM generate_series(1, $1::int / 10) i`,
-		`INSERT INTO sources SELECT ` + author + `, 'post-' || i || '.md', ` + post + `, 'x' FROM generate_series(1, $1::int / 10) i`,
+		`INSERT INTO sources SELECT ` + author + `, sha256(i::text::bytea), 'post-' || i || '.md', ` + post + `, 'x' FROM generate_series(1, $1::int / 10) i`,
 	} {
 		if _, err := s.pool.Exec(t.Context(), sql, n); err != nil {
 			t.Fatalf("%v: %s", err, sql)

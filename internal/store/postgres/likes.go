@@ -21,7 +21,7 @@ func (p posts) Liked(ctx context.Context, id, user blog.ID) (liked bool, err err
 // SetLike implements blog.Posts.
 func (p posts) SetLike(ctx context.Context, id, user blog.ID, like bool, check func(blog.PostRef) error) (count int64, err error) {
 	err = p.write(ctx, "posts.setlike", func(t *tx) error {
-		known, err := t.one("SELECT 1 FROM users WHERE id = $1 FOR KEY SHARE", []any{key(user)}, new(int))
+		_, known, err := holdUser(t, user)
 		if err != nil {
 			return err
 		}

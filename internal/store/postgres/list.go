@@ -112,6 +112,9 @@ func readList(ctx context.Context, q querier, sel selection) (list blog.Listed[*
 	var sizes blog.Bare
 	bare, rows := false, 0
 	statement := sel.statement()
+	if sel.particular() {
+		statement.args = append([]any{pgx.QueryExecModeExec}, statement.args...)
+	}
 	err = each(ctx, q, statement.String(), statement.args, func(r pgx.Rows) error {
 		post := &blog.Post{}
 		var tier, size, all int64
@@ -141,6 +144,15 @@ func readList(ctx context.Context, q querier, sel selection) (list blog.Listed[*
 		list.Next = sel.Cursor(list.Items[len(list.Items)-1])
 	}
 	return list, nil
+}
+
+// particular tells whether a list is planned for its own values each time. A prepared
+// statement soon has a plan for average ones: sorted by another field than the time, it
+// would look for a rare category along an index of all posts. And pages that few ask for are
+// not worth a prepared statement each.
+func (sel selection) particular() bool {
+	filtered := sel.Category != "" || !sel.Author.IsZero()
+	return filtered && sortColumns[sel.Order.Field] != "published" || sel.Page.After == nil && sel.Page.Offset() > 0
 }
 
 func (sel selection) maxText() int64 {

@@ -72,7 +72,7 @@ func migrate(ctx context.Context, conn *pgx.Conn) (from, to int, err error) {
 // step applies the next migration, if there still is one, and returns the version after
 // it. The lock is the transaction's, as that of a session does not go through a pooler.
 func step(ctx context.Context, conn *pgx.Conn, steps []string) (version int, err error) {
-	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	err = pgx.BeginTxFunc(ctx, conn, writing, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
 			return err
 		}
@@ -103,8 +103,8 @@ func schemaVersion(ctx context.Context, q querier, newest int) (version int, err
 	defer cancel()
 	var encoding string
 	var ours, others bool
-	err = q.QueryRow(ctx, `SELECT pg_encoding_to_char(d.encoding), to_regclass('inkstone_schema') IS NOT NULL,
-		to_regclass('users') IS NOT NULL OR to_regclass('posts') IS NOT NULL
+	err = q.QueryRow(ctx, `SELECT pg_encoding_to_char(d.encoding), to_regclass(quote_ident(current_schema()) || '.inkstone_schema') IS NOT NULL,
+		to_regclass(quote_ident(current_schema()) || '.users') IS NOT NULL OR to_regclass(quote_ident(current_schema()) || '.posts') IS NOT NULL
 		FROM pg_database d WHERE d.datname = current_database()`).Scan(&encoding, &ours, &others)
 	switch {
 	case err != nil:

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -88,7 +90,13 @@ func Open(ctx context.Context, url string, opt Options) (*Store, error) {
 
 // configure reads the URL. opt goes before what the URL says of the pool and the time to connect.
 func configure(url string, opt Options) (*pgxpool.Config, error) {
+	if ambiguous(url) {
+		return nil, ErrURL
+	}
 	config, err := pgxpool.ParseConfig(url)
+	if file, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("%w: %w", ErrURL, file) // a certificate that the URL names
+	}
 	if err != nil {
 		return nil, ErrURL // pgx's own error repeats the URL
 	}
@@ -111,19 +119,43 @@ func configure(url string, opt Options) (*pgxpool.Config, error) {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: graceOf(timeout) / 2}
 	}
 	conn.Tracer = opt.tracer
+	conn.RuntimeParams["client_encoding"] = "UTF8" // whatever the database has for its own
+	setDefault(conn.RuntimeParams, "application_name", "inkstone")
 	if opt.Pooled {
 		conn.DefaultQueryExecMode = pgx.QueryExecModeExec
 		return config, nil
 	}
-	// The server's own bound is for a client that is gone without a word.
-	setDefault(conn.RuntimeParams, "statement_timeout", strconv.FormatInt((timeout+time.Second).Milliseconds(), 10))
-	setDefault(conn.RuntimeParams, "idle_in_transaction_session_timeout", strconv.FormatInt((10*time.Second).Milliseconds(), 10))
-	setDefault(conn.RuntimeParams, "application_name", "inkstone")
-	// Rows are looked up one by one, on disks without a moving head; and no statement runs
-	// so long that it is worth compiling.
-	setDefault(conn.RuntimeParams, "random_page_cost", "1.1")
-	setDefault(conn.RuntimeParams, "jit", "off")
+	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error { return makeSettings(ctx, c, conn.RuntimeParams, timeout) }
 	return config, nil
+}
+
+// ambiguous tells whether a URL has a raw @ in its password: some readers of URLs take what
+// is behind the first one for the host, and tell it to others.
+func ambiguous(url string) bool {
+	url, _, _ = strings.Cut(url, "?")
+	_, rest, _ := strings.Cut(url, "://")
+	authority, path, _ := strings.Cut(rest, "/")
+	return strings.Count(authority, "@") > 1 || strings.Contains(path, "@")
+}
+
+// makeSettings makes those settings of a connection that the URL did not. As parameters of the
+// start they would be refused by a PgBouncer.
+func makeSettings(ctx context.Context, c *pgx.Conn, given map[string]string, timeout time.Duration) error {
+	batch := &pgx.Batch{}
+	for _, s := range [][2]string{
+		// The server's own bounds are for a client that is gone without a word.
+		{"statement_timeout", strconv.FormatInt((timeout + time.Second).Milliseconds(), 10)},
+		{"idle_in_transaction_session_timeout", strconv.FormatInt((10 * time.Second).Milliseconds(), 10)},
+		// Rows are looked up one by one, on disks without a moving head; and no statement
+		// runs so long that it is worth compiling.
+		{"random_page_cost", "1.1"},
+		{"jit", "off"},
+	} {
+		if _, set := given[s[0]]; !set {
+			batch.Queue("SELECT set_config($1, $2, false)", s[0], s[1])
+		}
+	}
+	return c.SendBatch(ctx, batch).Close()
 }
 
 // MaxConns is what Options.MaxConns stands for.
@@ -198,7 +230,7 @@ func explain(ctx context.Context, err error) error {
 	if reply, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch reply.Code {
 		case "28P01", "28000":
-			return fmt.Errorf("%w (%s)", ErrPassword, reply.Code)
+			return fmt.Errorf("%w: %s (%s)", ErrPassword, reply.Message, reply.Code)
 		case "3D000":
 			return ErrNoDatabase
 		}

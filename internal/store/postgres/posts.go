@@ -71,9 +71,14 @@ func (p posts) peek(ctx context.Context, operation string, id blog.ID, most int6
 
 // lockPost reads a post, which nobody else can change until the transaction ends.
 // CodePostNotFound.
-func lockPost(t *tx, id blog.ID) (*blog.Post, error) {
+func lockPost(t *tx, id blog.ID) (*blog.Post, error) { return lockWith(t, id, "p.content") }
+
+// lockBare is lockPost without the content.
+func lockBare(t *tx, id blog.ID) (*blog.Post, error) { return lockWith(t, id, "''") }
+
+func lockWith(t *tx, id blog.ID, content string) (*blog.Post, error) {
 	var p blog.Post
-	found, err := t.one("SELECT "+postColumns+", p.content"+fromPost+"WHERE p.id = $1 FOR UPDATE OF p", []any{key(id)}, append(intoPost(&p), intoText{&p.Content})...)
+	found, err := t.one("SELECT "+postColumns+", "+content+fromPost+"WHERE p.id = $1 FOR UPDATE OF p", []any{key(id)}, append(intoPost(&p), intoText{&p.Content})...)
 	if err == nil && !found {
 		err = blog.Fail(blog.CodePostNotFound)
 	}
@@ -104,7 +109,7 @@ func (p posts) Create(ctx context.Context, post *blog.Post) error {
 }
 
 func createPost(t *tx, p blog.Post) (blog.Post, error) {
-	found, err := t.one("SELECT "+authorColumns+" FROM users u WHERE u.id = $1 FOR KEY SHARE", []any{key(p.Author.ID)}, intoAuthor(&p.Author)...)
+	author, found, err := holdUser(t, p.Author.ID)
 	if err == nil && !found {
 		err = blog.Fail(blog.CodeUserNotFound)
 	}
@@ -114,6 +119,7 @@ func createPost(t *tx, p blog.Post) (blog.Post, error) {
 	if err := checkPublished(p.PublishedAt); err != nil {
 		return p, err
 	}
+	p.Author = author
 	p.Revision, p.Tier = max(p.Revision, 1), 0
 	p.ViewCount, p.LikeCount, p.CommentCount = 0, 0, 0
 	p.PublishedAt, p.CreatedAt, p.UpdatedAt = blog.ToMillisecond(p.PublishedAt), blog.ToMillisecond(p.CreatedAt), blog.ToMillisecond(p.UpdatedAt)
@@ -243,7 +249,7 @@ func rewrite(t *tx, old, p *blog.Post) error {
 // Delete implements blog.Posts.
 func (p posts) Delete(ctx context.Context, id blog.ID, check func(blog.PostRef) error) error {
 	return p.write(ctx, "posts.delete", func(t *tx) error {
-		post, err := lockPost(t, id)
+		post, err := lockBare(t, id)
 		if err != nil {
 			return err
 		}

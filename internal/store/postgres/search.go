@@ -77,7 +77,7 @@ func (sel selection) followHit(q *query) {
 		sel.follow(q, "sort", "id")
 		return
 	}
-	tier := q.arg(after.Tier)
+	tier := q.arg(after.Tier) + "::bigint"
 	q.add(" AND (tier < ", tier, " OR tier = ", tier)
 	sel.follow(q, "sort", "id")
 	q.add(")")

@@ -2,16 +2,23 @@ package postgres
 
 import (
 	"context"
+	"crypto/sha256"
 
 	"inkstone/internal/blog"
 )
 
 type sources struct{ *Store }
 
+// nameOf is the key of a path.
+func nameOf(path string) []byte {
+	sum := sha256.Sum256([]byte(path))
+	return sum[:]
+}
+
 // Get implements blog.Sources.
 func (r sources) Get(ctx context.Context, author blog.ID, path string) (post blog.ID, digest string, ok bool, err error) {
 	err = r.read(ctx, "sources.get", func(ctx context.Context, q querier) (err error) {
-		ok, err = one(ctx, q, "SELECT post, digest FROM sources WHERE author = $1 AND path = $2", []any{key(author), findable(path)}, intoID{&post}, &digest)
+		ok, err = one(ctx, q, "SELECT post, digest FROM sources WHERE author = $1 AND name = $2", []any{key(author), nameOf(path)}, intoID{&post}, &digest)
 		return err
 	})
 	return post, digest, ok, err
@@ -33,8 +40,8 @@ func (r sources) Set(ctx context.Context, author blog.ID, path string, post blog
 		case !isUser:
 			return blog.Fail(blog.CodeUserNotFound)
 		}
-		_, err = t.exec(`INSERT INTO sources (author, path, post, digest) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (author, path) DO UPDATE SET post = excluded.post, digest = excluded.digest`, key(author), path, key(post), digest)
+		_, err = t.exec(`INSERT INTO sources (author, name, path, post, digest) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (author, name) DO UPDATE SET post = excluded.post, digest = excluded.digest`, key(author), nameOf(path), path, key(post), digest)
 		return err
 	})
 }

@@ -132,10 +132,13 @@ func (s *Store) transact(ctx context.Context, places chan struct{}, do func(*tx)
 		select {
 		case <-time.After(rand.N(time.Duration(try) * 2 * time.Millisecond)):
 		case <-ctx.Done():
-			return err
+			return ctx.Err()
 		}
 	}
 }
+
+// writing is asked for as it is, whatever the database has for its default.
+var writing = pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
 
 // once runs do in a transaction. A connection that broke while it was idle shows that
 // when the transaction begins, and nothing has been done then.
@@ -143,10 +146,15 @@ func (s *Store) once(ctx context.Context, places chan struct{}, do func(*tx) err
 	begun := false
 	try := func() error {
 		return s.connected(ctx, places, func(c *pgx.Conn) error {
-			return s.begin(ctx, c, pgx.TxOptions{}, func(inner pgx.Tx) error {
+			var t *tx
+			defer func() {
+				if t != nil {
+					t.free() // after the commit: it takes a while, and the counters are locked
+				}
+			}()
+			return s.begin(ctx, c, writing, func(inner pgx.Tx) error {
 				begun = true
-				t := newTx(ctx, inner)
-				defer t.free()
+				t = newTx(ctx, inner)
 				if err := do(t); err != nil {
 					return err
 				}

@@ -74,7 +74,6 @@ func lockTouched(t *tx, user blog.ID) error {
 	return err
 }
 
-// deletePostsOf reads one post at a time, as all together may be too large.
 func deletePostsOf(t *tx, user blog.ID) error {
 	var ids []blog.ID
 	err := each(t.ctx, t, "SELECT id FROM posts WHERE author = $1", []any{key(user)}, func(r pgx.Rows) error {
@@ -87,7 +86,7 @@ func deletePostsOf(t *tx, user blog.ID) error {
 		return err
 	}
 	for _, id := range ids {
-		p, err := lockPost(t, id)
+		p, err := lockBare(t, id)
 		if err != nil {
 			return err
 		}

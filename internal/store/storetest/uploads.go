@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"math/rand/v2"
 	"fmt"
 	"strings"
 
@@ -147,6 +148,22 @@ var sourcePromises = []promise{
 	{"a source is remembered per author and path, the last note wins", sourceRemembered},
 	{"a source needs a post and an author who exist", sourceNeeds},
 	{"a source is forgotten with its post", sourceForgotten},
+	{"a path may be long", sourceLong},
+}
+
+func sourceLong(w *world) {
+	u := w.user("user")
+	p, other := w.post(u, "post"), w.post(u, "other")
+	r := rand.New(rand.NewPCG(1, 2))
+	name := make([]rune, 3900) // that no engine can pack into less
+	for i := range name {
+		name[i] = rune('一' + r.IntN(20_000))
+	}
+	path := string(name)
+	w.ok(w.Sources().Set(w.ctx, u.ID, path, p.ID, "1"))
+	w.ok(w.Sources().Set(w.ctx, u.ID, path+"x", other.ID, "2"))
+	w.sourceIs(u, path, p.ID, "1")
+	w.sourceIs(u, path+"x", other.ID, "2")
 }
 
 // sourceIs checks what is noted; a zero post stands for nothing.

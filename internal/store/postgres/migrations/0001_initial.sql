@@ -188,12 +188,14 @@ CREATE TABLE uploads (
 );
 CREATE INDEX uploads_owner ON uploads (owner, created DESC, filename);
 
+-- name is the SHA-256 of the path, which may be longer than what an index takes.
 CREATE TABLE sources (
     author bytea NOT NULL REFERENCES users ON DELETE CASCADE,
-    path   text  COLLATE "C" NOT NULL,
+    name   bytea NOT NULL,
+    path   text  NOT NULL,
     post   bytea NOT NULL REFERENCES posts ON DELETE CASCADE,
     digest text  NOT NULL,
-    PRIMARY KEY (author, path)
+    PRIMARY KEY (author, name)
 );
 CREATE INDEX sources_post ON sources (post);
 
