@@ -63,13 +63,15 @@ func greet(ctx context.Context, w io.Writer, cfg *config.Config, a *app.App) err
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "砚台 %s 已启动\n  地址      %s\n  接口文档  %s/docs\n  数据目录  %s\n", buildVersion(), a.URL(), a.URL(), data)
 	has, err := app.HasAdmin(ctx, a.Store())
-	switch {
-	case blog.CodeOf(err) == blog.CodeUnavailable:
-		fmt.Fprintln(w, "  数据库暂时无法使用，正在反复尝试，原因见日志；在此之前接口回答 503")
-	case err != nil:
+	away := blog.CodeOf(err) == blog.CodeUnavailable
+	if err != nil && !away {
 		return err
+	}
+	fmt.Fprintf(w, "砚台 %s 已启动\n  地址      %s\n  接口文档  %s/docs\n  数据目录  %s\n", buildVersion(), a.URL(), a.URL(), data)
+	switch {
+	case away:
+		fmt.Fprintln(w, "  数据库暂时无法使用，正在反复尝试，原因见日志；在此之前接口回答 503")
 	case !has:
 		fmt.Fprintln(w, "  还没有管理员，创建一位：inkstone user create --admin --email you@example.com --username you")
 	}
