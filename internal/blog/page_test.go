@@ -79,6 +79,12 @@ func TestACursorComesBackToItsListAlone(t *testing.T) {
 			t.Errorf("the cursor of another list: %v", err)
 		}
 	}
+	for _, tier := range []int{-1, 3, 1 << 40} {
+		forged := Cursor{Tier: tier, ID: NewID(time.Now())}
+		if _, err := ParseCursor(forged.Encode(list), list); CodeOf(err) != CodeInvalid {
+			t.Errorf("a tier of %d: %v", tier, err)
+		}
+	}
 }
 
 // TestListsDifferInAllButThePage: what each filter differs by makes another list,

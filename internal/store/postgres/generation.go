@@ -9,7 +9,8 @@ import (
 
 // generations asks for the generation on behalf of all who want it: every answer from the
 // cache does. Whoever comes while a statement is under way waits for the next one, since
-// that one may have begun before a change that he must see.
+// that one may have begun before a change that he must see. If it fails he waits no longer:
+// the next one would be as long in failing.
 type generations struct {
 	ask func() (uint64, error)
 
@@ -59,6 +60,20 @@ func (g *generations) run() {
 		}
 		r.generation, r.err = g.ask()
 		close(r.done)
+		if r.err != nil {
+			g.fail(r.err)
+		}
+	}
+}
+
+// fail answers who waits at the moment.
+func (g *generations) fail(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.next != nil {
+		g.next.err = err
+		close(g.next.done)
+		g.next = nil
 	}
 }
 

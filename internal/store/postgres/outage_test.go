@@ -184,7 +184,7 @@ func TestACommitWithoutAnAnswerIsNoSuccessAndNotDoneTwice(t *testing.T) {
 	w := newWire(t, newDatabase(t))
 	s := openStore(t, w.url, Options{})
 	l := newLoad(t, s)
-	w.CutAfter("commit")
+	w.CutAfter("commit\x00") // and not at "read committed"
 	wantCode(t, "create", s.Posts().Create(t.Context(), newPost(l.author, "unknown")), blog.CodeUnavailable)
 	_, err := s.Posts().Update(t.Context(), l.known.ID, func(p *blog.Post) error { p.Title += "!"; return nil })
 	wantCode(t, "update", err, blog.CodeUnavailable)

@@ -1,8 +1,8 @@
 package storetest
 
 import (
-	"math/rand/v2"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 
 	"inkstone/internal/blog"
