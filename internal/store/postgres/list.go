@@ -66,7 +66,7 @@ func resolve(f blog.PostFilter) (sel selection, ok bool) {
 	if f.Search.Nothing() || f.Status != "" && sel.status == 0 || len(f.Tags) > 0 && len(sel.Tags) == 0 || !blog.CleanText(f.Category) {
 		return sel, false
 	}
-	sel.low, sel.high = published1, math.MaxInt64
+	sel.low, sel.high = earliest, math.MaxInt64
 	if from := f.From; !from.IsZero() && from.UnixMilli() > 0 {
 		sel.low = from.UnixMilli()
 		if from.Nanosecond()%1e6 != 0 { // the next whole one
@@ -79,8 +79,8 @@ func resolve(f blog.PostFilter) (sel selection, ok bool) {
 	return sel, true
 }
 
-// published1 is the first time that a post can be published at: what never was is in no range.
-const published1 = 1
+// earliest is the first time that a post can be published at: what never was is in no range.
+const earliest = 1
 
 // unique drops repeats, and what no tag is.
 func unique(tags []string) []string {
