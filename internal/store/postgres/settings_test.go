@@ -34,7 +34,7 @@ func TestADatabasesDefaultsDoNotCount(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer admin.Close(context.Background())
-	for _, setting := range []string{"default_transaction_isolation = 'serializable'", "client_encoding = 'latin1'", "jit = on", "statement_timeout = '1ms'"} {
+	for _, setting := range []string{"default_transaction_isolation = 'serializable'", "client_encoding = 'latin1'", "jit = on", "statement_timeout = '1s'"} {
 		if _, err := admin.Exec(t.Context(), "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET "+strings.ReplaceAll(setting, "'", "''")+"', current_database()); END $$"); err != nil {
 			t.Fatal(err)
 		}
