@@ -34,6 +34,7 @@ func (a *App) openNews(context.Context) error {
 		a.generations.Changed()
 		signal.Send()
 	}
+	a.metrics.Gauge("cache_news", "Whether changes by other instances are heard of; while they are not, each answer asks the database.", func() float64 { return oneIf(signal.Hears()) })
 	a.background = append(a.background, signal.Run)
 	return nil
 }

@@ -17,16 +17,18 @@ func (a *App) openRedis(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("无法使用 Redis，请检查 REDIS_URL：%w", err)
 	}
-	a.metrics.Gauge("redis_up", "Whether Redis is used; while it is not, each instance counts its own limits and keeps its own answers.", func() float64 {
-		if r.Up() {
-			return 1
-		}
-		return 0
-	})
+	a.metrics.Gauge("redis_up", "Whether Redis is used; while it is not, each instance counts its own limits and keeps its own answers.", func() float64 { return oneIf(r.Up()) })
 	a.redis = r
 	a.background = append(a.background, r.Run)
 	a.closers = append(a.closers, func() error { r.Close(); return nil })
 	return nil
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // reportRedis is told when Redis goes away and when it is back.
