@@ -60,9 +60,12 @@ func (l List) digest() string {
 	return fmt.Sprintf("%016x", h.Sum64())
 }
 
-// Offset returns how many rows precede the page. It is bounded: a page so far
-// out that the product would overflow has the largest offset.
+// Offset returns how many rows are passed over before the page: none behind a cursor.
+// It is bounded: a page so far out that the product would overflow has the largest offset.
 func (p Page) Offset() int64 {
+	if p.After != nil {
+		return 0
+	}
 	const far = int64(1) << 40
 	if int64(p.Number) > far/int64(p.Limit) {
 		return far
@@ -156,6 +159,14 @@ type Listed[T any] struct {
 	Total int64
 	Next  *Cursor // place of the last item if more follow, else nil
 	Bare  *Bare   // the posts come without their contents, see PostFilter.MaxText
+}
+
+// Cut ends a list for which one item more than the limit was read if more follow.
+func (l *Listed[T]) Cut(limit int, cursor func(T) *Cursor) {
+	if len(l.Items) > limit {
+		l.Items = l.Items[:limit]
+		l.Next = cursor(l.Items[limit-1])
+	}
 }
 
 // Bare says how many bytes of contents a list came without.

@@ -45,6 +45,7 @@ func TestOffsetsDoNotOverflow(t *testing.T) {
 		{Page{Number: 1, Limit: 10}, 0},
 		{Page{Number: 3, Limit: 100}, 200},
 		{Page{Number: math.MaxInt, Limit: 100}, 1 << 40},
+		{Page{Number: 3, Limit: 100, After: &Cursor{}}, 0},
 	} {
 		if got := c.page.Offset(); got != c.want {
 			t.Errorf("offset of %+v is %d, want %d", c.page, got, c.want)

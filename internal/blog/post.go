@@ -25,8 +25,11 @@ const (
 	Archived  Status = "archived"
 )
 
+// Statuses are all there are. Engines may keep a status as its number: the order stays.
+var Statuses = []Status{Draft, Published, Archived}
+
 // Valid reports whether s is one of the three.
-func (s Status) Valid() bool { return s == Draft || s == Published || s == Archived }
+func (s Status) Valid() bool { return slices.Contains(Statuses, s) }
 
 // Post is an article.
 type Post struct {

@@ -25,3 +25,12 @@ func Millis(t time.Time) int64 {
 	}
 	return t.UnixMilli()
 }
+
+// FromMillis is the reverse of Millis: as 0 stands for the zero time, the first
+// millisecond of 1970 cannot be kept.
+func FromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}

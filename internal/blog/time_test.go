@@ -18,6 +18,9 @@ func TestTimesAreCutToTheMillisecondAndKeptInUTC(t *testing.T) {
 		if ms := Millis(given); !want.IsZero() && ms != want.UnixMilli() || want.IsZero() && ms != 0 {
 			t.Errorf("%v is %d ms", given, ms)
 		}
+		if back := FromMillis(Millis(given)); back != want {
+			t.Errorf("%v came back as %v", given, back)
+		}
 	}
 }
 

@@ -53,7 +53,7 @@ func createComment(t *tx, m *blog.Comment, check func(blog.PostRef) error) error
 	if err := checkParent(t, m); err != nil {
 		return err
 	}
-	m.Author, m.Deleted, m.CreatedAt, m.UpdatedAt = author, false, blog.ToMillisecond(m.CreatedAt), blog.ToMillisecond(m.UpdatedAt)
+	m.Created(author)
 	t.public = ref.Status == blog.Published
 	return insertComment(t, m)
 }
@@ -113,18 +113,12 @@ func (r comments) List(ctx context.Context, f blog.CommentFilter) (list blog.Lis
 			return err
 		})
 	})
-	if len(list.Items) > f.Page.Limit {
-		list.Items = list.Items[:f.Page.Limit]
-		list.Next = f.Cursor(list.Items[f.Page.Limit-1])
-	}
+	list.Cut(f.Page.Limit, f.Cursor)
 	return list, err
 }
 
 func selectComments(f blog.CommentFilter) *query {
 	q, order, before := &query{}, direction(f.Order), f.Page.Offset()
-	if f.Page.After != nil {
-		before = 0
-	}
 	q.add("SELECT p.remarks, ", commentColumns, " FROM posts p LEFT JOIN LATERAL (SELECT c.id, c.post, c.author, c.parent, c.deleted, c.created, c.updated, c.content FROM comments c WHERE c.post = p.id AND p.remarks > ", q.arg(before))
 	if after := f.Page.After; after != nil {
 		op := " > "

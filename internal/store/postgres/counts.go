@@ -18,7 +18,7 @@ func (t *tx) countPost(p *blog.Post, n int64) {
 	for _, author := range []blog.ID{{}, p.Author.ID} {
 		for _, category := range []string{"", p.Category} {
 			for _, tag := range append([]string{""}, p.Tags...) {
-				t.counts[countKey{statusNumber(p.Status), author, category, tag}] += n
+				t.counts[countKey{p.Status.Number(), author, category, tag}] += n
 			}
 		}
 	}
@@ -26,16 +26,16 @@ func (t *tx) countPost(p *blog.Post, n int64) {
 
 // addSums adds to the sums of views and likes of a status.
 func (t *tx) addSums(status blog.Status, views, likes int64) {
-	s := t.sums[statusNumber(status)]
-	t.sums[statusNumber(status)] = sums{s.views + views, s.likes + likes}
+	s := t.sums[status.Number()]
+	t.sums[status.Number()] = sums{s.views + views, s.likes + likes}
 }
 
 // finish writes what waits, in the order in which all transactions take these locks.
 func (t *tx) finish() error {
 	batch := &pgx.Batch{}
 	t.queueCounts(batch)
-	for _, status := range []int{draft, published, archived} {
-		if s := t.sums[status]; s != (sums{}) {
+	for _, status := range statuses(0) {
+		if s := t.sums[int(status)]; s != (sums{}) {
 			batch.Queue("UPDATE post_sums SET views = views + $2, likes = likes + $3 WHERE status = $1", status, s.views, s.likes)
 		}
 	}
@@ -82,11 +82,15 @@ func anyOrKey(id blog.ID) []byte {
 	return id[:]
 }
 
-func statuses(status int) []int16 {
+// statuses are the numbers of the status, or of all for 0.
+func statuses(status int) (all []int16) {
 	if status != 0 {
 		return []int16{int16(status)}
 	}
-	return []int16{draft, published, archived}
+	for _, s := range blog.Statuses {
+		all = append(all, int16(s.Number()))
+	}
+	return all
 }
 
 // Tags implements blog.Posts.

@@ -61,38 +61,10 @@ func (p posts) List(ctx context.Context, f blog.PostFilter) (list blog.Listed[*b
 
 // resolve turns a filter into a selection; ok is false if nothing can match.
 func resolve(f blog.PostFilter) (sel selection, ok bool) {
-	sel = selection{PostFilter: f, status: statusNumber(f.Status), ranged: !f.From.IsZero() || !f.To.IsZero()}
-	sel.Tags = unique(f.Tags)
-	if f.Search.Nothing() || f.Status != "" && sel.status == 0 || len(f.Tags) > 0 && len(sel.Tags) == 0 || !blog.CleanText(f.Category) {
-		return sel, false
-	}
-	sel.low, sel.high = earliest, math.MaxInt64
-	if from := f.From; !from.IsZero() && from.UnixMilli() > 0 {
-		sel.low = from.UnixMilli()
-		if from.Nanosecond()%1e6 != 0 { // the next whole one
-			sel.low++
-		}
-	}
-	if !f.To.IsZero() {
-		sel.high = f.To.UnixMilli()
-	}
-	return sel, true
-}
-
-// earliest is the first time that a post can be published at: what never was is in no range.
-const earliest = 1
-
-// unique drops repeats, and what no tag is.
-func unique(tags []string) []string {
-	var out []string
-	known := map[string]bool{}
-	for _, t := range tags {
-		if t != "" && blog.CleanText(t) && !known[t] {
-			known[t] = true
-			out = append(out, t)
-		}
-	}
-	return out
+	sel = selection{PostFilter: f, status: f.Status.Number()}
+	sel.Tags = f.DistinctTags()
+	sel.low, sel.high, sel.ranged = f.Dated()
+	return sel, !f.Nothing()
 }
 
 // listPosts reads a page. One far out is asked for only if it is there.

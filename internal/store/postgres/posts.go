@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -24,16 +23,6 @@ func intoPost(p *blog.Post) []any {
 	return append([]any{intoID{&p.ID}, intoStatus{&p.Status}, intoText{&p.Category}, intoText{&p.Title}, intoInt{&p.ViewCount}, intoInt{&p.LikeCount}, intoInt{&p.CommentCount},
 		intoTime{&p.PublishedAt}, intoTime{&p.CreatedAt}, intoTime{&p.UpdatedAt}, intoInt{&p.Revision}, &p.Tags, intoText{&p.CoverImage}, intoText{&p.Excerpt}},
 		intoAuthor(&p.Author)...)
-}
-
-// latest bounds publishedAt, as for every engine.
-var latest = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
-
-func checkPublished(t time.Time) error {
-	if t.IsZero() || blog.Millis(t) > 0 && t.Before(latest) {
-		return nil
-	}
-	return blog.Invalid("publishedAt", blog.RuleDate)
 }
 
 // Get implements blog.Posts.
@@ -116,14 +105,9 @@ func createPost(t *tx, p blog.Post) (blog.Post, error) {
 	if err != nil {
 		return p, err
 	}
-	if err := checkPublished(p.PublishedAt); err != nil {
+	if err := p.Created(author); err != nil {
 		return p, err
 	}
-	p.Author = author
-	p.Revision, p.Tier = max(p.Revision, 1), 0
-	p.ViewCount, p.LikeCount, p.CommentCount = 0, 0, 0
-	p.PublishedAt, p.CreatedAt, p.UpdatedAt = blog.ToMillisecond(p.PublishedAt), blog.ToMillisecond(p.CreatedAt), blog.ToMillisecond(p.UpdatedAt)
-	p.Tags = slices.Clone(p.Tags)
 	batch := &pgx.Batch{}
 	content, err := t.text("content", p.Content, "$13")
 	if err != nil {
@@ -131,7 +115,7 @@ func createPost(t *tx, p blog.Post) (blog.Post, error) {
 	}
 	batch.Queue(`INSERT INTO posts (id, status, author, category, title, published, created, updated, revision, tags, cover, excerpt, content)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, `+content.sql+`)`,
-		append([]any{key(p.ID), statusNumber(p.Status), key(p.Author.ID), p.Category, p.Title,
+		append([]any{key(p.ID), p.Status.Number(), key(p.Author.ID), p.Category, p.Title,
 			blog.Millis(p.PublishedAt), blog.Millis(p.CreatedAt), blog.Millis(p.UpdatedAt), p.Revision, texts(p.Tags), p.CoverImage, p.Excerpt}, content.args...)...)
 	queueTags(batch, &p)
 	if err := queueTerms(t, batch, &p); err != nil {
@@ -153,7 +137,7 @@ func texts(list []string) []string {
 func queueTags(batch *pgx.Batch, p *blog.Post) {
 	if len(p.Tags) > 0 {
 		batch.Queue("INSERT INTO post_tags (tag, status, published, post, author, category) SELECT tag, $2, $3, $4, $5, $6 FROM unnest($1::text[]) tag",
-			p.Tags, statusNumber(p.Status), blog.Millis(p.PublishedAt), key(p.ID), key(p.Author.ID), p.Category)
+			p.Tags, p.Status.Number(), blog.Millis(p.PublishedAt), key(p.ID), key(p.Author.ID), p.Category)
 	}
 }
 
@@ -167,7 +151,7 @@ func queueTerms(t *tx, batch *pgx.Batch, p *blog.Post) error {
 		VALUES ($1, $2, $3, $4, $5, $6, $7, `+terms.sql+`, `+plain.sql+`)
 		ON CONFLICT (post) DO UPDATE SET status = excluded.status, category = excluded.category, published = excluded.published, tags = excluded.tags,
 		title_terms = excluded.title_terms, terms = excluded.terms, plain = excluded.plain`,
-		slices.Concat([]any{key(p.ID), statusNumber(p.Status), key(p.Author.ID), p.Category, blog.Millis(p.PublishedAt), texts(p.Tags),
+		slices.Concat([]any{key(p.ID), p.Status.Number(), key(p.Author.ID), p.Category, blog.Millis(p.PublishedAt), texts(p.Tags),
 			" " + blog.Terms(p.Title) + " "}, terms.args, plain.args)...)
 	return nil
 }
@@ -195,20 +179,11 @@ func updatePost(t *tx, id blog.ID, change func(*blog.Post) error) (*blog.Post, e
 	if err := own(change(&p)); err != nil {
 		return nil, err
 	}
-	if err := checkPublished(p.PublishedAt); err != nil {
+	if err := p.Updated(old); err != nil {
 		return nil, err
 	}
-	keep(&p, old)
 	t.public = old.Status == blog.Published || p.Status == blog.Published
 	return &p, rewrite(t, old, &p)
-}
-
-// keep puts back what a change must not touch.
-func keep(p, old *blog.Post) {
-	p.ID, p.Author, p.CreatedAt = old.ID, old.Author, old.CreatedAt
-	p.ViewCount, p.LikeCount, p.CommentCount = old.ViewCount, old.LikeCount, old.CommentCount
-	p.Revision, p.Tier = old.Revision+1, 0
-	p.PublishedAt, p.UpdatedAt = blog.ToMillisecond(p.PublishedAt), blog.ToMillisecond(p.UpdatedAt)
 }
 
 func rewrite(t *tx, old, p *blog.Post) error {
@@ -223,7 +198,7 @@ func rewrite(t *tx, old, p *blog.Post) error {
 	}
 	batch.Queue(`UPDATE posts SET status = $2, category = $3, title = $4, published = $5, updated = $6, revision = $7,
 		tags = $8, cover = $9, excerpt = $10, content = `+content.sql+` WHERE id = $1`,
-		append([]any{key(p.ID), statusNumber(p.Status), p.Category, p.Title, blog.Millis(p.PublishedAt), blog.Millis(p.UpdatedAt), p.Revision,
+		append([]any{key(p.ID), p.Status.Number(), p.Category, p.Title, blog.Millis(p.PublishedAt), blog.Millis(p.UpdatedAt), p.Revision,
 			texts(p.Tags), p.CoverImage, p.Excerpt}, content.args...)...)
 	filed := old.Status == p.Status && old.Category == p.Category && old.PublishedAt.Equal(p.PublishedAt) && slices.Equal(old.Tags, p.Tags)
 	if !filed {
@@ -241,7 +216,7 @@ func rewrite(t *tx, old, p *blog.Post) error {
 		}
 	case !filed:
 		batch.Queue("UPDATE post_terms SET status = $2, category = $3, published = $4, tags = $5 WHERE post = $1",
-			key(p.ID), statusNumber(p.Status), p.Category, blog.Millis(p.PublishedAt), texts(p.Tags))
+			key(p.ID), p.Status.Number(), p.Category, blog.Millis(p.PublishedAt), texts(p.Tags))
 	}
 	return t.SendBatch(t.ctx, batch).Close()
 }

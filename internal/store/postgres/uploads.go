@@ -94,18 +94,12 @@ func (r uploads) List(ctx context.Context, f blog.UploadFilter) (list blog.Liste
 			return err
 		})
 	})
-	if len(list.Items) > f.Page.Limit {
-		list.Items = list.Items[:f.Page.Limit]
-		list.Next = f.Cursor(list.Items[f.Page.Limit-1])
-	}
+	list.Cut(f.Page.Limit, f.Cursor)
 	return list, err
 }
 
 func selectUploads(f blog.UploadFilter) *query {
 	q, before := &query{}, f.Page.Offset()
-	if f.Page.After != nil {
-		before = 0
-	}
 	q.add("SELECT o.uploads, ", uploadColumns, " FROM users o LEFT JOIN LATERAL (SELECT ", uploadColumns, " FROM uploads f WHERE f.owner = o.id AND o.uploads > ", q.arg(before))
 	if after := f.Page.After; after != nil {
 		at := q.arg(after.Int)

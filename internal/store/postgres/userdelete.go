@@ -31,7 +31,7 @@ func (r users) Delete(ctx context.Context, id blog.ID, check func(*blog.User) er
 // expectOtherAdmin refuses early what countUser would refuse when all is done: until
 // then the counters, for which all registrations wait, are not locked.
 func expectOtherAdmin(t *tx, u *blog.User) error {
-	if (userGroup{u.Role, u.Active}) != activeAdmins {
+	if (blog.UserGroup{Role: u.Role, Active: u.Active}) != activeAdmins {
 		return nil
 	}
 	var n int64

@@ -19,7 +19,7 @@ var userSorts = map[string]string{
 func (r users) List(ctx context.Context, f blog.UserFilter) (list blog.Listed[*blog.User], err error) {
 	err = r.read(ctx, "users.list", func(ctx context.Context, q querier) error {
 		list = blog.Listed[*blog.User]{}
-		if len(userGroups(f)) == 0 || !blog.CleanText(f.Search) {
+		if len(f.Groups()) == 0 || !blog.CleanText(f.Search) {
 			return nil
 		}
 		users := selectUsers(f)
@@ -32,10 +32,7 @@ func (r users) List(ctx context.Context, f blog.UserFilter) (list blog.Listed[*b
 			return err
 		})
 	})
-	if len(list.Items) > f.Page.Limit {
-		list.Items = list.Items[:f.Page.Limit]
-		list.Next = f.Cursor(list.Items[f.Page.Limit-1])
-	}
+	list.Cut(f.Page.Limit, f.Cursor)
 	return list, err
 }
 
@@ -49,17 +46,9 @@ func selectUsers(f blog.UserFilter) *query {
 		allUsers(q, f)
 	}
 	order := direction(f.Order)
-	q.add(" ORDER BY sorted", order, ", id", order, " LIMIT ", q.arg(f.Page.Limit+1), " OFFSET ", q.arg(usersBefore(f)),
+	q.add(" ORDER BY sorted", order, ", id", order, " LIMIT ", q.arg(f.Page.Limit+1), " OFFSET ", q.arg(f.Page.Offset()),
 		") AS page ON true LEFT JOIN users u ON u.id = page.id ORDER BY page.sorted", order, ", page.id", order)
 	return q
-}
-
-// usersBefore returns how many users are passed over.
-func usersBefore(f blog.UserFilter) int64 {
-	if f.Page.After != nil {
-		return 0
-	}
-	return f.Page.Offset()
 }
 
 // foundUsers begins with the hits of a search, which are found once for both.
@@ -81,8 +70,8 @@ func foundUsers(q *query, f blog.UserFilter, phrase blog.Phrase) {
 func allUsers(q *query, f blog.UserFilter) {
 	q.add("SELECT total, ", userColumns, " FROM (SELECT coalesce(sum(n), 0)::bigint AS total FROM user_counts WHERE (role, active) IN (", groupList(q, f),
 		")) AS counted LEFT JOIN LATERAL (SELECT id, sorted FROM (")
-	column, order, before := userSorts[f.Order.Field], direction(f.Order), usersBefore(f)
-	for i, group := range userGroups(f) {
+	column, order, before := userSorts[f.Order.Field], direction(f.Order), f.Page.Offset()
+	for i, group := range f.Groups() {
 		if i > 0 {
 			q.add(" UNION ALL ")
 		}
@@ -114,30 +103,11 @@ func followUser(q *query, f blog.UserFilter, column, id string) {
 // groupList writes the roles and states that the filter allows.
 func groupList(q *query, f blog.UserFilter) string {
 	var pairs []string
-	for _, group := range userGroups(f) {
+	for _, group := range f.Groups() {
 		pairs = append(pairs, "("+q.arg(string(group.Role))+", "+q.arg(group.Active)+")")
 	}
 	return strings.Join(pairs, ", ")
 }
 
-// userGroup is what users are counted by.
-type userGroup struct {
-	Role   blog.Role
-	Active bool
-}
-
 // activeAdmins are those of whom one must stay.
-var activeAdmins = userGroup{blog.RoleAdmin, true}
-
-// userGroups returns the groups that the filter allows, in the order in which their
-// counters are locked.
-func userGroups(f blog.UserFilter) (groups []userGroup) {
-	for _, role := range []blog.Role{blog.RoleAdmin, blog.RoleUser} {
-		for _, active := range []bool{false, true} {
-			if (f.Role == "" || f.Role == role) && (f.Active == nil || *f.Active == active) {
-				groups = append(groups, userGroup{role, active})
-			}
-		}
-	}
-	return groups
-}
+var activeAdmins = blog.UserGroup{Role: blog.RoleAdmin, Active: true}

@@ -115,14 +115,14 @@ func checkTaken(t *tx, u *blog.User) error {
 // CodeLastAdmin if old was the last active admin. It comes after all that waits for
 // other users' rows, as everybody who registers waits for these counters.
 func countUser(t *tx, old, u *blog.User) error {
-	change := map[userGroup]int{}
+	change := map[blog.UserGroup]int{}
 	if old != nil {
-		change[userGroup{old.Role, old.Active}]--
+		change[blog.UserGroup{Role: old.Role, Active: old.Active}]--
 	}
 	if u != nil {
-		change[userGroup{u.Role, u.Active}]++
+		change[blog.UserGroup{Role: u.Role, Active: u.Active}]++
 	}
-	for _, group := range userGroups(blog.UserFilter{}) {
+	for _, group := range (blog.UserFilter{}).Groups() {
 		if change[group] == 0 {
 			continue
 		}
@@ -173,8 +173,7 @@ func (r users) Update(ctx context.Context, id blog.ID, change func(*blog.User) e
 		if err := own(change(&u)); err != nil {
 			return err
 		}
-		u.ID, u.CreatedAt = old.ID, old.CreatedAt
-		u.LastLogin, u.UpdatedAt, u.TokensFrom = blog.ToMillisecond(u.LastLogin), blog.ToMillisecond(u.UpdatedAt), blog.ToMillisecond(u.TokensFrom)
+		u.Updated(&old)
 		t.public = old.Author() != u.Author()
 		return updateUser(t, &old, &u)
 	})

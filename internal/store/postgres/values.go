@@ -38,10 +38,7 @@ type intoTime struct{ *time.Time }
 
 // ScanInt64 implements pgtype.Int64Scanner.
 func (t intoTime) ScanInt64(ms pgtype.Int8) error {
-	*t.Time = time.Time{}
-	if ms.Int64 != 0 {
-		*t.Time = time.UnixMilli(ms.Int64).UTC()
-	}
+	*t.Time = blog.FromMillis(ms.Int64)
 	return nil
 }
 
@@ -50,31 +47,8 @@ type intoStatus struct{ *blog.Status }
 
 // ScanInt64 implements pgtype.Int64Scanner.
 func (s intoStatus) ScanInt64(n pgtype.Int8) error {
-	*s.Status = statusOf(int(n.Int64))
+	*s.Status = blog.StatusOf(int(n.Int64))
 	return nil
-}
-
-// Statuses as they are kept; 0 in a filter stands for all of them.
-const (
-	draft     = 1
-	published = 2
-	archived  = 3
-)
-
-func statusNumber(s blog.Status) int {
-	switch s {
-	case blog.Draft:
-		return draft
-	case blog.Published:
-		return published
-	case blog.Archived:
-		return archived
-	}
-	return 0
-}
-
-func statusOf(n int) blog.Status {
-	return [...]blog.Status{"", blog.Draft, blog.Published, blog.Archived}[n&3]
 }
 
 // authorColumns are what scans of an author read of users u.

@@ -27,7 +27,7 @@ func scanComment(s *sqlite.Stmt) (m commentRow) {
 	m.key, m.post, m.parent = s.ColumnInt64(0), s.ColumnInt64(1), s.ColumnInt64(2)
 	m.ID, m.Deleted, m.CreatedAt, m.UpdatedAt = columnID(s, 3), s.ColumnBool(4), columnTime(s, 5), columnTime(s, 6)
 	m.Content, m.Parent, m.Post = s.ColumnText(7), columnID(s, 8), columnID(s, 9)
-	m.ref = blog.PostRef{ID: m.Post, Status: statusOf(s.ColumnInt(10)), Author: columnID(s, 11)}
+	m.ref = blog.PostRef{ID: m.Post, Status: blog.StatusOf(s.ColumnInt(10)), Author: columnID(s, 11)}
 	m.Author = scanAuthor(s, 12)
 	return m
 }
@@ -79,7 +79,7 @@ func createComment(c *conn, m *blog.Comment, check func(blog.PostRef) error) err
 	if err != nil {
 		return err
 	}
-	m.Author, m.Deleted, m.CreatedAt, m.UpdatedAt = u.Author, false, blog.ToMillisecond(m.CreatedAt), blog.ToMillisecond(m.UpdatedAt)
+	m.Created(u.Author)
 	err = c.exec("INSERT INTO comments (id, post, author, parent, deleted, created, updated, content) VALUES (?, ?, ?, ?, 0, ?, ?, ?)",
 		m.ID, post, u.key, parent, m.CreatedAt, m.UpdatedAt, m.Content)
 	if err != nil {
@@ -130,23 +130,20 @@ func (r comments) List(ctx context.Context, f blog.CommentFilter) (list blog.Lis
 			post, list.Total = s.ColumnInt64(0), s.ColumnInt64(1)
 			return nil
 		}, f.Post)
-		if err != nil || list.Total == 0 || f.Page.After == nil && f.Page.Offset() >= list.Total {
+		if err != nil || list.Total == 0 || f.Page.Offset() >= list.Total {
 			return err
 		}
 		q := query{}
 		q.add(selectComment+"WHERE c.post = ?", post)
 		follow(&q, f.Order, f.Page.After, "c", "created")
-		q.add(" ORDER BY c.created"+direction(f.Order)+", c.id"+direction(f.Order)+" LIMIT +? OFFSET +?", f.Page.Limit+1, offset(f.Page))
+		q.add(" ORDER BY c.created"+direction(f.Order)+", c.id"+direction(f.Order)+" LIMIT +? OFFSET +?", f.Page.Limit+1, f.Page.Offset())
 		return c.each(q.sql, func(s *sqlite.Stmt) error {
 			m := scanComment(s)
 			list.Items = append(list.Items, &m.Comment)
 			return nil
 		}, q.args...)
 	})
-	if len(list.Items) > f.Page.Limit {
-		list.Items = list.Items[:f.Page.Limit]
-		list.Next = f.Cursor(list.Items[f.Page.Limit-1])
-	}
+	list.Cut(f.Page.Limit, f.Cursor)
 	return list, err
 }
 

@@ -195,13 +195,4 @@ func columnID(stmt *sqlite.Stmt, i int) (id blog.ID) {
 	return id
 }
 
-func columnTime(stmt *sqlite.Stmt, i int) time.Time { return fromMillis(stmt.ColumnInt64(i)) }
-
-// fromMillis is the reverse of blog.Millis, which is how times are kept: as 0 stands
-// for the zero time, the first millisecond of 1970 cannot be kept.
-func fromMillis(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
-}
+func columnTime(stmt *sqlite.Stmt, i int) time.Time { return blog.FromMillis(stmt.ColumnInt64(i)) }

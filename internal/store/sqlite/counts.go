@@ -7,36 +7,13 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// Statuses as they are kept; 0 in a filter stands for all of them.
-const (
-	draft     = 1
-	published = 2
-	archived  = 3
-)
-
-func statusNumber(s blog.Status) int {
-	switch s {
-	case blog.Draft:
-		return draft
-	case blog.Published:
-		return published
-	case blog.Archived:
-		return archived
-	}
-	return 0
-}
-
-func statusOf(n int) blog.Status {
-	return [...]blog.Status{"", blog.Draft, blog.Published, blog.Archived}[n&3]
-}
-
 // addCounts adds n to every counter that the post belongs to: its author or any,
 // its category or any, each of its tags or any.
 func addCounts(c *conn, p *postRow, n int) error {
 	for _, author := range []int64{0, p.author} {
 		for _, category := range []string{"", p.Category} {
 			for _, tag := range append([]string{""}, p.Tags...) {
-				if err := addCount(c, statusNumber(p.Status), author, category, tag, n); err != nil {
+				if err := addCount(c, p.Status.Number(), author, category, tag, n); err != nil {
 					return err
 				}
 			}
@@ -59,7 +36,7 @@ func addSums(c *conn, status blog.Status, views, likes int64) error {
 	if views == 0 && likes == 0 {
 		return nil
 	}
-	return c.exec("UPDATE post_sums SET views = views + ?, likes = likes + ? WHERE status = ?", views, likes, statusNumber(status))
+	return c.exec("UPDATE post_sums SET views = views + ?, likes = likes + ? WHERE status = ?", views, likes, status.Number())
 }
 
 // countPosts returns how many posts have the status (0: any), author (0: any),
@@ -75,11 +52,15 @@ func countPosts(c *conn, status int, author int64, category, tag string) (total 
 	return total, nil
 }
 
-func statuses(status int) []int {
+// statuses are the numbers of the status, or of all for 0.
+func statuses(status int) (all []int) {
 	if status != 0 {
 		return []int{status}
 	}
-	return []int{draft, published, archived}
+	for _, s := range blog.Statuses {
+		all = append(all, s.Number())
+	}
+	return all
 }
 
 // Tags implements blog.Posts.
@@ -98,7 +79,7 @@ func (p posts) Tags(ctx context.Context, limit int) (tags []blog.TagCount, err e
 // Stats implements blog.Posts.
 func (p posts) Stats(ctx context.Context) (st blog.Stats, err error) {
 	err = p.view(ctx, "posts.stats", readLimit, func(c *conn) error {
-		for _, status := range []int{archived, draft, published} { // in the order of their names
+		for _, status := range []blog.Status{blog.Archived, blog.Draft, blog.Published} { // in the order of their names
 			one, err := statusStats(c, status)
 			if err != nil {
 				return err
@@ -117,14 +98,14 @@ func (p posts) Stats(ctx context.Context) (st blog.Stats, err error) {
 	return st, err
 }
 
-func statusStats(c *conn, status int) (st blog.StatusStats, err error) {
-	st.Status = statusOf(status)
-	if st.Count, err = countPosts(c, status, 0, "", ""); err != nil {
+func statusStats(c *conn, status blog.Status) (st blog.StatusStats, err error) {
+	st.Status = status
+	if st.Count, err = countPosts(c, status.Number(), 0, "", ""); err != nil {
 		return st, err
 	}
 	_, err = c.one("SELECT views, likes FROM post_sums WHERE status = ?", func(s *sqlite.Stmt) error {
 		st.TotalViews, st.TotalLikes = s.ColumnInt64(0), s.ColumnInt64(1)
 		return nil
-	}, status)
+	}, status.Number())
 	return st, err
 }

@@ -87,5 +87,6 @@ func addViews(c *conn, id blog.ID, n int64) (public bool, err error) {
 	if err := c.exec("UPDATE posts SET views = views + ? WHERE id = ?", n, id); err != nil {
 		return false, err
 	}
-	return status == published, addSums(c, statusOf(int(status)), n, 0)
+	kept := blog.StatusOf(int(status))
+	return kept == blog.Published, addSums(c, kept, n, 0)
 }

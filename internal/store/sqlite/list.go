@@ -48,7 +48,7 @@ func listPosts(c *conn, f blog.PostFilter) (list blog.Listed[*blog.Post], err er
 	if list.Total, err = sel.count(c); err != nil || list.Total == 0 {
 		return list, err
 	}
-	if f.Page.After == nil && f.Page.Offset() >= list.Total {
+	if f.Page.Offset() >= list.Total {
 		return list, nil
 	}
 	places, err := sel.places(c, f.Order, f.Page, list.Total)
@@ -94,16 +94,16 @@ func readListed(c *conn, places []place, maxText int64) (items []*blog.Post, bar
 
 // resolve turns a filter into a selection; ok is false if nothing can match.
 func resolve(c *conn, f blog.PostFilter) (sel selection, ok bool, err error) {
-	sel = selection{
-		status: statusNumber(f.Status), category: f.Category, tags: unique(f.Tags), search: f.Search,
-		low: math.MinInt64, high: math.MaxInt64, ranged: !f.From.IsZero() || !f.To.IsZero(),
-		found: map[string]string{},
-	}
-	if f.Search.Nothing() || f.Status != "" && sel.status == 0 || len(f.Tags) > 0 && len(sel.tags) == 0 {
+	if f.Nothing() {
 		return sel, false, nil
 	}
-	if sel.ranged {
-		sel.low, sel.high = rankRange(f)
+	sel = selection{
+		status: f.Status.Number(), category: f.Category, tags: f.DistinctTags(), search: f.Search,
+		low: math.MinInt64, high: math.MaxInt64, found: map[string]string{},
+	}
+	if low, high, ranged := f.Dated(); ranged {
+		sel.low, sel.high = rankRange(low, high)
+		sel.ranged = true
 	}
 	if f.Author.IsZero() {
 		return sel, true, nil
@@ -112,34 +112,10 @@ func resolve(c *conn, f blog.PostFilter) (sel selection, ok bool, err error) {
 	return sel, sel.author != 0, err
 }
 
-// rankRange returns the ranks of the posts published from f.From to f.To, by
-// milliseconds: From counts from the next whole one. What was never published is outside.
-func rankRange(f blog.PostFilter) (low, high int64) {
-	low, high = 0, math.MaxInt64
-	if from := f.From; !from.IsZero() && from.UnixMilli() > 0 {
-		ms := from.UnixMilli()
-		if from.Nanosecond()%1e6 != 0 {
-			ms++
-		}
-		low = min(ms, latest.UnixMilli()) << rankBits
-	}
-	if !f.To.IsZero() {
-		high = (min(max(f.To.UnixMilli(), -1), latest.UnixMilli())+1)<<rankBits - 1
-	}
-	return low, high
-}
-
-// unique drops repeats, and the empty tag, which no post has.
-func unique(tags []string) []string {
-	var out []string
-	known := map[string]bool{}
-	for _, t := range tags {
-		if t != "" && !known[t] {
-			known[t] = true
-			out = append(out, t)
-		}
-	}
-	return out
+// rankRange returns the ranks of the posts published from low to high, in milliseconds.
+func rankRange(low, high int64) (first, last int64) {
+	latest := blog.LatestDate.UnixMilli()
+	return min(low, latest) << rankBits, (min(max(high, -1), latest)+1)<<rankBits - 1
 }
 
 // count returns how many posts are selected: from the counters if it can.
@@ -201,13 +177,6 @@ func (sel selection) bounds(c *conn, after *blog.Cursor, desc bool) (low, high i
 		low = max(low, at+1)
 	}
 	return low, high, err
-}
-
-func offset(page blog.Page) int64 {
-	if page.After != nil {
-		return 0
-	}
-	return page.Offset()
 }
 
 func collect(c *conn, query string, tier int, args []any) (places []place, err error) {

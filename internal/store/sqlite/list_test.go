@@ -95,7 +95,7 @@ func withSparse(t *testing.T, rows int64) {
 }
 
 func TestARangeOfDatesHasTheRanksOfItsMillisecondsAndNoOther(t *testing.T) {
-	low, high := rankRange(blog.PostFilter{From: day, To: day})
+	low, high := rankRange(day.UnixMilli(), day.UnixMilli())
 	if first, next := rankBase(day.UnixMilli(), blog.ID{}), rankBase(day.UnixMilli()+1, blog.ID{}); low != first || high != next-1 {
 		t.Errorf("ranks %d to %d, want %d to %d", low, high, first, next-1)
 	}

@@ -158,7 +158,7 @@ func (sel selection) walkRank(c *conn, d driver, o blog.Order, page blog.Page) (
 		return nil, err
 	}
 	q := sel.union(sel.arms(d, "p.rank", low, high))
-	q.add(" ORDER BY 2"+direction(o)+" LIMIT +? OFFSET +?", page.Limit+1, offset(page))
+	q.add(" ORDER BY 2"+direction(o)+" LIMIT +? OFFSET +?", page.Limit+1, page.Offset())
 	return collect(c, q.sql, 0, q.args)
 }
 
@@ -188,7 +188,7 @@ func (sel selection) walkField(c *conn, d driver, rows int64, o blog.Order, page
 	}
 	column := sortColumns[o.Field]
 	var arms []query
-	if passed := float64(offset(page)+int64(page.Limit)+1) * float64(all) / float64(total); float64(rows) <= passed && rows < all {
+	if passed := float64(page.Offset()+int64(page.Limit)+1) * float64(all) / float64(total); float64(rows) <= passed && rows < all {
 		arms = sel.arms(d, "p."+column+", p.id", sel.low, sel.high)
 	} else {
 		arms = sel.fieldArms(column)
@@ -197,7 +197,7 @@ func (sel selection) walkField(c *conn, d driver, rows int64, o blog.Order, page
 		follow(&arms[i], o, page.After, "p", column)
 	}
 	q := sel.union(arms)
-	q.add(" ORDER BY 2"+direction(o)+", 3"+direction(o)+" LIMIT +? OFFSET +?", page.Limit+1, offset(page))
+	q.add(" ORDER BY 2"+direction(o)+", 3"+direction(o)+" LIMIT +? OFFSET +?", page.Limit+1, page.Offset())
 	return collect(c, q.sql, 0, q.args)
 }
 

@@ -36,7 +36,7 @@ var selectPeeked = strings.NewReplacer("p.content", "CASE WHEN octet_length(p.co
 
 func scanPost(s *sqlite.Stmt) (p postRow, err error) {
 	p.key, p.rank, p.author = s.ColumnInt64(0), s.ColumnInt64(1), s.ColumnInt64(2)
-	p.ID, p.Status, p.Category, p.Title = columnID(s, 3), statusOf(s.ColumnInt(4)), s.ColumnText(5), s.ColumnText(6)
+	p.ID, p.Status, p.Category, p.Title = columnID(s, 3), blog.StatusOf(s.ColumnInt(4)), s.ColumnText(5), s.ColumnText(6)
 	p.ViewCount, p.LikeCount, p.CommentCount = s.ColumnInt64(7), s.ColumnInt64(8), s.ColumnInt64(9)
 	p.PublishedAt, p.CreatedAt, p.UpdatedAt = columnTime(s, 10), columnTime(s, 11), columnTime(s, 12)
 	p.Revision, p.CoverImage, p.Excerpt, p.Content = s.ColumnInt64(13), s.ColumnText(15), s.ColumnText(16), s.ColumnText(contentColumn)
@@ -121,7 +121,7 @@ func scanPeeked(p *postRow, size *int64) func(*sqlite.Stmt) error {
 func getRef(c *conn, id blog.ID) (ref blog.PostRef, key int64, err error) {
 	found, err := c.one("SELECT p.key, p.status, u.id FROM posts p CROSS JOIN users u ON u.key = p.author WHERE p.id = ?", func(s *sqlite.Stmt) error {
 		key = s.ColumnInt64(0)
-		ref = blog.PostRef{ID: id, Status: statusOf(s.ColumnInt(1)), Author: columnID(s, 2)}
+		ref = blog.PostRef{ID: id, Status: blog.StatusOf(s.ColumnInt(1)), Author: columnID(s, 2)}
 		return nil
 	}, id)
 	if err == nil && !found {
@@ -149,14 +149,10 @@ func createPost(c *conn, post blog.Post) (blog.Post, error) {
 	if err != nil {
 		return p.Post, err
 	}
-	if err := checkPublished(p.PublishedAt); err != nil {
+	if err := p.Created(u.Author); err != nil {
 		return p.Post, err
 	}
-	p.Author, p.author = u.Author, u.key
-	p.Revision = max(p.Revision, 1)
-	p.ViewCount, p.LikeCount, p.CommentCount = 0, 0, 0
-	p.PublishedAt, p.CreatedAt, p.UpdatedAt = blog.ToMillisecond(p.PublishedAt), blog.ToMillisecond(p.CreatedAt), blog.ToMillisecond(p.UpdatedAt)
-	p.Tags = slices.Clone(p.Tags)
+	p.author = u.key
 	if p.rank, err = newRank(c, blog.Millis(p.PublishedAt), p.ID); err != nil {
 		return p.Post, err
 	}
@@ -177,7 +173,7 @@ func insertPost(c *conn, p *postRow) error {
 	err = c.exec(`INSERT INTO posts (id, rank, status, author, category, title, views, likes, comments, remarks,
 		published, created, updated, revision, tags, cover, excerpt, content)
 		VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		p.ID, p.rank, statusNumber(p.Status), p.author, p.Category, p.Title,
+		p.ID, p.rank, p.Status.Number(), p.author, p.Category, p.Title,
 		p.PublishedAt, p.CreatedAt, p.UpdatedAt, p.Revision, tags, p.CoverImage, p.Excerpt, p.Content)
 	p.key = c.LastInsertRowID()
 	return err
@@ -187,7 +183,7 @@ func insertPost(c *conn, p *postRow) error {
 func index(c *conn, p *postRow) error {
 	indexText(c, p)
 	for _, tag := range p.Tags {
-		err := c.exec("INSERT INTO post_tags (tag, status, rank, post) VALUES (?, ?, ?, ?)", tag, statusNumber(p.Status), p.rank, p.key)
+		err := c.exec("INSERT INTO post_tags (tag, status, rank, post) VALUES (?, ?, ?, ?)", tag, p.Status.Number(), p.rank, p.key)
 		if err != nil {
 			return err
 		}
@@ -202,7 +198,7 @@ func index(c *conn, p *postRow) error {
 func unindex(c *conn, p *postRow) error {
 	unindexText(c, p.rank)
 	for _, tag := range p.Tags {
-		if err := c.exec("DELETE FROM post_tags WHERE tag = ? AND status = ? AND rank = ?", tag, statusNumber(p.Status), p.rank); err != nil {
+		if err := c.exec("DELETE FROM post_tags WHERE tag = ? AND status = ? AND rank = ?", tag, p.Status.Number(), p.rank); err != nil {
 			return err
 		}
 	}
@@ -269,10 +265,9 @@ func updatePost(c *conn, id blog.ID, change func(*blog.Post) error) (postRow, er
 	if err := change(&row.Post); err != nil {
 		return old, err
 	}
-	if err := checkPublished(row.PublishedAt); err != nil {
+	if err := row.Updated(&old.Post); err != nil {
 		return old, err
 	}
-	keep(&row.Post, &old.Post)
 	if !row.PublishedAt.Equal(old.PublishedAt) {
 		if row.rank, err = newRank(c, blog.Millis(row.PublishedAt), row.ID); err != nil {
 			return old, err
@@ -282,14 +277,6 @@ func updatePost(c *conn, id blog.ID, change func(*blog.Post) error) (postRow, er
 		return old, err
 	}
 	return row, bumpIf(c, old.Status == blog.Published || row.Status == blog.Published)
-}
-
-// keep puts back what a change must not touch.
-func keep(p, old *blog.Post) {
-	p.ID, p.Author, p.CreatedAt = old.ID, old.Author, old.CreatedAt
-	p.ViewCount, p.LikeCount, p.CommentCount = old.ViewCount, old.LikeCount, old.CommentCount
-	p.Revision, p.Tier = old.Revision+1, 0
-	p.PublishedAt, p.UpdatedAt = blog.ToMillisecond(p.PublishedAt), blog.ToMillisecond(p.UpdatedAt)
 }
 
 func rewrite(c *conn, old, p *postRow) error {
@@ -307,7 +294,7 @@ func rewrite(c *conn, old, p *postRow) error {
 	}
 	err = c.exec(`UPDATE posts SET rank = ?, status = ?, category = ?, title = ?, published = ?, updated = ?, revision = ?,
 		tags = ?, cover = ?, excerpt = ?, content = ? WHERE key = ?`,
-		p.rank, statusNumber(p.Status), p.Category, p.Title, p.PublishedAt, p.UpdatedAt, p.Revision,
+		p.rank, p.Status.Number(), p.Category, p.Title, p.PublishedAt, p.UpdatedAt, p.Revision,
 		tags, p.CoverImage, p.Excerpt, p.Content, p.key)
 	if err != nil || same {
 		return err

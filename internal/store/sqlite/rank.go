@@ -3,7 +3,6 @@ package sqlite
 import (
 	"errors"
 	"math"
-	"time"
 
 	"inkstone/internal/blog"
 	"zombiezen.com/go/sqlite"
@@ -22,16 +21,6 @@ const (
 	rankStep  = int64(16) // between neighbours, at most: leaves room for later ones
 	rankNever = -(int64(1) << 62)
 )
-
-// latest bounds publishedAt: later ones would not fit into a rank.
-var latest = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
-
-func checkPublished(t time.Time) error {
-	if t.IsZero() || blog.Millis(t) > 0 && t.Before(latest) {
-		return nil
-	}
-	return blog.Invalid("publishedAt", blog.RuleDate)
-}
 
 // rankBase returns the first rank that belongs to the post's time.
 func rankBase(published int64, id blog.ID) int64 {

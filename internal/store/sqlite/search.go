@@ -96,7 +96,7 @@ func (sel selection) hits(c *conn, words string, o blog.Order, page blog.Page) (
 		if err != nil {
 			return nil, err
 		}
-		return sel.matches(c, words, direction(o), low, high, page.Limit+1, offset(page), 0)
+		return sel.matches(c, words, direction(o), low, high, page.Limit+1, page.Offset(), 0)
 	}
 	column := sortColumns[o.Field]
 	few, ok, err := sel.few(c, words)
@@ -111,7 +111,7 @@ func (sel selection) hits(c *conn, words string, o blog.Order, page blog.Page) (
 			sel.narrowed(words), sel.low, sel.high)
 	}
 	follow(&q, o, page.After, "p", column)
-	q.add(" ORDER BY 2"+direction(o)+", 3"+direction(o)+" LIMIT +? OFFSET +?", page.Limit+1, offset(page))
+	q.add(" ORDER BY 2"+direction(o)+", 3"+direction(o)+" LIMIT +? OFFSET +?", page.Limit+1, page.Offset())
 	return collect(c, q.sql, 0, q.args)
 }
 
@@ -170,7 +170,7 @@ func (sel selection) among(ranks, columns string, low, high int64) (q query) {
 
 // byRelevance reads a page sorted by tier, the newest first in each.
 func (sel selection) byRelevance(c *conn, page blog.Page) (places []place, err error) {
-	want, skip := page.Limit+1, offset(page)
+	want, skip := page.Limit+1, page.Offset()
 	for tier, words := range sel.tiers() {
 		tier = 2 - tier
 		if words == "" || page.After != nil && tier > page.After.Tier {

@@ -22,7 +22,7 @@ type text struct {
 // FTS5 empties its memory into a new segment at each savepoint, and one segment for
 // each post would have to be merged with others again and again.
 func indexText(c *conn, p *postRow) {
-	facets := []string{statusFacet(statusNumber(p.Status)), authorFacet(p.author), categoryFacet(p.Category)}
+	facets := []string{statusFacet(p.Status.Number()), authorFacet(p.author), categoryFacet(p.Category)}
 	for _, tag := range p.Tags {
 		facets = append(facets, tagFacet(tag))
 	}

@@ -84,16 +84,13 @@ func (r uploads) List(ctx context.Context, f blog.UploadFilter) (list blog.Liste
 		if after := f.Page.After; after != nil {
 			q.add(" AND (f.created < ? OR f.created = ? AND f.filename > ?) AND f.created <= ?", after.Int, after.Int, after.Text, after.Int)
 		}
-		q.add(" ORDER BY f.created DESC, f.filename LIMIT +? OFFSET +?", f.Page.Limit+1, offset(f.Page))
+		q.add(" ORDER BY f.created DESC, f.filename LIMIT +? OFFSET +?", f.Page.Limit+1, f.Page.Offset())
 		return c.each(q.sql, func(s *sqlite.Stmt) error {
 			list.Items = append(list.Items, scanUpload(s))
 			return nil
 		}, q.args...)
 	})
-	if len(list.Items) > f.Page.Limit {
-		list.Items = list.Items[:f.Page.Limit]
-		list.Next = f.Cursor(list.Items[f.Page.Limit-1])
-	}
+	list.Cut(f.Page.Limit, f.Cursor)
 	return list, err
 }
 

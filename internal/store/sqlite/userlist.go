@@ -28,7 +28,7 @@ func listUsers(c *conn, f blog.UserFilter) (list blog.Listed[*blog.User], err er
 		return list, err
 	}
 	q := findUsers(f, phrase)
-	q.add(" ORDER BY 2"+direction(f.Order)+", 3"+direction(f.Order)+" LIMIT +? OFFSET +?", f.Page.Limit+1, offset(f.Page))
+	q.add(" ORDER BY 2"+direction(f.Order)+", 3"+direction(f.Order)+" LIMIT +? OFFSET +?", f.Page.Limit+1, f.Page.Offset())
 	places, err := collect(c, q.sql, 0, q.args)
 	if err != nil {
 		return list, err
@@ -50,7 +50,7 @@ func listUsers(c *conn, f blog.UserFilter) (list blog.Listed[*blog.User], err er
 // and state that the filter allows, merged by SQLite; or the hits of a search.
 func findUsers(f blog.UserFilter, phrase blog.Phrase) (q query) {
 	column := userColumns[f.Order.Field]
-	for i, group := range userGroups(f) {
+	for i, group := range f.Groups() {
 		if i > 0 {
 			q.add(" UNION ALL ")
 		}
@@ -65,28 +65,11 @@ func findUsers(f blog.UserFilter, phrase blog.Phrase) (q query) {
 	return q
 }
 
-// userGroup is what users are counted by.
-type userGroup struct {
-	Role   blog.Role
-	Active bool
-}
-
-func userGroups(f blog.UserFilter) (groups []userGroup) {
-	for _, role := range []blog.Role{blog.RoleUser, blog.RoleAdmin} {
-		for _, active := range []bool{true, false} {
-			if (f.Role == "" || f.Role == role) && (f.Active == nil || *f.Active == active) {
-				groups = append(groups, userGroup{role, active})
-			}
-		}
-	}
-	return groups
-}
-
 func countUsers(c *conn, f blog.UserFilter, phrase blog.Phrase) (total int64, err error) {
 	if phrase != nil {
 		return countFound(c, f, phrase)
 	}
-	for _, group := range userGroups(f) {
+	for _, group := range f.Groups() {
 		n, err := c.number("SELECT n FROM user_counts WHERE role = ? AND active = ?", string(group.Role), group.Active)
 		if err != nil {
 			return 0, err
@@ -102,7 +85,7 @@ func countFound(c *conn, f blog.UserFilter, phrase blog.Phrase) (int64, error) {
 	}
 	var arms []string
 	var args []any
-	for _, group := range userGroups(f) {
+	for _, group := range f.Groups() {
 		arms = append(arms, "(+u.role = ? AND +u.active = ?)")
 		args = append(args, string(group.Role), group.Active)
 	}

@@ -153,8 +153,7 @@ func (r users) Update(ctx context.Context, id blog.ID, change func(*blog.User) e
 		if err := change(&u); err != nil {
 			return err
 		}
-		u.ID, u.CreatedAt = old.ID, old.CreatedAt
-		u.LastLogin, u.UpdatedAt, u.TokensFrom = blog.ToMillisecond(u.LastLogin), blog.ToMillisecond(u.UpdatedAt), blog.ToMillisecond(u.TokensFrom)
+		u.Updated(&old.User)
 		return updateUser(c, &old, &u)
 	})
 	if err != nil {
