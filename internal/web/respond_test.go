@@ -177,7 +177,7 @@ func FuzzParseAnswer(f *testing.F) {
 	f.Add([]byte("\xff12-{}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a, err := ParseAnswer(data)
-		if err == nil && !bytes.Equal(a.body, data[1+data[0]:]) {
+		if err == nil && !bytes.Equal(a.body, data[1+int(data[0]):]) {
 			t.Errorf("%q of %q", a.body, data)
 		}
 	})
