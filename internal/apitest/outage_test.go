@@ -80,6 +80,7 @@ func (a *answer) away() *answer {
 }
 
 func TestStartedWhileTheDatabaseIsDownItServesAsSoonAsItComes(t *testing.T) {
+	t.Parallel()
 	server := enginetest.PrivatePostgres(t)
 	server.Stop()
 	s := onServer(t, server, nil)
@@ -107,6 +108,7 @@ func TestStartedWhileTheDatabaseIsDownItServesAsSoonAsItComes(t *testing.T) {
 
 // A server that can be reached but not used is as one that is away.
 func TestWithAWrongPasswordItIsNotReadyAndSaysWhy(t *testing.T) {
+	t.Parallel()
 	server := enginetest.PrivatePostgres(t)
 	u, err := url.Parse(server.URL())
 	if err != nil {

@@ -66,7 +66,7 @@ func within(t *testing.T, what string, f func() bool) {
 }
 
 func TestOverloadIsRefusedAndPasses(t *testing.T) {
-	each(t, settings{"CACHE_BYTES": "0"}, func(t *testing.T, s *site) {
+	eachAlone(t, settings{"CACHE_BYTES": "0"}, func(t *testing.T, s *site) {
 		u := s.User()
 		for range 20 {
 			u.Write("published", object{"content": repeat("砚台与墨。", 500)})
