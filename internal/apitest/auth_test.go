@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"inkstone/internal/enginetest"
 )
 
 // The original's tests/integration/auth.test.js, case by case.
@@ -335,7 +337,7 @@ func TestLoginNamesWhatIsWrong(t *testing.T) {
 // hashing is the settings with that cost of a hash, or with one that takes as long where
 // the race detector makes a hash cost eleven times as much.
 func hashing(cost int) settings {
-	if raced {
+	if enginetest.Raced {
 		cost -= 3
 	}
 	return settings{"BCRYPT_COST": strconv.Itoa(cost)}

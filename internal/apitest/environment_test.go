@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -159,6 +160,7 @@ func startOnPostgres(t testing.TB, s settings) *instance {
 	if s["DATABASE_URL"] == "" {
 		s["DATABASE_URL"] = migrated(t)
 	}
+	s["DB_STATEMENT_TIMEOUT"] = cmp.Or(s["DB_STATEMENT_TIMEOUT"], "1m") // a slow machine is none of most cases
 	return startMono(t, s)
 }
 

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"inkstone/internal/enginetest"
 )
 
 // built is the folder of the program, "" until a test needs it.
@@ -50,7 +52,7 @@ type process struct {
 // detector would only watch who asks it, so with it such a test is skipped.
 func launch(t testing.TB, dir string, s settings) *process {
 	t.Helper()
-	if raced {
+	if enginetest.Raced {
 		t.Skip("another process is the same with the race detector: go test without -race runs this")
 	}
 	path, err := binary()
