@@ -161,7 +161,7 @@ func (s *site) misses() string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	_, after, _ := strings.Cut(string(a.Body), `cache_requests_total{result="miss"} `)
+	_, after, _ := strings.Cut(string(a.Body), `cache_requests_total{level="memory",result="miss"} `)
 	n, _, _ := strings.Cut(after, "\n")
 	return n
 }

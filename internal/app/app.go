@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"inkstone/internal/blog"
+	"inkstone/internal/cache"
 	"inkstone/internal/config"
+	"inkstone/internal/redis"
 	"inkstone/internal/telemetry"
 	"inkstone/internal/upload"
 	"inkstone/internal/web"
@@ -27,12 +29,16 @@ type App struct {
 	log      *slog.Logger
 	metrics  *telemetry.Metrics
 	parts    *parts
+	redis    *redis.Client // nil: there is none
 	store    blog.Store
 	mux      *web.Mux
 	handler  http.Handler
 	listener net.Listener
 	health   *web.Health
 	bucket   *upload.S3 // nil: images are kept in a folder
+
+	generations *cache.Generations // nil: the store is asked each time
+	changed     func()             // what the store tells of changes; may be nil
 
 	reached chan struct{} // closed when a database that was away has been reached
 

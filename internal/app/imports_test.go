@@ -21,7 +21,7 @@ var may = map[string][]string{
 	"telemetry":  {},
 	"config":     {"blog"},
 	"auth":       {"background", "blog"},
-	"cache":      {"blog"},
+	"cache":      {"redis"},
 	"web":        {"blog", "limit", "telemetry"},
 	"store":      {"blog", "store/postgres", "store/sqlite"},
 	"store/*":    {"blog"},

@@ -2,12 +2,10 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"inkstone/internal/account"
 	"inkstone/internal/limit"
-	"inkstone/internal/redis"
 )
 
 // limiter is limit.Memory or limit.Redis.
@@ -16,37 +14,14 @@ type limiter interface {
 	Refund(ctx context.Context, counts ...limit.Count)
 }
 
-// openLimits counts in Redis where there is one. One that is away is no reason not to
-// start: limits are counted here until it is found.
+// openLimits counts in Redis where there is one.
 func (a *App) openLimits(context.Context) error {
 	local := limit.NewMemory(a.cfg.RateWindow, time.Now)
 	a.parts.limits = local
-	if a.cfg.Redis.URL == "" {
-		return nil
+	if a.redis != nil {
+		a.parts.limits = limit.NewRedis(a.redis, local)
 	}
-	server, err := redis.Open(redis.Options{URL: a.cfg.Redis.URL, Report: a.reportRedis, Failed: a.metrics.Redis(redis.Kinds...)})
-	if err != nil {
-		return fmt.Errorf("无法使用 Redis，请检查 REDIS_URL：%w", err)
-	}
-	a.metrics.Gauge("redis_up", "Whether Redis is used; while it is not, each instance counts its own limits.", func() float64 {
-		if server.Up() {
-			return 1
-		}
-		return 0
-	})
-	a.parts.limits = limit.NewRedis(server, local)
-	a.background = append(a.background, server.Run)
-	a.closers = append(a.closers, func() error { server.Close(); return nil })
 	return nil
-}
-
-// reportRedis is told when Redis goes away and when it is back.
-func (a *App) reportRedis(err error) {
-	if err != nil {
-		a.log.Warn("redis is away: each instance counts its own limits", "error", err)
-		return
-	}
-	a.log.Info("redis is back: all instances share their limits")
 }
 
 // loginLimiter counts failed logins.

@@ -21,10 +21,8 @@ import (
 	"inkstone/internal/web"
 )
 
-const (
-	answerLife = 10 * time.Minute // of a kept answer; a change ends it sooner
-	flushLimit = 5 * time.Second  // for the views that are written at the end
-)
+// flushLimit is for the views that are written at the end.
+const flushLimit = 5 * time.Second
 
 // parts are what the services are made of.
 type parts struct {
@@ -45,7 +43,7 @@ type parts struct {
 func New(ctx context.Context, cfg *config.Config, console io.Writer) (*App, error) {
 	a := &App{cfg: cfg, console: console, metrics: telemetry.NewMetrics(), parts: &parts{}}
 	steps := []func(context.Context) error{
-		a.openLogs, a.openStore, a.openAuth, a.openLimits, a.openAnswers, a.openServices, a.openUploads, a.openRoutes, a.listen, a.openMetrics,
+		a.openLogs, a.openRedis, a.openNews, a.openStore, a.openAuth, a.openLimits, a.openAnswers, a.openServices, a.openUploads, a.openRoutes, a.listen, a.openMetrics,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -73,7 +71,7 @@ func (a *App) openStore(ctx context.Context) error {
 	a.parts.admission = newAdmission(store.Connections(a.cfg.Database, server(a.cfg)))
 	a.closers = append(a.closers, func() error { a.parts.admission.background.Close(); return nil })
 	a.reached = make(chan struct{})
-	s, err := openStore(ctx, a.cfg, store.Options{Observe: a.observe, Read: a.parts.admission.read, Report: a.reportStore})
+	s, err := openStore(ctx, a.cfg, store.Options{Observe: a.observe, Read: a.parts.admission.read, Changed: a.changed, Report: a.reportStore})
 	if err != nil {
 		return err
 	}
@@ -151,19 +149,6 @@ func (a *App) laterAdmin(ctx context.Context) {
 			return
 		}
 	}
-}
-
-func (a *App) openAnswers(context.Context) (err error) {
-	a.parts.answers, err = cache.New[*web.Answer](cache.Options{
-		Bytes: a.cfg.CacheBytes, TTL: answerLife, Generation: a.store.Generation,
-		Hit:  func() { a.metrics.CacheHit(true) },
-		Miss: func() { a.metrics.CacheHit(false) },
-	})
-	if err != nil {
-		return err
-	}
-	a.closers = append(a.closers, func() error { a.parts.answers.Close(); return nil })
-	return nil
 }
 
 func (a *App) openServices(context.Context) error {

@@ -1,11 +1,10 @@
-// Package cache keeps public answers in memory. It knows neither what they are
-// nor who may see them: private ones must not be given to it.
+// Package cache keeps public answers in memory, and in Redis for other instances. It knows
+// neither what they are nor who may see them: private ones must not be given to it.
 package cache
 
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"runtime/debug"
 	"strconv"
 	"sync/atomic"
@@ -24,30 +23,44 @@ type Sized interface {
 }
 
 // Options say how much is kept, and under which number.
-type Options struct {
+type Options[V Sized] struct {
 	Bytes int64         // upper bound of keys and values; 0 loads every time
 	TTL   time.Duration // give or take 10%, so that entries do not end together
 	// Generation returns the number of the state of the data. It is read before
 	// a load and is part of the key, so a change makes what was kept unreachable.
 	Generation func(context.Context) (uint64, error)
-	Hit, Miss  func() // may be nil
+	Shared     *Shared[V] // looked into before a load, and filled after it; may be nil
+	// Looked is told of each look into a level, and whether it had what was wanted; may be nil.
+	Looked func(level Level, hit bool)
 }
+
+// Level is where values are kept.
+type Level string
+
+// The levels.
+const (
+	InMemory Level = "memory"
+	InRedis  Level = "redis"
+)
 
 // Cache keeps values by key and generation.
 type Cache[V Sized] struct {
-	opt        Options
+	opt        Options[V]
 	entries    *otter.Cache[string, V]
 	loads      singleflight.Group
 	generation atomic.Uint64 // when it was last asked for
 }
 
 // New makes a Cache.
-func New[V Sized](opt Options) (*Cache[V], error) {
+func New[V Sized](opt Options[V]) (*Cache[V], error) {
+	if opt.Looked == nil {
+		opt.Looked = func(Level, bool) {}
+	}
 	entries, err := otter.New(&otter.Options[string, V]{
 		MaximumWeight: uint64(max(opt.Bytes, 1)),
 		Weigher:       func(key string, v V) uint32 { return uint32(len(key) + v.Size()) },
 		ExpiryCalculator: otter.ExpiryCreatingFunc(func(otter.Entry[string, V]) time.Duration {
-			return time.Duration(float64(opt.TTL) * (0.9 + 0.2*rand.Float64()))
+			return jitter(opt.TTL)
 		}),
 	})
 	if err != nil {
@@ -68,11 +81,11 @@ func (c *Cache[V]) Get(ctx context.Context, key string, load func(context.Contex
 	if err != nil {
 		return none, err
 	}
-	if v, ok := c.entries.GetIfPresent(key); ok {
-		count(c.opt.Hit)
+	v, ok := c.entries.GetIfPresent(key)
+	c.opt.Looked(InMemory, ok)
+	if ok {
 		return v, nil
 	}
-	count(c.opt.Miss)
 	loaded := c.loads.DoChan(key, func() (any, error) { return c.load(ctx, key, load) })
 	select {
 	case <-ctx.Done():
@@ -119,10 +132,27 @@ func (c *Cache[V]) load(ctx context.Context, key string, load func(context.Conte
 			err = &panicked{p, debug.Stack()}
 		}
 	}()
-	if v, err = load(ctx); err == nil {
-		c.entries.Set(key, v)
+	v, ok := c.shared(ctx, key)
+	if !ok {
+		if v, err = load(ctx); err != nil {
+			return v, err
+		}
 	}
-	return v, err
+	c.entries.Set(key, v)
+	if !ok && c.opt.Shared != nil {
+		c.opt.Shared.set(key, v)
+	}
+	return v, nil
+}
+
+// shared looks for what another instance has loaded.
+func (c *Cache[V]) shared(ctx context.Context, key string) (v V, ok bool) {
+	if c.opt.Shared == nil {
+		return v, false
+	}
+	v, ok = c.opt.Shared.get(ctx, key)
+	c.opt.Looked(InRedis, ok)
+	return v, ok
 }
 
 // panicked is a panic in a load, with its stack.
@@ -133,11 +163,10 @@ type panicked struct {
 
 func (p *panicked) Error() string { return fmt.Sprintf("%v\n%s", p.value, p.stack) }
 
-// Close ends the cache's goroutines.
-func (c *Cache[V]) Close() { c.entries.StopAllGoroutines() }
-
-func count(f func()) {
-	if f != nil {
-		f()
+// Close ends the cache's goroutines. No Get may be under way.
+func (c *Cache[V]) Close() {
+	if c.opt.Shared != nil {
+		c.opt.Shared.close()
 	}
+	c.entries.StopAllGoroutines()
 }

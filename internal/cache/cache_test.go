@@ -34,7 +34,7 @@ func TestWhatIsKeptIsKnownToBe(t *testing.T) {
 	var failure error
 	of := func(context.Context) (uint64, error) { asked++; return generation, failure }
 	kept := newCache(t, of)
-	none, err := New[text](Options{TTL: time.Minute, Generation: of})
+	none, err := New(Options[text]{TTL: time.Minute, Generation: of})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestAPanicInALoadGoesOnInThoseWhoWait(t *testing.T) {
 
 func newCache(t *testing.T, generation func(context.Context) (uint64, error)) *Cache[text] {
 	t.Helper()
-	c, err := New[text](Options{Bytes: 1 << 20, TTL: time.Minute, Generation: generation})
+	c, err := New(Options[text]{Bytes: 1 << 20, TTL: time.Minute, Generation: generation})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func newCache(t *testing.T, generation func(context.Context) (uint64, error)) *C
 }
 
 func TestACacheOfNothingLoadsEveryTime(t *testing.T) {
-	c, err := New[text](Options{TTL: time.Minute, Generation: never})
+	c, err := New(Options[text]{TTL: time.Minute, Generation: never})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestWhatIsKeptIsBoundedByTheBytesOfKeysAndValues(t *testing.T) {
 		"values": {"", strings.Repeat("v", each)},
 		"keys":   {strings.Repeat("k", each), ""},
 	} {
-		c, err := New[text](Options{Bytes: bytes, TTL: time.Minute, Generation: never})
+		c, err := New(Options[text]{Bytes: bytes, TTL: time.Minute, Generation: never})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +149,7 @@ func TestWhatIsKeptIsBoundedByTheBytesOfKeysAndValues(t *testing.T) {
 }
 
 func TestAnEntryEndsWithItsTime(t *testing.T) {
-	c, err := New[text](Options{Bytes: 1 << 20, TTL: 20 * time.Millisecond, Generation: never})
+	c, err := New(Options[text]{Bytes: 1 << 20, TTL: 20 * time.Millisecond, Generation: never})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,16 @@ func TestOneLoadServesAllWhoAskAtOnceAndHasAnEnd(t *testing.T) {
 
 func TestHitsAndMissesAreCounted(t *testing.T) {
 	var hits, misses int
-	c, err := New[text](Options{Bytes: 1 << 20, TTL: time.Minute, Generation: never, Hit: func() { hits++ }, Miss: func() { misses++ }})
+	c, err := New(Options[text]{Bytes: 1 << 20, TTL: time.Minute, Generation: never, Looked: func(level Level, hit bool) {
+		switch {
+		case level != InMemory:
+			t.Errorf("looked into %s", level)
+		case hit:
+			hits++
+		default:
+			misses++
+		}
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,8 +21,8 @@ type Redis struct {
 func redisRows() []setting {
 	return []setting{
 		{Setting: Setting{Name: "REDIS_URL", Secret: true,
-			ZH: "`redis://用户:密码@主机:端口/库号`，TLS 用 `rediss://`：各实例共享限流与登录失败计数（本版本仅此，应答缓存不用它）；连不上时各实例自行计数；缺省为各自计数",
-			EN: "`redis://user:password@host:port/number`, `rediss://` with TLS: all instances share the limits and the counts of failed logins (in this version nothing else, so not the answer cache); while it is away, and without it, each counts its own"},
+			ZH: "`redis://用户:密码@主机:端口/库号`，TLS 用 `rediss://`：各实例共享限流、登录失败计数与应答缓存，并互告变更；连不上时与缺省时各实例自行其是",
+			EN: "`redis://user:password@host:port/number`, `rediss://` with TLS: all instances share limits, counts of failed logins and cached answers, and tell each other of changes; while it is away, and without it, each goes on alone"},
 			parse: redisURL},
 		{Setting: Setting{Name: "REDIS_HOST",
 			ZH: "代替 REDIS_URL：主机；只设端口或密码时为 `localhost`", EN: "instead of REDIS_URL: the host; `localhost` where only port or password are given"},

@@ -43,7 +43,7 @@ func keyOf(t *testing.T, query string) string {
 // keeping returns a service that has a cache, and nothing else.
 func keeping(t testing.TB) *Service {
 	t.Helper()
-	answers, err := cache.New[*web.Answer](cache.Options{
+	answers, err := cache.New(cache.Options[*web.Answer]{
 		Bytes: 1 << 20, TTL: time.Minute, Generation: func(context.Context) (uint64, error) { return 0, nil },
 	})
 	if err != nil {

@@ -29,7 +29,7 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answers, err := cache.New[*web.Answer](cache.Options{Bytes: 1 << 20, TTL: time.Minute, Generation: s.Generation})
+	answers, err := cache.New(cache.Options[*web.Answer]{Bytes: 1 << 20, TTL: time.Minute, Generation: s.Generation})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,10 +8,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
-	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,21 +45,6 @@ var ErrAway = errors.New("redis is away")
 // errBusy is that all connections were in use for as long as a call takes.
 var errBusy = errors.New("all connections wait for redis")
 
-// Script is Lua that is run in Redis.
-type Script = rueidis.Lua
-
-// NewScript makes a script of its text. It is sent with each call, though without its
-// comments, so that none needs a second round trip where Redis has forgotten it.
-func NewScript(text string) *Script {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "--") {
-			b.WriteString(line + "\n")
-		}
-	}
-	return rueidis.NewLuaScriptNoSha(b.String())
-}
-
 // Options are what Open needs.
 type Options struct {
 	URL string // redis:// or rediss://, with user, password and the number of the database
@@ -97,7 +79,7 @@ func Open(o Options) (*Client, error) {
 	}
 	c := &Client{failed: o.Failed, calls: make(chan struct{}, maxConns), news: news{report: o.Report}}
 	opt.ForceSingleClient = true
-	opt.DisableAutoPipelining, opt.BlockingPoolSize = true, maxConns+1 // and one to look for it
+	opt.DisableAutoPipelining, opt.BlockingPoolSize = true, maxConns+2 // and one each to look for it and to listen
 	opt.DisableCache = true
 	opt.DisableRetry = true
 	opt.ClientName = "inkstone"
@@ -177,115 +159,12 @@ func (c *Client) lookFor(ctx context.Context) {
 func (c *Client) probe(ctx context.Context, bound time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	_, err := c.run(ctx, probe, []string{"inkstone:v1:probe"}, nil)
+	_, err := run(ctx, c.conn, evaluate(probe, []string{"inkstone:v1:probe"}, nil))
 	return err
 }
 
 // Up reports whether Redis is asked.
 func (c *Client) Up() bool { return !c.breaker.open() }
-
-// Eval runs a script that answers with numbers. An error is one of Redis, of the
-// connection to it, or ErrAway: never one of the request. That a caller goes away does
-// not end a call, for it would look as if Redis had failed; and what is asked with no time
-// left to wait for the answer is asked all the same.
-func (c *Client) Eval(ctx context.Context, s *Script, keys, args []string) ([]int64, error) {
-	if !c.Up() {
-		return nil, ErrAway
-	}
-	bound, spend := patienceOf(ctx)
-	begun := time.Now()
-	defer spend(begun)
-	timer := time.NewTimer(bound)
-	defer timer.Stop()
-	select {
-	case c.calls <- struct{}{}:
-	case <-timer.C:
-		return c.note(answer{err: errBusy}, begun, bound)
-	}
-	call := c.start(s, keys, args)
-	select {
-	case a := <-call:
-		return c.note(a, begun, bound)
-	case <-timer.C:
-	}
-	if time.Since(begun) > bound+stall {
-		select {
-		case a := <-call:
-			return c.note(a, begun, bound)
-		case <-time.After(moment):
-		}
-	}
-	return c.note(answer{err: context.DeadlineExceeded}, begun, bound)
-}
-
-type answer struct {
-	numbers []int64
-	err     error
-}
-
-// start gives a call its connection and the place that it holds in calls until its end.
-func (c *Client) start(s *Script, keys, args []string) <-chan answer {
-	got := make(chan answer, 1)
-	c.running.Go(func() {
-		defer func() { <-c.calls }()
-		ctx, cancel := context.WithTimeout(context.Background(), callLife)
-		defer cancel()
-		list, err := c.run(ctx, s, keys, args)
-		got <- answer{list, err}
-	})
-	return got
-}
-
-// run tries the connections that there are, then a new one: a server that was started again, or
-// closes those that were idle, breaks all of them.
-func (c *Client) run(ctx context.Context, s *Script, keys, args []string) (list []int64, err error) {
-	for range maxConns + 1 {
-		list, err = c.try(ctx, s, keys, args)
-		if _, isNew := errors.AsType[*dialError](err); err == nil || isNew || kindOf(err) != "connection" {
-			break
-		}
-	}
-	return list, err
-}
-
-// try survives the library's panic about a length that makes no sense.
-func (c *Client) try(ctx context.Context, s *Script, keys, args []string) (list []int64, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("redis answers what makes no sense: %v", cause)
-		}
-	}()
-	return s.Exec(ctx, c.conn, keys, args).AsIntSlice()
-}
-
-func (c *Client) note(a answer, begun time.Time, bound time.Duration) ([]int64, error) {
-	if a.err == nil {
-		c.breaker.succeeded()
-		return a.numbers, nil
-	}
-	c.failed(kindOf(a.err))
-	c.news.cause(a.err)
-	if bound < Bound && time.Since(begun) >= bound { // what the request asked before has spent its time
-		return nil, a.err
-	}
-	if c.breaker.failed(begun) {
-		c.news.tell(false)
-	}
-	return nil, a.err
-}
-
-func kindOf(err error) string {
-	if _, answered := rueidis.IsRedisErr(err); answered || rueidis.IsParseErr(err) {
-		return "server"
-	}
-	if errors.Is(err, errBusy) {
-		return "busy"
-	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
-		return "timeout"
-	}
-	return "connection"
-}
 
 // Close ends the connection; calls fail from then on. Run has ended.
 func (c *Client) Close() {

@@ -26,6 +26,9 @@ type Options struct {
 	// Read does the work of a reading operation, when and where it sees fit, and returns
 	// its error; or it refuses it with one that the method then returns. nil does it at once.
 	Read func(ctx context.Context, operation string, work func() error) error
+	// Changed is told, by a database that is a server, after each change by this process
+	// that made a new generation, before the method that made it returns. It must be quick.
+	Changed func()
 
 	// Report lets a database that is a server be away when it is opened: it is tried again
 	// and again in the background, and all methods are CodeUnavailable until it is there.
@@ -78,7 +81,7 @@ func Open(ctx context.Context, url string, opt Options) (blog.Store, error) {
 
 func postgresOptions(opt Options) postgres.Options {
 	return postgres.Options{
-		NoMigrate: opt.NoMigrate, Observe: opt.Observe, Read: opt.Read, Report: opt.Report,
+		NoMigrate: opt.NoMigrate, Observe: opt.Observe, Read: opt.Read, Changed: opt.Changed, Report: opt.Report,
 		MaxConns: opt.Server.MaxConns, ConnLifetime: opt.Server.ConnLifetime, ConnectTimeout: opt.Server.ConnectTimeout,
 		StatementTimeout: opt.Server.StatementTimeout, Pooled: opt.Server.Pooled,
 	}

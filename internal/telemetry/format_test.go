@@ -13,7 +13,7 @@ func TestPrometheusCanReadTheMetrics(t *testing.T) {
 	m := NewMetrics()
 	m.Request("GET", "/api/posts/{id}", 200, time.Millisecond)
 	m.Query("posts.get", time.Millisecond, true)
-	m.CacheHit(true)
+	m.Cache("memory")(true)
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	parser := expfmt.NewTextParser(model.UTF8Validation)

@@ -26,8 +26,7 @@ type Metrics struct {
 	rateLimited prometheus.Counter
 	shed        prometheus.Counter
 	lostLines   prometheus.Counter
-	hits        prometheus.Counter
-	misses      prometheus.Counter
+	cache       *prometheus.CounterVec
 	queries     *prometheus.HistogramVec
 	queryErrors *prometheus.CounterVec
 }
@@ -43,12 +42,11 @@ func NewMetrics() *Metrics {
 		rateLimited: counter("http_rate_limited_total", "Requests refused with 429."),
 		shed:        counter("http_shed_total", "Requests refused with 503 because of overload."),
 		lostLines:   counter("log_lines_lost_total", "Log lines that could not be written."),
+		cache:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cache_requests_total", Help: "Look-ups in the answer cache, in memory and, for what is not there, in Redis."}, []string{"level", "result"}),
 		queries:     prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "db_query_duration_seconds", Help: "Time of a store operation.", Buckets: queryBuckets}, []string{"operation"}),
 		queryErrors: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "db_query_errors_total", Help: "Store operations that failed for another reason than their input."}, []string{"operation"}),
 	}
-	cache := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cache_requests_total", Help: "Look-ups in the answer cache."}, []string{"result"})
-	m.hits, m.misses = cache.WithLabelValues("hit"), cache.WithLabelValues("miss")
-	m.registry.MustRegister(m.requests.duration, m.requests.total, m.active, m.panics, m.rateLimited, m.shed, m.lostLines, cache, m.queries, m.queryErrors,
+	m.registry.MustRegister(m.requests.duration, m.requests.total, m.active, m.panics, m.rateLimited, m.shed, m.lostLines, m.cache, m.queries, m.queryErrors,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -72,12 +70,15 @@ func (m *Metrics) Shed() { m.shed.Inc() }
 // LogLineLost counts a log line that could not be written.
 func (m *Metrics) LogLineLost() { m.lostLines.Inc() }
 
-// CacheHit counts a look-up in the answer cache.
-func (m *Metrics) CacheHit(hit bool) {
-	if hit {
-		m.hits.Inc()
-	} else {
-		m.misses.Inc()
+// Cache returns what counts look-ups in a level of the answer cache.
+func (m *Metrics) Cache(level string) (looked func(hit bool)) {
+	hits, misses := m.cache.WithLabelValues(level, "hit"), m.cache.WithLabelValues(level, "miss")
+	return func(hit bool) {
+		if hit {
+			hits.Inc()
+		} else {
+			misses.Inc()
+		}
 	}
 }
 
@@ -91,7 +92,7 @@ func (m *Metrics) Query(operation string, d time.Duration, failed bool) {
 
 // Redis returns what counts a call of Redis that failed in one of these ways.
 func (m *Metrics) Redis(kinds ...string) (failed func(kind string)) {
-	errors := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "redis_errors_total", Help: "Calls of Redis that failed, so that this instance counted alone."}, []string{"kind"})
+	errors := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "redis_errors_total", Help: "Calls of Redis that failed, so that this instance went on alone."}, []string{"kind"})
 	for _, kind := range kinds {
 		errors.WithLabelValues(kind)
 	}

@@ -155,7 +155,7 @@ func TestMetricsHaveTheContractsNames(t *testing.T) {
 	m := NewMetrics()
 	m.Request("GET", "/api/posts/{id}", 200, 300*time.Millisecond)
 	m.Connections(2)
-	m.CacheHit(true)
+	m.Cache("memory")(true)
 	m.Query("posts.get", time.Millisecond, false)
 	m.Gauge("db_pool_in_use", "Readers at work.", func() float64 { return 3 })
 	text := scrape(m)
@@ -163,7 +163,7 @@ func TestMetricsHaveTheContractsNames(t *testing.T) {
 		`http_request_duration_seconds_bucket{method="GET",route="/api/posts/{id}",status_code="200",le="0.5"} 1`,
 		`http_request_duration_seconds_bucket{method="GET",route="/api/posts/{id}",status_code="200",le="0.1"} 0`,
 		`http_requests_total{method="GET",route="/api/posts/{id}",status_code="200"} 1`,
-		"active_connections 2", `cache_requests_total{result="hit"} 1`, "db_pool_in_use 3", "go_goroutines", "process_cpu_seconds_total",
+		"active_connections 2", `cache_requests_total{level="memory",result="hit"} 1`, "db_pool_in_use 3", "go_goroutines", "process_cpu_seconds_total",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s", want)

@@ -224,16 +224,16 @@ func (e *edge) admit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s := stateOf(r)
-	if waits(r.URL.Path) {
-		r = r.WithContext(limit.WithPatience(r.Context())) // a login counts its failures too
-	} else if e.Shedder != nil {
+	ctx := limit.WithPatience(r.Context())
+	if !waits(r.URL.Path) && e.Shedder != nil {
 		who := visitor(r)
 		if s.entered = !e.full(r, who) && e.Shedder.Enter(who); !s.entered {
 			tellBusy(w, r)
 			return
 		}
-		r = r.WithContext(limit.WithTicket(r.Context(), &limit.Ticket{Member: who == Member}))
+		ctx = limit.WithTicket(ctx, &limit.Ticket{Member: who == Member})
 	}
+	r = r.WithContext(ctx)
 	s.actor, s.authErr = identify(r, e.Verifier)
 	if err := e.limit(r.Context(), s); err != nil {
 		e.Metrics.RateLimited()

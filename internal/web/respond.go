@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -81,6 +82,23 @@ func newAnswer(kind []string, body []byte, prefix string) *Answer {
 	a := &Answer{kind: kind, body: body, tag: prefix + strconv.FormatUint(xxhash.Sum64(body), 16)}
 	a.plain = newForm(body, a.tag)
 	return a
+}
+
+// Bytes returns what ParseAnswer makes the same answer of.
+func (a *Answer) Bytes() []byte {
+	prefix := a.tag[:strings.LastIndexByte(a.tag, '-')+1]
+	data := append(make([]byte, 0, 1+len(prefix)+len(a.body)), byte(len(prefix)))
+	return append(append(data, prefix...), a.body...)
+}
+
+// ParseAnswer reads an answer in JSON that Bytes has written, in data that nobody
+// changes any more.
+func ParseAnswer(data []byte) (*Answer, error) {
+	if len(data) == 0 || len(data) < 1+int(data[0]) {
+		return nil, errors.New("parse answer: it ends early")
+	}
+	prefix, body := data[1:1+data[0]], data[1+data[0]:]
+	return newAnswer(jsonType, body, string(prefix)), nil
 }
 
 // Size returns the bytes a cache has to count for a: its text, what the compressed

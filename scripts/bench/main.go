@@ -30,8 +30,9 @@ func main() {
 	posts := flag.Int("posts", 10000, "how many posts of 3 KB the database holds")
 	dir := flag.String("dir", "", "folder to keep databases in between runs (default: a temporary one)")
 	database := flag.String("database", "", "an empty PostgreSQL database, or one that a run with as many posts has filled: postgres://… (default: SQLite in dir)")
+	redis := flag.String("redis", "", "a Redis for the instances that share one: redis://…")
 	length := flag.Duration("length", 5*time.Second, "how long each load lasts")
-	only := flag.String("only", "", "run only this: cached, uncached, writes, logins or overload")
+	only := flag.String("only", "", "run only this: cached, uncached, writes, logins, overload, or instances (with -redis, on PostgreSQL)")
 	crowd := flag.Int("crowd", 400, "clients of an overload")
 	hasty := flag.Float64("hasty", 0.2, "share of them who take no notice of Retry-After")
 	haste := flag.Duration("haste", 10*time.Millisecond, "how soon these come back")
@@ -41,7 +42,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // else the server would go on
 	defer stop()
-	exit(run(&bench{ctx: ctx, posts: *posts, database: *database, length: *length, only: *only, crowd: *crowd, hasty: *hasty, haste: *haste, rounds: *rounds, mix: *mix, cpus: *cpus}, *dir))
+	exit(run(&bench{ctx: ctx, posts: *posts, database: *database, redis: *redis, length: *length, only: *only, crowd: *crowd, hasty: *hasty, haste: *haste, rounds: *rounds, mix: *mix, cpus: *cpus}, *dir))
 }
 
 func exit(err error) {

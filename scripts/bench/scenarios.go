@@ -23,6 +23,7 @@ type bench struct {
 	binary   string
 	data     string
 	database string
+	redis    string // "": none
 	posts    int
 	length   time.Duration
 	only     string        // the one scenario to run; "": all
@@ -42,8 +43,8 @@ func (b *bench) all() error {
 	for _, s := range []struct {
 		name string
 		run  func() error
-	}{{"cached", b.cached}, {"uncached", b.uncached}, {"writes", b.writes}, {"logins", b.logins}, {"overload", b.overload}} {
-		if b.only != "" && b.only != s.name {
+	}{{"cached", b.cached}, {"uncached", b.uncached}, {"writes", b.writes}, {"logins", b.logins}, {"overload", b.overload}, {"instances", b.instances}} {
+		if b.only != s.name && (b.only != "" || s.name == "instances") {
 			continue
 		}
 		if err := s.run(); err != nil {

@@ -62,7 +62,7 @@ func Open(ctx context.Context, url string, opt Options) (*Store, error) {
 		return nil, fault(ctx, err)
 	}
 	trying, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Store{pool: pool, timeout: opt.StatementTimeout, observe: opt.Observe, reading: opt.Read, stop: stop, done: make(chan struct{}),
+	s := &Store{pool: pool, timeout: opt.StatementTimeout, observe: opt.Observe, reading: opt.Read, changed: opt.Changed, stop: stop, done: make(chan struct{}),
 		broke: broke, writers: make(chan struct{}, max(1, config.MaxConns/2)), accountWriters: make(chan struct{}, max(1, config.MaxConns/5))}
 	s.generations.ask = s.askGeneration
 	if s.timeout <= 0 {
@@ -70,6 +70,9 @@ func Open(ctx context.Context, url string, opt Options) (*Store, error) {
 	}
 	if s.reading == nil {
 		s.reading = func(_ context.Context, _ string, work func() error) error { return work() }
+	}
+	if s.changed == nil {
+		s.changed = func() {}
 	}
 	if opt.Report != nil {
 		s.setAway(errors.New("postgres: not reached yet"))
@@ -221,9 +224,18 @@ func (s *Store) prepare(ctx context.Context, soon time.Duration, noMigrate bool)
 	if noMigrate {
 		return explain(ctx, checkSchema(ctx, conn.Conn()))
 	}
-	_, _, err = migrate(ctx, conn.Conn())
-	return explain(ctx, err)
+	if _, _, err = migrate(ctx, conn.Conn()); err != nil {
+		return explain(ctx, err)
+	}
+	// A database that takes no writes takes no changes either.
+	_, _ = conn.Exec(ctx, "UPDATE generation SET value = value + 1 + floor(random() * $1)::bigint WHERE stripe = 0", int64(generationLeap))
+	return nil
 }
+
+// generationLeap is how far the generation goes on at most when a process begins with a
+// database: one that somebody has put back to an earlier state must not come to a generation
+// again under which others have kept what it was then.
+const generationLeap = 1 << 40
 
 // explain is fault for what only happens at the start.
 func explain(ctx context.Context, err error) error {

@@ -32,9 +32,10 @@ type Options struct {
 	// Pooled is for a PgBouncer in transaction mode between: no statement is prepared by name,
 	// and no setting is made on a connection.
 	Pooled bool
-	// Observe and Read are those of store.Options.
+	// Observe, Read and Changed are those of store.Options.
 	Observe func(operation string, took time.Duration, err error)
 	Read    func(ctx context.Context, operation string, work func() error) error
+	Changed func()
 
 	tracer pgx.QueryTracer // tests: told of each statement
 }
@@ -45,6 +46,7 @@ type Store struct {
 	timeout time.Duration
 	observe func(string, time.Duration, error)
 	reading func(ctx context.Context, operation string, work func() error) error
+	changed func()
 
 	generations generations
 

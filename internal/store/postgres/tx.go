@@ -143,7 +143,7 @@ var writing = pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWri
 // once runs do in a transaction. A connection that broke while it was idle shows that
 // when the transaction begins, and nothing has been done then.
 func (s *Store) once(ctx context.Context, places chan struct{}, do func(*tx) error) error {
-	begun := false
+	begun, public := false, false
 	try := func() error {
 		return s.connected(ctx, places, func(c *pgx.Conn) error {
 			var t *tx
@@ -158,6 +158,7 @@ func (s *Store) once(ctx context.Context, places chan struct{}, do func(*tx) err
 				if err := do(t); err != nil {
 					return err
 				}
+				public = t.public
 				return t.finish()
 			})
 		})
@@ -165,6 +166,9 @@ func (s *Store) once(ctx context.Context, places chan struct{}, do func(*tx) err
 	err := try()
 	if !begun && isBroken(err) {
 		err = try()
+	}
+	if public { // after a commit that failed, too: it may have gone through
+		s.changed()
 	}
 	return err
 }

@@ -122,6 +122,12 @@ func (c *conn) path() (path string, err error) {
 	return path, err
 }
 
+// leap makes Generation go on by up to 2^40: a file that somebody has put back to an earlier
+// state must not come to a generation again under which others have kept what it was then.
+func (c *conn) leap() error {
+	return c.script("BEGIN IMMEDIATE; UPDATE generation SET value = value + 1 + (random() & 0xFFFFFFFFFF) WHERE one = 1; COMMIT")
+}
+
 // bump makes Generation differ; part of the transaction of the change.
 func (c *conn) bump() error {
 	return c.exec("UPDATE generation SET value = value + 1 WHERE one = 1")

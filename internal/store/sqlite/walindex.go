@@ -91,13 +91,16 @@ func (x *walIndex) header() (h walHeader, ok bool) {
 	return h, h == walHeader(both[len(h):])
 }
 
-// shows reports whether a commit shows in the header. It makes one by c: a file
+// shows reports whether a commit shows in the header. It makes one by c, which leaps: a file
 // that is read and the same file mapped into memory, as SQLite has it, need not agree on
 // every system (OpenBSD) and file system (9P).
 func (x *walIndex) shows(c *conn) bool {
 	before, ok := x.header()
-	if !ok || c.script("BEGIN IMMEDIATE; UPDATE generation SET value = value + 1 WHERE one = 1; COMMIT") != nil {
+	if c.leap() != nil {
 		_ = c.rollback() // there may be no transaction
+		return false
+	}
+	if !ok {
 		return false
 	}
 	after, ok := x.header()

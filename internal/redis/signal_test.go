@@ -1,0 +1,124 @@
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"inkstone/internal/enginetest"
+)
+
+// listener counts what it hears of a key until the test ends.
+type listener struct {
+	*Signal
+	heard atomic.Int64
+}
+
+func listen(t *testing.T, c *Client, key string) *listener {
+	t.Helper()
+	l := &listener{}
+	l.Signal = c.NewSignal(key, func() { l.heard.Add(1) })
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { l.Run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
+	return l
+}
+
+// next has the signal sent, and waits until it is heard.
+func (l *listener) next(t *testing.T, send func()) {
+	t.Helper()
+	before := l.heard.Load()
+	send()
+	within(t, 2*time.Second, func() bool { return l.heard.Load() > before })
+}
+
+func TestASignalIsHeardByAll(t *testing.T) {
+	url, key := enginetest.Redis(t), "test:"+rand.Text()
+	one, two := listen(t, watch(t, url).Client, key), listen(t, watch(t, url).Client, key)
+	within(t, 2*time.Second, func() bool { return one.Hears() && two.Hears() })
+	if one.heard.Load() == 0 {
+		t.Error("it began to hear, and was not told that it knows nothing of what was before")
+	}
+	for range 100 {
+		two.next(t, one.Send)
+		one.next(t, two.Send)
+	}
+	other := listen(t, watch(t, url).Client, "test:"+rand.Text())
+	within(t, 2*time.Second, other.Hears)
+	before := other.heard.Load()
+	two.next(t, one.Send)
+	if other.heard.Load() != before {
+		t.Error("heard by who listens for another one")
+	}
+}
+
+func TestASignalSurvivesARestart(t *testing.T) {
+	server := enginetest.PrivateRedis(t)
+	one, two := listen(t, watch(t, server.URL()).Client, "k"), listen(t, watch(t, server.URL()).Client, "k")
+	within(t, 2*time.Second, func() bool { return one.Hears() && two.Hears() })
+	for _, stop := range []func(){server.Stop, server.Kill} {
+		before := two.heard.Load()
+		stop()
+		within(t, 2*time.Second, func() bool { return !one.Hears() && !two.Hears() })
+		one.Send() // nobody can hear it
+		server.Start()
+		within(t, 5*time.Second, func() bool { return one.Hears() && two.Hears() })
+		if two.heard.Load() == before {
+			t.Error("it hears again, and was not told that it may have missed something")
+		}
+		two.next(t, one.Send)
+	}
+}
+
+// A server that says nothing any more keeps the connection open.
+func TestASilentServerIsNotHeard(t *testing.T) {
+	server := enginetest.PrivateRedis(t)
+	one := listen(t, watch(t, server.URL()).Client, "k")
+	within(t, 2*time.Second, one.Hears)
+	server.Pause()
+	within(t, 5*time.Second, func() bool { return !one.Hears() })
+	server.Resume()
+	within(t, 10*time.Second, one.Hears)
+	one.next(t, one.Send)
+}
+
+func TestWhoMayNotListenHearsNothing(t *testing.T) {
+	w := watch(t, enginetest.PrivateRedis(t).URL())
+	within(t, 2*time.Second, w.Up)
+	if err := w.conn.Do(t.Context(), w.conn.B().Arbitrary("ACL", "SETUSER", "default", "-client|tracking").Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	one := listen(t, w.Client, "k")
+	time.Sleep(3 * listenEvery)
+	if one.Hears() {
+		t.Error("it believes that it hears")
+	}
+}
+
+func TestNothingIsLeftOfASignalThatEnds(t *testing.T) {
+	url := enginetest.Redis(t)
+	before := goleak.IgnoreCurrent()
+	c, err := Open(Options{URL: url, Report: func(error) {}, Failed: func(string) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := c.NewSignal("test:"+rand.Text(), func() {})
+	var running sync.WaitGroup
+	running.Go(func() { s.Run(ctx) })
+	within(t, 2*time.Second, s.Hears)
+	s.Send()
+	cancel()
+	running.Wait()
+	c.Close()
+	goleak.VerifyNone(t, before)
+}
