@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"inkstone/internal/enginetest"
 )
 
 // The original's tests/integration/auth.test.js, case by case.
@@ -332,9 +334,18 @@ func TestLoginNamesWhatIsWrong(t *testing.T) {
 	})
 }
 
-// Cost 8 makes a hash cost some 20 ms, so a path that skips it shows.
+// hashing is the settings with that cost of a hash, or with one that takes as long where
+// the race detector makes a hash cost eleven times as much.
+func hashing(cost int) settings {
+	if enginetest.Raced {
+		cost -= 3
+	}
+	return settings{"BCRYPT_COST": strconv.Itoa(cost)}
+}
+
+// At cost 8 a hash takes some 20 ms, so a path that skips it shows.
 func TestLoginTakesAsLongForUnknownWrongAndDisabled(t *testing.T) {
-	each(t, settings{"BCRYPT_COST": "8"}, func(t *testing.T, s *site) {
+	eachAlone(t, hashing(8), func(t *testing.T, s *site) {
 		u, gone := s.User(), s.User()
 		s.Admin.Patch("/api/users/"+gone.ID, object{"isActive": false}).Expect(200)
 		attempts := map[string]object{
@@ -407,7 +418,7 @@ func TestTheOriginalsUnitTests(t *testing.T) {
 
 // Cost 11 keeps the hashing busy for long enough that the queue fills.
 func TestAFloodOfLoginsIsTurnedAwayAndEndsWithoutHarm(t *testing.T) {
-	each(t, settings{"BCRYPT_COST": "11"}, func(t *testing.T, s *site) {
+	eachAlone(t, hashing(11), func(t *testing.T, s *site) {
 		var wg sync.WaitGroup
 		answers := make([]*answer, 80)
 		for i := range answers {

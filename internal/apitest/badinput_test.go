@@ -12,7 +12,7 @@ import (
 )
 
 func TestBodiesOverTheLimitAreRefused(t *testing.T) {
-	each(t, nil, func(t *testing.T, s *site) {
+	eachAlone(t, nil, func(t *testing.T, s *site) {
 		u := s.User()
 		s.Anyone.Post("/api/auth/login", object{"email": "a@example.com", "password": repeat("a", 64<<10)}).Refused(413, "BODY_TOO_LARGE")
 		fill := 10<<20 - len(`{"title":"题","category":"技术","content":""}`)
@@ -24,7 +24,7 @@ func TestBodiesOverTheLimitAreRefused(t *testing.T) {
 
 // Many clients send all of a body before they look for the answer.
 func TestWhoSendsTooMuchStillReadsTheAnswer(t *testing.T) {
-	each(t, nil, func(t *testing.T, s *site) {
+	eachAlone(t, nil, func(t *testing.T, s *site) {
 		u := s.User()
 		for path, size := range map[string]int{"/api/posts": 10<<20 + 1, "/api/comments": 20 << 20, "/api/auth/login": 1 << 20, "/api/upload/single": 25 << 20, "/nope": 12 << 20} {
 			head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", path, u.Token, size)

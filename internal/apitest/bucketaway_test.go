@@ -1,68 +1,25 @@
 package apitest
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"inkstone/internal/app"
-	"inkstone/internal/config"
 )
 
-// console keeps what an instance logs.
-type console struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (c *console) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.text.Write(p)
-}
-
-func (c *console) String() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.text.String()
-}
-
 // withBucketAt runs an instance whose images are in a bucket there.
-func withBucketAt(t *testing.T, endpoint string) (*instance, *console) {
+func withBucketAt(t *testing.T, endpoint string) (*instance, *lastLines) {
 	t.Helper()
 	s := usual()
 	maps.Copy(s, settings{
-		"DATA_DIR": t.TempDir(), "UPLOADS": "s3://my-blog/images", "S3_ENDPOINT": endpoint,
-		"S3_ACCESS_KEY": "hidden-id", "S3_SECRET_KEY": "hidden-key",
+		"UPLOADS": "s3://my-blog/images", "S3_ENDPOINT": endpoint, "S3_ACCESS_KEY": "hidden-id", "S3_SECRET_KEY": "hidden-key",
 	})
-	cfg, _, err := config.Load(func(name string) (string, bool) { v, ok := s[name]; return v, ok }, s["DATA_DIR"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	log := &console{}
-	a, err := app.New(t.Context(), cfg, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return &instance{url: a.URL(), routes: a.Routes()}, log
+	log := &lastLines{}
+	return startLogged(t, s, log), log
 }
 
 // wantOnlyUploadsAway holds that all but uploads is as ever, that the log says why, and
@@ -95,6 +52,7 @@ func wantOnlyUploadsAway(t *testing.T, endpoint, words string, ready int) {
 }
 
 func TestASiteWhoseS3CannotBeReachedStartsAndIsReady(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +62,7 @@ func TestASiteWhoseS3CannotBeReachedStartsAndIsReady(t *testing.T) {
 }
 
 func TestASiteWhoseS3HangsStartsAndIsReady(t *testing.T) {
+	t.Parallel()
 	over := make(chan bool)
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-over }))
 	t.Cleanup(s.Close)
@@ -112,8 +71,10 @@ func TestASiteWhoseS3HangsStartsAndIsReady(t *testing.T) {
 }
 
 func TestASiteWhoseBucketRefusesItStartsAndIsNotReady(t *testing.T) {
+	t.Parallel()
 	for code, words := range map[string]string{"NoSuchBucket": "请先创建它", "SignatureDoesNotMatch": "S3_SECRET_KEY"} {
 		t.Run(code, func(t *testing.T) {
+			t.Parallel()
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(http.StatusForbidden)
 				fmt.Fprintf(w, "<Error><Code>%s</Code><Message>no</Message></Error>", code)

@@ -125,7 +125,7 @@ func TestTheOriginalsDefectsAreGone(t *testing.T) {
 			s.User().Post("/api/posts", article("draft", object{"content": repeat("a", 9<<20)})).Expect(201)
 		}},
 	}
-	each(t, nil, func(t *testing.T, s *site) {
+	eachAlone(t, nil, func(t *testing.T, s *site) {
 		for _, c := range cases {
 			t.Run(c.defect, func(t *testing.T) { c.gone(s.in(t)) })
 		}

@@ -1,9 +1,11 @@
 package apitest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -38,17 +40,31 @@ var environments = []environment{
 	{"mono/postgres", startOnPostgres},
 }
 
-// each runs f in every environment, on a new instance with these settings over the usual ones.
+// each runs f in every environment at once, on a new instance with these settings over
+// the usual ones.
 func each(t *testing.T, over settings, f func(t *testing.T, s *site)) {
+	t.Run("each", func(t *testing.T) { // ends when all have ended
+		for _, e := range environments {
+			t.Run(e.name, func(t *testing.T) {
+				t.Parallel()
+				e.run(t, over, f)
+			})
+		}
+	})
+}
+
+// eachAlone is each with nothing beside it: for what measures time, and for what needs
+// all that the process may take, such as the memory that large bodies share.
+func eachAlone(t *testing.T, over settings, f func(t *testing.T, s *site)) {
 	for _, e := range environments {
-		t.Run(e.name, func(t *testing.T) {
-			s := usual()
-			for name, value := range over {
-				s[name] = value
-			}
-			f(t, newSite(t, e.start(t, s)))
-		})
+		t.Run(e.name, func(t *testing.T) { e.run(t, over, f) })
 	}
+}
+
+func (e environment) run(t *testing.T, over settings, f func(t *testing.T, s *site)) {
+	s := usual()
+	maps.Copy(s, over)
+	f(t, newSite(t, e.start(t, s)))
 }
 
 // usual are the settings of an instance that no limit but the tested one gets in the way of.
@@ -144,6 +160,7 @@ func startOnPostgres(t testing.TB, s settings) *instance {
 	if s["DATABASE_URL"] == "" {
 		s["DATABASE_URL"] = migrated(t)
 	}
+	s["DB_STATEMENT_TIMEOUT"] = cmp.Or(s["DB_STATEMENT_TIMEOUT"], "1m") // a slow machine is none of most cases
 	return startMono(t, s)
 }
 

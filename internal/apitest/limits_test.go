@@ -47,11 +47,12 @@ func TestAnAnonymousAddressHasItsLimitExactly(t *testing.T) {
 }
 
 func TestTheLimitEndsWithItsWindow(t *testing.T) {
-	each(t, settings{"RATE_LIMIT_MAX": "3", "RATE_LIMIT_WINDOW": "1s"}, func(t *testing.T, s *site) {
-		for range 5 {
-			s.Anyone.Get("/api/posts")
+	eachAlone(t, settings{"RATE_LIMIT_MAX": "3", "RATE_LIMIT_WINDOW": "1s"}, func(t *testing.T, s *site) {
+		a := s.Anyone.Get("/api/posts")
+		for n := 1; a.Status == 200 && n < 50; n++ { // four, where four take less than a second
+			a = s.Anyone.Get("/api/posts")
 		}
-		s.Anyone.Get("/api/posts").Refused(429, "RATE_LIMITED")
+		a.Refused(429, "RATE_LIMITED")
 		time.Sleep(1100 * time.Millisecond)
 		s.Anyone.Get("/api/posts").Expect(200)
 	})

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"inkstone/internal/enginetest"
 )
 
 // crowd are strangers who search without end, each for something else, and take
@@ -55,25 +57,15 @@ func (c *crowd) ask(ctx context.Context, transport *http.Transport, url string) 
 	}
 }
 
-// within asks until f holds, for a time that no slow machine needs.
-func within(t *testing.T, what string, f func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !f(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("still not: " + what)
-		}
-	}
-}
-
 func TestOverloadIsRefusedAndPasses(t *testing.T) {
-	each(t, settings{"CACHE_BYTES": "0"}, func(t *testing.T, s *site) {
+	eachAlone(t, settings{"CACHE_BYTES": "0"}, func(t *testing.T, s *site) {
 		u := s.User()
 		for range 20 {
 			u.Write("published", object{"content": repeat("砚台与墨。", 500)})
 		}
 		crowd := newCrowd(t, s.url, 400)
 		var a *answer
-		within(t, "a stranger is refused", func() bool {
+		enginetest.Within(t, time.Minute, "a stranger is refused", func() bool {
 			a = s.Anyone.Get("/api/posts?search=墨")
 			return a.Status == 503
 		})
@@ -85,7 +77,7 @@ func TestOverloadIsRefusedAndPasses(t *testing.T) {
 		if metrics := s.Anyone.Get("/metrics").Expect(200); !strings.Contains(string(metrics.Body), "http_shed_total") {
 			t.Error("the metrics do not tell of refusals")
 		}
-		within(t, "a member is served while strangers are refused", func() bool {
+		enginetest.Within(t, time.Minute, "a member is served while strangers are refused", func() bool {
 			refused := crowd.refused.Load()
 			return u.Get("/api/posts/tags").Status == 200 && crowd.refused.Load() > refused
 		})
@@ -94,7 +86,7 @@ func TestOverloadIsRefusedAndPasses(t *testing.T) {
 		}
 		crowd.stop()
 		calm := 0
-		within(t, "fifty strangers in a row are served again", func() bool {
+		enginetest.Within(t, time.Minute, "fifty strangers in a row are served again", func() bool {
 			if calm++; s.Anyone.Get("/api/posts").Status != 200 {
 				calm = 0
 			}

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"inkstone/internal/enginetest"
 )
 
 // built is the folder of the program, "" until a test needs it.
@@ -46,9 +48,13 @@ type process struct {
 	end sync.Once
 }
 
-// launch starts the program on a data folder and waits until it is ready.
+// launch starts the program on a data folder and waits until it is ready. The race
+// detector would only watch who asks it, so with it such a test is skipped.
 func launch(t testing.TB, dir string, s settings) *process {
 	t.Helper()
+	if enginetest.Raced {
+		t.Skip("another process is the same with the race detector: go test without -race runs this")
+	}
 	path, err := binary()
 	if err != nil {
 		t.Fatal(err)

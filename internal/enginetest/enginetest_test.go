@@ -206,6 +206,7 @@ type heard struct {
 
 func (h *heard) Skipf(format string, a ...any)  { h.said += "skip: " + fmt.Sprintf(format, a...) }
 func (h *heard) Fatalf(format string, a ...any) { h.said += "fail: " + fmt.Sprintf(format, a...) }
+func (h *heard) Error(a ...any)                 { h.said += "error: " + fmt.Sprint(a...) }
 
 func TestAMissingEngineIsToldAndUnderCIFails(t *testing.T) {
 	t.Setenv("TEST_POSTGRES_URL", "")

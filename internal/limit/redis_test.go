@@ -46,17 +46,8 @@ func counting(t testing.TB, url string, failed func(string)) *redis.Client {
 func shared(t testing.TB, url string, window time.Duration) *Redis {
 	t.Helper()
 	c := connected(t, url)
-	within(t, 2*time.Second, c.Up)
+	enginetest.Within(t, 2*time.Second, "Redis is used", c.Up)
 	return NewRedis(c, NewMemory(window, time.Now))
-}
-
-func within(t testing.TB, bound time.Duration, is func() bool) {
-	t.Helper()
-	for begun := time.Now(); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Since(begun) > bound {
-			t.Fatalf("not within %v", bound)
-		}
-	}
 }
 
 // direct is a connection of the test's own.
@@ -93,32 +84,38 @@ func passed(l interface {
 }
 
 func TestInstancesCountTogetherUpToTheLimitAndBeginAgainAfterTheWindow(t *testing.T) {
-	url, key := enginetest.Redis(t), rand.Text()
 	const window = 700 * time.Millisecond
+	url := enginetest.Redis(t)
 	instances := []*Redis{shared(t, url, window), shared(t, url, window)}
+	enginetest.Undisturbed(t, time.Millisecond, func() error { return countTogether(t, instances, rand.Text(), window) })
+}
+
+// countTogether tells what is wrong with a window of two limiters.
+func countTogether(t *testing.T, instances []*Redis, key string, window time.Duration) error {
 	first := instances[0].Take(t.Context(), Count{key, 3})
 	if !first.OK || first.Remaining != 2 || first.Limit != 3 || first.In != window {
-		t.Fatalf("the first: %+v", first)
+		return fmt.Errorf("the first: %+v", first)
 	}
 	if far := time.Until(first.Reset) - window; far.Abs() > time.Second {
-		t.Errorf("the window ends at %v", first.Reset)
+		return fmt.Errorf("the window ends at %v", first.Reset)
 	}
 	for i := 1; i < 5; i++ {
 		got := instances[i%2].Take(t.Context(), Count{key, 3})
 		if got.OK != (i < 3) || got.Remaining != max(0, 2-i) || got.Limit != 3 || got.In > first.In || got.In <= 0 {
-			t.Errorf("event %d: %+v", i, got)
+			return fmt.Errorf("event %d: %+v", i, got)
 		}
 		if off := got.Reset.Sub(first.Reset).Abs(); off > 2*time.Millisecond {
-			t.Errorf("event %d: the window ends %v apart", i, off)
+			return fmt.Errorf("event %d: the window ends %v apart", i, off)
 		}
 	}
 	if r := instances[1].Take(t.Context(), Count{key + " other", 3}); !r.OK {
-		t.Errorf("another key: %+v", r)
+		return fmt.Errorf("another key: %+v", r)
 	}
 	time.Sleep(window)
 	if r := instances[1].Take(t.Context(), Count{key, 3}); !r.OK || r.Remaining != 2 {
-		t.Errorf("next window: %+v", r)
+		return fmt.Errorf("next window: %+v", r)
 	}
+	return nil
 }
 
 func TestTwoInstancesAreExactUnderConcurrency(t *testing.T) {
@@ -127,7 +124,7 @@ func TestTwoInstancesAreExactUnderConcurrency(t *testing.T) {
 	var instances []*Redis
 	for range 2 {
 		c := counting(t, url, func(string) { failed.Add(1) })
-		within(t, 2*time.Second, c.Up)
+		enginetest.Within(t, 2*time.Second, "Redis is used", c.Up)
 		instances = append(instances, NewRedis(c, NewMemory(time.Minute, time.Now)))
 	}
 	const most = 500

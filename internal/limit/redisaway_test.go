@@ -33,7 +33,7 @@ func TestWithoutRedisTheLimitIsNeitherOpenNorClosed(t *testing.T) {
 		t.Error("it is still asked")
 	}
 	server.Start() // empty
-	within(t, 2*time.Second, c.Up)
+	enginetest.Within(t, 2*time.Second, "Redis is used", c.Up)
 	if n := passed(r, 30, known); n != 10 {
 		t.Errorf("%d passed with the new one, want 10", n)
 	}
@@ -100,7 +100,7 @@ func TestASilentRedisKeepsNobodyWaiting(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 			end()
-			within(t, 3*time.Second, r.server.Up)
+			enginetest.Within(t, 3*time.Second, "Redis is used", r.server.Up)
 			if got := r.Take(t.Context(), c); !got.OK {
 				t.Errorf("back: %+v", got)
 			}

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -70,15 +71,6 @@ func (w *watched) ask(t *testing.T) error {
 	return err
 }
 
-func within(t *testing.T, bound time.Duration, is func() bool) {
-	t.Helper()
-	for begun := time.Now(); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Since(begun) > bound {
-			t.Fatalf("not within %v", bound)
-		}
-	}
-}
-
 func TestFiveFailuresInARowOpenTheBreakerAndAProbeMendsIt(t *testing.T) {
 	server := enginetest.PrivateRedis(t)
 	w := watch(t, server.URL())
@@ -101,7 +93,7 @@ func TestFiveFailuresInARowOpenTheBreakerAndAProbeMendsIt(t *testing.T) {
 		t.Errorf("told %v %v", news, kinds)
 	}
 	server.Start()
-	within(t, 2*time.Second, w.Up)
+	enginetest.Within(t, 2*time.Second, "Redis is used", w.Up)
 	if err := w.ask(t); err != nil {
 		t.Error(err)
 	}
@@ -110,25 +102,28 @@ func TestFiveFailuresInARowOpenTheBreakerAndAProbeMendsIt(t *testing.T) {
 // Connections that broke while nobody used them are no failure of who comes next.
 func TestARestartThatNobodyWaitedForGoesUnnoticed(t *testing.T) {
 	server := enginetest.PrivateRedis(t)
-	w := watch(t, server.URL())
-	crowd := func() {
-		var all sync.WaitGroup
-		for range 200 {
-			all.Go(func() {
-				if err := w.ask(t); err != nil {
-					t.Error(err)
-				}
-			})
+	enginetest.Undisturbed(t, Bound/4, func() error {
+		w := watch(t, server.URL())
+		crowd := func() error {
+			var all sync.WaitGroup
+			errs := make([]error, 200)
+			for i := range errs {
+				all.Go(func() { errs[i] = w.ask(t) })
+			}
+			all.Wait()
+			return errors.Join(errs...)
 		}
-		all.Wait()
-	}
-	crowd()
-	server.Stop()
-	server.Start()
-	crowd()
-	if news, kinds := w.told(); len(news) != 0 || len(kinds) != 0 {
-		t.Errorf("told %v %v", news, kinds)
-	}
+		before := crowd()
+		server.Stop()
+		server.Start()
+		if err := errors.Join(before, crowd()); err != nil {
+			return err
+		}
+		if news, kinds := w.told(); len(news) != 0 || len(kinds) != 0 {
+			return fmt.Errorf("told %v %v", news, kinds)
+		}
+		return nil
+	})
 }
 
 func TestFailuresAreToldByTheirKind(t *testing.T) {

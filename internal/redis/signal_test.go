@@ -38,13 +38,13 @@ func (l *listener) next(t *testing.T, send func()) {
 	t.Helper()
 	before := l.heard.Load()
 	send()
-	within(t, 2*time.Second, func() bool { return l.heard.Load() > before })
+	enginetest.Within(t, 2*time.Second, "it is heard", func() bool { return l.heard.Load() > before })
 }
 
 func TestASignalIsHeardByAll(t *testing.T) {
 	url, key := enginetest.Redis(t), "test:"+rand.Text()
 	one, two := listen(t, watch(t, url).Client, key), listen(t, watch(t, url).Client, key)
-	within(t, 2*time.Second, func() bool { return one.Hears() && two.Hears() })
+	enginetest.Within(t, 2*time.Second, "both hear", func() bool { return one.Hears() && two.Hears() })
 	if one.heard.Load() == 0 {
 		t.Error("it began to hear, and was not told that it knows nothing of what was before")
 	}
@@ -53,7 +53,7 @@ func TestASignalIsHeardByAll(t *testing.T) {
 		one.next(t, two.Send)
 	}
 	other := listen(t, watch(t, url).Client, "test:"+rand.Text())
-	within(t, 2*time.Second, other.Hears)
+	enginetest.Within(t, 2*time.Second, "it hears", other.Hears)
 	before := other.heard.Load()
 	two.next(t, one.Send)
 	if other.heard.Load() != before {
@@ -64,14 +64,14 @@ func TestASignalIsHeardByAll(t *testing.T) {
 func TestASignalSurvivesARestart(t *testing.T) {
 	server := enginetest.PrivateRedis(t)
 	one, two := listen(t, watch(t, server.URL()).Client, "k"), listen(t, watch(t, server.URL()).Client, "k")
-	within(t, 2*time.Second, func() bool { return one.Hears() && two.Hears() })
+	enginetest.Within(t, 2*time.Second, "both hear", func() bool { return one.Hears() && two.Hears() })
 	for _, stop := range []func(){server.Stop, server.Kill} {
 		before := two.heard.Load()
 		stop()
-		within(t, 2*time.Second, func() bool { return !one.Hears() && !two.Hears() })
+		enginetest.Within(t, 2*time.Second, "neither hears", func() bool { return !one.Hears() && !two.Hears() })
 		one.Send() // nobody can hear it
 		server.Start()
-		within(t, 5*time.Second, func() bool { return one.Hears() && two.Hears() })
+		enginetest.Within(t, 5*time.Second, "both hear", func() bool { return one.Hears() && two.Hears() })
 		if two.heard.Load() == before {
 			t.Error("it hears again, and was not told that it may have missed something")
 		}
@@ -83,17 +83,17 @@ func TestASignalSurvivesARestart(t *testing.T) {
 func TestASilentServerIsNotHeard(t *testing.T) {
 	server := enginetest.PrivateRedis(t)
 	one := listen(t, watch(t, server.URL()).Client, "k")
-	within(t, 2*time.Second, one.Hears)
+	enginetest.Within(t, 2*time.Second, "it hears", one.Hears)
 	server.Pause()
-	within(t, 5*time.Second, func() bool { return !one.Hears() })
+	enginetest.Within(t, 5*time.Second, "it hears nothing", func() bool { return !one.Hears() })
 	server.Resume()
-	within(t, 10*time.Second, one.Hears)
+	enginetest.Within(t, 10*time.Second, "it hears", one.Hears)
 	one.next(t, one.Send)
 }
 
 func TestWhoMayNotListenHearsNothing(t *testing.T) {
 	w := watch(t, enginetest.PrivateRedis(t).URL())
-	within(t, 2*time.Second, w.Up)
+	enginetest.Within(t, 2*time.Second, "Redis is used", w.Up)
 	if err := w.conn.Do(t.Context(), w.conn.B().Arbitrary("ACL", "SETUSER", "default", "-client|tracking").Build()).Error(); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestNothingIsLeftOfASignalThatEnds(t *testing.T) {
 	s := c.NewSignal("test:"+rand.Text(), func() {})
 	var running sync.WaitGroup
 	running.Go(func() { s.Run(ctx) })
-	within(t, 2*time.Second, s.Hears)
+	enginetest.Within(t, 2*time.Second, "it hears", s.Hears)
 	s.Send()
 	cancel()
 	running.Wait()

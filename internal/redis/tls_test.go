@@ -92,7 +92,7 @@ func TestTLSIsSpokenToWhomTheSystemTrustsOnly(t *testing.T) {
 	}
 	t.Setenv("SSL_CERT_FILE", path)
 	w := watch(t, behindTLS(t, server.URL(), kept.certificate))
-	within(t, 3*time.Second, w.Up)
+	enginetest.Within(t, 3*time.Second, "Redis is used", w.Up)
 	if err := w.ask(t); err != nil {
 		t.Error(err)
 	}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"testing"
+	"time"
 
 	"inkstone/internal/blog"
 	"inkstone/internal/enginetest"
@@ -17,6 +18,7 @@ func TestConformanceThroughPgBouncer(t *testing.T) {
 
 func conformance(t *testing.T, database func(testing.TB) string, opt Options) {
 	t.Parallel()
+	opt.StatementTimeout = time.Minute // how long it may take is asked elsewhere
 	storetest.Run(t, func(t *testing.T) blog.Store {
 		s := openStore(t, database(t), opt)
 		t.Cleanup(func() { checkConsistent(t, s) })

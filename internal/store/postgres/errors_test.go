@@ -95,7 +95,7 @@ func TestAKilledBackendIsNotNoticed(t *testing.T) {
 			})
 			return err == nil && n == 0
 		}
-		soon(t, recovery, "the backends are gone", gone)
+		enginetest.Within(t, recovery, "the backends are gone", gone)
 		if err := ask(t.Context()); err != nil && blog.CodeOf(err) != blog.CodeUserNotFound {
 			t.Errorf("%s: %v", what, err)
 		}

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"inkstone/internal/blog"
+	"inkstone/internal/enginetest"
 )
 
 const (
@@ -53,19 +54,6 @@ func wantCode(t testing.TB, what string, err error, code blog.Code) {
 	if blog.CodeOf(err) != code {
 		t.Errorf("%s: %v, want %s", what, err, code)
 	}
-}
-
-// soon asks until f holds.
-func soon(t testing.TB, limit time.Duration, what string, f func() bool) (took time.Duration) {
-	t.Helper()
-	start := time.Now()
-	for !f() {
-		if time.Since(start) > limit {
-			t.Fatalf("not within %v: %s", limit, what)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return time.Since(start)
 }
 
 // noLeaks fails if goroutines of the test are left at its end, which Close must have been before.
@@ -260,7 +248,7 @@ func (l *load) fails(t *testing.T, limit time.Duration) {
 // recovers wants everything answered again.
 func (l *load) recovers(t *testing.T) {
 	t.Helper()
-	took := soon(t, recovery+lateness, "everything is answered again", func() bool {
+	took := enginetest.Within(t, recovery+lateness, "everything is answered again", func() bool {
 		for what, ask := range l.all() {
 			if err := ask(t.Context()); err != nil && blog.CodeOf(err) != blog.CodeUserNotFound {
 				if blog.CodeOf(err) != blog.CodeUnavailable {
