@@ -10,6 +10,8 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"inkstone/internal/enginetest"
 )
 
 // eachPlace runs f wherever images can be kept.
@@ -18,23 +20,11 @@ func eachPlace(t *testing.T, f func(t *testing.T, s *site)) {
 	t.Run("S3", func(t *testing.T) { each(t, inBucket(t), f) })
 }
 
-// inBucket are the settings of images in a part of a bucket that is this test's. The
-// server is found as in internal/upload: by TEST_S3_ENDPOINT, without which the test is
-// skipped but not where CI is "true", and TEST_S3_ACCESS_KEY, TEST_S3_SECRET_KEY and
-// TEST_S3_BUCKET.
+// inBucket are the settings of images in a part of a bucket that is this test's.
 func inBucket(t *testing.T) settings {
 	t.Helper()
-	endpoint := os.Getenv("TEST_S3_ENDPOINT")
-	if endpoint == "" && os.Getenv("CI") == "true" {
-		t.Fatal("TEST_S3_ENDPOINT is not set; scripts/services up brings a server up")
-	}
-	if endpoint == "" {
-		t.Skip("no S3 server: scripts/services up brings one up, TEST_S3_ENDPOINT names it")
-	}
-	s := settings{
-		"S3_ENDPOINT": endpoint, "S3_ACCESS_KEY": cmp.Or(os.Getenv("TEST_S3_ACCESS_KEY"), "inkstone"),
-		"S3_SECRET_KEY": cmp.Or(os.Getenv("TEST_S3_SECRET_KEY"), "inkstone-test-secret"),
-	}
+	s := settings{}
+	s["S3_ENDPOINT"], s["S3_ACCESS_KEY"], s["S3_SECRET_KEY"] = enginetest.S3(t)
 	bucket := cmp.Or(os.Getenv("TEST_S3_BUCKET"), "inkstone-test")
 	s["UPLOADS"] = "s3://" + bucket + "/" + strings.ToLower(rand.Text())
 	makeBucket(t, s, bucket)

@@ -3,8 +3,10 @@
 // server that all share, or a server of its own that it may stop and kill. It
 // leaves bringing the shared ones up, and finding the programs, to scripts/services.
 //
-// Without them the tests that ask skip and say so, `go test -v ./... | grep 'left
-// out'` collects it; under CI=true they fail. Only tests import this package.
+// Without them the tests that ask skip and say so: `make test` asks for each engine,
+// `go test -v ./... | grep 'left out'` collects it test by test. (go shows nothing of a
+// package that passes, not even what it writes to its standard error, so `go test ./...`
+// can't.) Under CI=true they fail. Only tests import this package.
 package enginetest
 
 import (

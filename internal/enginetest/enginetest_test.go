@@ -3,6 +3,7 @@ package enginetest
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -24,6 +25,22 @@ func TestEveryEngineAnswers(t *testing.T) {
 	t.Run("PgBouncer", func(t *testing.T) {
 		if err := pingPostgres(t.Context(), need(t, "PgBouncer", "TEST_PGBOUNCER_URL")); err != nil {
 			t.Error(err)
+		}
+	})
+	t.Run("PgBouncer in session mode", func(t *testing.T) {
+		if err := pingPostgres(t.Context(), need(t, "PgBouncer in session mode", "TEST_PGBOUNCER_SESSION_URL")); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("S3", func(t *testing.T) {
+		endpoint, _, _ := S3(t)
+		answer, err := http.Get(endpoint) // without a name, so it is a refusal
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode >= http.StatusInternalServerError {
+			t.Error(answer.Status)
 		}
 	})
 	t.Run("Redis", func(t *testing.T) {
@@ -48,19 +65,28 @@ func TestADatabaseIsOneTestsOwnAndGoneAfterIt(t *testing.T) {
 	}
 }
 
-func TestClientsOfPgBouncerShareConnections(t *testing.T) {
+func TestClientsOfPgBouncerShareConnectionsExceptInSessionMode(t *testing.T) {
 	direct := Postgres(t)
+	if n := connectionsOf(t, 30, PgBouncer(t, direct), direct); n > 3 {
+		t.Errorf("%d connections", n)
+	}
+	direct = Postgres(t)
+	if n := connectionsOf(t, 10, PgBouncerSession(t, direct), direct); n < 10 {
+		t.Errorf("%d connections in session mode", n)
+	}
+}
+
+// connectionsOf counts those to a database when so many clients have asked and none has left.
+func connectionsOf(t *testing.T, clients int, through, direct string) int {
+	t.Helper()
 	var all []*pgx.Conn
-	for range 30 {
-		all = append(all, connect(t, PgBouncer(t, direct)))
+	for range clients {
+		all = append(all, connect(t, through))
 	}
 	for _, c := range all {
 		do(t, c, "SELECT 1")
 	}
-	// Each has asked and none has left.
-	if n := one[int](t, connect(t, direct), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"); n > 3 {
-		t.Errorf("%d connections", n)
-	}
+	return one[int](t, connect(t, direct), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
 }
 
 func TestATemplateIsPreparedOnceForAll(t *testing.T) {

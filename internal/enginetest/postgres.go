@@ -42,7 +42,18 @@ func PostgresClone(t testing.TB, key string, prepare func(ctx context.Context, u
 // PgBouncer, which hands out a connection for a transaction at a time.
 func PgBouncer(t testing.TB, postgres string) string {
 	t.Helper()
-	bouncer, err := url.Parse(need(t, "PgBouncer", "TEST_PGBOUNCER_URL"))
+	return through(t, postgres, need(t, "PgBouncer", "TEST_PGBOUNCER_URL"))
+}
+
+// PgBouncerSession is as PgBouncer, but each client keeps a connection until he leaves.
+func PgBouncerSession(t testing.TB, postgres string) string {
+	t.Helper()
+	return through(t, postgres, need(t, "PgBouncer in session mode", "TEST_PGBOUNCER_SESSION_URL"))
+}
+
+func through(t testing.TB, postgres, pooler string) string {
+	t.Helper()
+	bouncer, err := url.Parse(pooler)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/minio/minio-go/v7"
+
+	"inkstone/internal/enginetest"
 )
 
 // keeper is somewhere to keep images.
@@ -67,22 +69,12 @@ func (p folder) kept(t testing.TB) map[string]int64 {
 // bucket is a part of a bucket on a real server, for one test.
 type bucket struct{ S3Options }
 
-// newBucket finds the server by TEST_S3_ENDPOINT (http://127.0.0.1:17070),
-// TEST_S3_ACCESS_KEY and TEST_S3_SECRET_KEY (by default those of scripts/s3-server), and
-// TEST_S3_BUCKET ("inkstone-test", which is made if need be). Without the first the test is
-// skipped, but not where CI is "true": there it fails.
+// newBucket is in TEST_S3_BUCKET ("inkstone-test"), which is made if need be.
 func newBucket(t testing.TB) bucket {
 	t.Helper()
-	endpoint := os.Getenv("TEST_S3_ENDPOINT")
-	if endpoint == "" && os.Getenv("CI") == "true" {
-		t.Fatal("TEST_S3_ENDPOINT is not set; scripts/services up brings a server up")
-	}
-	if endpoint == "" {
-		t.Skip("no S3 server: scripts/services up brings one up, TEST_S3_ENDPOINT names it")
-	}
+	endpoint, access, secret := enginetest.S3(t)
 	b := bucket{S3Options{
-		Stage: t.TempDir(), Endpoint: endpoint, Region: "us-east-1",
-		AccessKey: cmp.Or(os.Getenv("TEST_S3_ACCESS_KEY"), "inkstone"), SecretKey: cmp.Or(os.Getenv("TEST_S3_SECRET_KEY"), "inkstone-test-secret"),
+		Stage: t.TempDir(), Endpoint: endpoint, Region: "us-east-1", AccessKey: access, SecretKey: secret,
 		Bucket: cmp.Or(os.Getenv("TEST_S3_BUCKET"), "inkstone-test"), Prefix: strings.ToLower(rand.Text()), Addressing: "path",
 	}}
 	if err := makeBucket(b); err != nil {

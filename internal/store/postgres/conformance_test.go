@@ -13,7 +13,19 @@ func TestConformance(t *testing.T) { conformance(t, newDatabase, Options{}) }
 
 // TestConformanceThroughPgBouncer has each transaction on another connection, perhaps.
 func TestConformanceThroughPgBouncer(t *testing.T) {
-	conformance(t, func(t testing.TB) string { return enginetest.PgBouncer(t, newDatabase(t)) }, Options{Pooled: true})
+	pooled(t, enginetest.PgBouncer, Options{Pooled: true})
+}
+
+// TestConformanceThroughPgBouncerInSessionMode is told nothing of the pooler.
+func TestConformanceThroughPgBouncerInSessionMode(t *testing.T) {
+	pooled(t, enginetest.PgBouncerSession, Options{})
+}
+
+func pooled(t *testing.T, through func(testing.TB, string) string, opt Options) {
+	if enginetest.Raced {
+		t.Skip("a pooler is another process: go test without -race runs this")
+	}
+	conformance(t, func(t testing.TB) string { return through(t, newDatabase(t)) }, opt)
 }
 
 func conformance(t *testing.T, database func(testing.TB) string, opt Options) {
