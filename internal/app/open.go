@@ -80,6 +80,7 @@ func adviceFor(err error) string {
 		advice string
 	}{
 		{store.ErrNewerSchema, "它由更新版本的 inkstone 写入，请安装那个版本，或换用旧的备份"},
+		{store.ErrUnfinished, "一次复制或恢复只进行到一半，请把同一条命令再执行一遍；或清空它（删除文件、重建空库）后从头再来"},
 		{store.ErrForeign, "它是别的程序的数据库，请检查 DATABASE_URL"},
 		{store.ErrDamaged, "它不是数据库或已损坏，请检查 DATABASE_URL，或从备份恢复"},
 		{store.ErrLocked, "另一个进程锁住了它，请等它结束或停止它，然后再试"},
