@@ -187,6 +187,34 @@ func TestACopyThatDiffersAtTheEndEndsWithOne(t *testing.T) {
 	i.fails("只进行到一半", "", "serve")
 }
 
+func TestAServerOnHalfACopyWaitsForItsEnd(t *testing.T) {
+	target := enginetest.Postgres(t)
+	to := openStore(t, target, store.Options{})
+	if err := to.Copies().Begin(t.Context(), "somewhere"); err != nil {
+		t.Fatal(err)
+	}
+	i := newInkstone(t, "HOST=127.0.0.1", "PORT=0", "DATABASE_URL="+target)
+	base, end := i.serving()
+	for path, want := range map[string]int{"/livez": 200, "/readyz": 503, "/api/posts": 503} {
+		if status, body := get(t, base+path); status != want {
+			t.Errorf("GET %s: %d %s", path, status, body)
+		}
+	}
+	if err := to.Copies().End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	status, body := get(t, base+"/readyz")
+	for deadline := time.Now().Add(20 * time.Second); status != 200 && time.Now().Before(deadline); status, body = get(t, base+"/readyz") {
+		time.Sleep(50 * time.Millisecond)
+	}
+	if status != 200 {
+		t.Errorf("after the end: %d %s", status, body)
+	}
+	if code, said := end(); code != 0 || !strings.Contains(said, "只进行到一半") {
+		t.Errorf("exit code %d\n%s", code, said)
+	}
+}
+
 func TestACopyThatCannotBeIsToldWithWhatToDo(t *testing.T) {
 	dir, server := t.TempDir(), enginetest.Postgres(t)
 	at := func(name string) string { return "sqlite:" + filepath.Join(dir, name) }
