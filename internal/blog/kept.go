@@ -32,12 +32,17 @@ func checkDate(t time.Time) error {
 
 // Created makes p what a new post by author is as kept. CodeInvalid as Posts.Create.
 func (p *Post) Created(author Author) error {
+	p.ViewCount, p.Revision = 0, max(p.Revision, 1)
+	return p.Added(author)
+}
+
+// Added is Created for a post that has its views and its revision already.
+func (p *Post) Added(author Author) error {
 	if err := checkDate(p.PublishedAt); err != nil {
 		return err
 	}
 	p.Author, p.Tags = author, slices.Clone(p.Tags)
-	p.ViewCount, p.LikeCount, p.CommentCount = 0, 0, 0
-	p.Revision, p.Tier = max(p.Revision, 1), 0
+	p.LikeCount, p.CommentCount, p.Tier = 0, 0, 0
 	p.PublishedAt, p.CreatedAt, p.UpdatedAt = ToMillisecond(p.PublishedAt), ToMillisecond(p.CreatedAt), ToMillisecond(p.UpdatedAt)
 	return nil
 }

@@ -22,10 +22,13 @@ type postRow struct {
 
 // The columns of a post, and of one whose content stays behind if it has more
 // bytes than the first parameter says, with how many it has.
-const selectPost = `SELECT p.key, p.rank, p.author, p.id, p.status, p.category, p.title, p.views, p.likes, p.comments,
+const allOfPost = `p.key, p.rank, p.author, p.id, p.status, p.category, p.title, p.views, p.likes, p.comments,
 	p.published, p.created, p.updated, p.revision, p.tags, p.cover, p.excerpt, p.content,
-	u.id, u.username, u.avatar, u.first_name, u.last_name, u.bio, u.website, u.location
-	FROM posts p CROSS JOIN users u ON u.key = p.author `
+	u.id, u.username, u.avatar, u.first_name, u.last_name, u.bio, u.website, u.location`
+
+const fromPosts = "posts p CROSS JOIN users u ON u.key = p.author"
+
+const selectPost = "SELECT " + allOfPost + " FROM " + fromPosts + " "
 
 const contentColumn = 17
 
@@ -143,13 +146,23 @@ func (p posts) Create(ctx context.Context, post *blog.Post) error {
 	return err
 }
 
-func createPost(c *conn, post blog.Post) (blog.Post, error) {
+func createPost(c *conn, p blog.Post) (blog.Post, error) {
+	made, err := addPost(c, p, (*blog.Post).Created)
+	if err != nil {
+		return made, err
+	}
+	return made, bumpIf(c, made.Status == blog.Published)
+}
+
+// addPost adds a post without likes and comments, once it is made what it is as kept.
+// CodeUserNotFound; errors of keep.
+func addPost(c *conn, post blog.Post, keep func(*blog.Post, blog.Author) error) (blog.Post, error) {
 	p := postRow{Post: post}
 	u, err := getAuthor(c, p.Author.ID)
 	if err != nil {
 		return p.Post, err
 	}
-	if err := p.Created(u.Author); err != nil {
+	if err := keep(&p.Post, u.Author); err != nil {
 		return p.Post, err
 	}
 	p.author = u.key
@@ -159,10 +172,7 @@ func createPost(c *conn, post blog.Post) (blog.Post, error) {
 	if err := insertPost(c, &p); err != nil {
 		return p.Post, err
 	}
-	if err := index(c, &p); err != nil {
-		return p.Post, err
-	}
-	return p.Post, bumpIf(c, p.Status == blog.Published)
+	return p.Post, index(c, &p)
 }
 
 func insertPost(c *conn, p *postRow) error {
@@ -172,8 +182,8 @@ func insertPost(c *conn, p *postRow) error {
 	}
 	err = c.exec(`INSERT INTO posts (id, rank, status, author, category, title, views, likes, comments, remarks,
 		published, created, updated, revision, tags, cover, excerpt, content)
-		VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		p.ID, p.rank, p.Status.Number(), p.author, p.Category, p.Title,
+		VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		p.ID, p.rank, p.Status.Number(), p.author, p.Category, p.Title, p.ViewCount,
 		p.PublishedAt, p.CreatedAt, p.UpdatedAt, p.Revision, tags, p.CoverImage, p.Excerpt, p.Content)
 	p.key = c.LastInsertRowID()
 	return err
