@@ -91,14 +91,19 @@ func (a *Answer) Bytes() []byte {
 	return append(append(data, prefix...), a.body...)
 }
 
+var errShort = errors.New("parse answer: it ends early")
+
 // ParseAnswer reads an answer in JSON that Bytes has written, in data that nobody
 // changes any more.
 func ParseAnswer(data []byte) (*Answer, error) {
-	if len(data) == 0 || len(data) < 1+int(data[0]) {
-		return nil, errors.New("parse answer: it ends early")
+	if len(data) == 0 {
+		return nil, errShort
 	}
-	prefix, body := data[1:1+data[0]], data[1+data[0]:]
-	return newAnswer(jsonType, body, string(prefix)), nil
+	n, data := int(data[0]), data[1:]
+	if len(data) < n {
+		return nil, errShort
+	}
+	return newAnswer(jsonType, data[n:], string(data[:n])), nil
 }
 
 // Size returns the bytes a cache has to count for a: its text, what the compressed

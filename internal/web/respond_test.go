@@ -1,11 +1,14 @@
 package web
 
 import (
+	"bytes"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"inkstone/internal/blog"
 	"inkstone/internal/telemetry"
@@ -140,4 +143,42 @@ func TestOnlyWhatAnonymousReadersGetMayBeShared(t *testing.T) {
 			t.Errorf("%s with token %q: %q", c.method, c.token, got)
 		}
 	}
+}
+
+func TestAnAnswerIsTheSameOnceItsBytesAreParsed(t *testing.T) {
+	list, err := Encode(PostList{Posts: []Post{{Title: "砚台", Tags: []string{}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	post, err := EncodeRevision(PostAnswer{Post: Post{Title: "砚台", Tags: []string{}}}, 12)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []*Answer{list, post} {
+		got, err := ParseAnswer(want.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, expected := httptest.NewRecorder(), httptest.NewRecorder()
+		for a, w := range map[*Answer]http.ResponseWriter{got: w, want: expected} {
+			if err := Write(w, httptest.NewRequest("GET", "/", nil), http.StatusOK, a); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff(expected.Result().Header, w.Result().Header); diff != "" || w.Body.String() != expected.Body.String() {
+			t.Errorf("%s\n%s", w.Body, diff)
+		}
+	}
+}
+
+func FuzzParseAnswer(f *testing.F) {
+	f.Add([]byte{})
+	f.Add([]byte("\x0312-{}"))
+	f.Add([]byte("\xff" + strings.Repeat("x", 300)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		a, err := ParseAnswer(data)
+		if err == nil && !bytes.Equal(a.body, data[1+int(data[0]):]) {
+			t.Errorf("%q of %q", a.body, data)
+		}
+	})
 }

@@ -43,6 +43,29 @@ func TestTheGenerationIsAskedForOnlyAfterACommit(t *testing.T) {
 	}
 }
 
+// A file that somebody put back does not come to a generation again which it had.
+func TestEachOpeningLeapsToAnotherGeneration(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "inkstone.db")
+	seen := map[uint64]bool{}
+	var old []byte
+	for range 5 {
+		s, err := Open(t.Context(), path, Options{})
+		must(t, err)
+		n, err := s.Generation(t.Context())
+		must(t, err)
+		if seen[n] || seen[n-1] {
+			t.Errorf("generation %d again", n)
+		}
+		seen[n] = true
+		must(t, s.Close())
+		if old == nil {
+			old, err = os.ReadFile(path)
+			must(t, err)
+		}
+		must(t, os.WriteFile(path, old, 0o600))
+	}
+}
+
 func TestTheGenerationHoldsWithoutTheWALIndex(t *testing.T) {
 	s := open(t, Options{})
 	author := addUser(t, s, "author").ID
