@@ -4,39 +4,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"syscall"
 	"testing"
 	"time"
+
+	"inkstone/internal/enginetest"
 )
-
-// smallDisk mounts a file system of that size for the time of the test.
-func smallDisk(t *testing.T, size string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
-		t.Skipf("mounting a small disk is not permitted here: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
-// fillUp writes a file until the disk has no room left, and returns its name.
-func fillUp(t *testing.T, dir string) string {
-	t.Helper()
-	f, err := os.Create(filepath.Join(dir, "filler"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for block := make([]byte, 4096); err == nil; {
-		_, err = f.Write(block)
-	}
-	return f.Name()
-}
 
 // crowded is a site on a disk that gets full, and what it acknowledged.
 type crowded struct {
@@ -50,14 +22,14 @@ type crowded struct {
 // A full disk refuses writes in the contract's words and nothing else; with room
 // again they are back without a restart, and nothing acknowledged is lost.
 func TestAFullDiskRefusesWritesAndNothingElse(t *testing.T) {
-	dir := smallDisk(t, "16m")
+	dir := enginetest.SmallDisk(t, "16m")
 	p := launch(t, dir, usual())
 	c := &crowded{site: newSite(t, &instance{url: p.url}), posts: map[string]string{}, uploads: map[string][]byte{}}
 	c.user = c.User()
 	if !c.post("留下的") || !c.upload() {
 		t.Fatal("there is room, and it is refused")
 	}
-	filler := fillUp(t, dir)
+	filler := enginetest.FillUp(t, dir)
 	for n := 0; c.refused < 3; n++ {
 		if c.post("没有地方"); n > 200 {
 			t.Fatal("a full disk takes posts without end")
@@ -176,8 +148,8 @@ func (c *crowded) move(url string) {
 
 // A log folder without room loses lines, and says so, and no request fails.
 func TestAFullLogFolderFailsNoRequest(t *testing.T) {
-	logs := smallDisk(t, "1m")
-	fillUp(t, logs)
+	logs := enginetest.SmallDisk(t, "1m")
+	enginetest.FillUp(t, logs)
 	s := usual()
 	s["LOG_DIR"], s["LOG_LEVEL"] = logs, "info"
 	p := launch(t, t.TempDir(), s)

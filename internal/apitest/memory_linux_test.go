@@ -67,7 +67,7 @@ type load struct {
 func eachLoad(t *testing.T, f func(t *testing.T, l *load)) {
 	t.Run("sqlite", func(t *testing.T) { f(t, newLoad(t, nil)) })
 	t.Run("postgres", func(t *testing.T) { // few connections, so that all are open when the work begins
-		f(t, newLoad(t, settings{"DATABASE_URL": migrated(t), "DB_MAX_CONNS": "4"}))
+		f(t, newLoad(t, settings{"DATABASE_URL": migrated(t), "DB_MAX_CONNS": "4", "DB_STATEMENT_TIMEOUT": "1m"}))
 	})
 }
 

@@ -4,47 +4,20 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"inkstone/internal/blog"
+	"inkstone/internal/enginetest"
 )
 
-// smallDisk mounts a file system of 8 MiB for the time of the test.
-func smallDisk(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"); err != nil {
-		t.Skipf("mounting a small disk is not permitted here: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
-// fillUp writes a file until the disk has no room left, and returns its name.
-func fillUp(t *testing.T, dir string) string {
-	t.Helper()
-	f, err := os.Create(filepath.Join(dir, "filler"))
-	must(t, err)
-	defer f.Close()
-	for block := make([]byte, 4096); err == nil; {
-		_, err = f.Write(block)
-	}
-	return f.Name()
-}
-
 func TestADiskWithoutRoomRefusesWritesOnlyAsLongAsItHasNone(t *testing.T) {
-	dir := smallDisk(t)
+	dir := enginetest.SmallDisk(t, "8m")
 	s := openAt(t, filepath.Join(dir, "test.db"), Options{})
 	author := addUser(t, s, "author").ID
 	kept := newPost(author, "留下的")
 	must(t, s.Posts().Create(t.Context(), kept))
-	filler := fillUp(t, dir)
+	filler := enginetest.FillUp(t, dir)
 
 	acknowledged := refuseBySize(t, s, author)
 	if _, err := s.Posts().Get(t.Context(), kept.ID); err != nil {
