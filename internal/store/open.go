@@ -49,6 +49,7 @@ var (
 	ErrForeign     = blog.ErrForeign
 	ErrDamaged     = sqlite.ErrDamaged
 	ErrLocked      = sqlite.ErrLocked
+	ErrEmpty       = sqlite.ErrEmpty
 	ErrEncoding    = postgres.ErrEncoding
 	ErrPassword    = postgres.ErrPassword
 	ErrNoDatabase  = postgres.ErrNoDatabase

@@ -1,0 +1,148 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path"
+
+	"inkstone/internal/blog"
+)
+
+// Target is where a site is to come back.
+type Target struct {
+	// Scratch is a folder for the database until it is whole, on the disk where it will be.
+	Scratch string
+
+	// Vacant fails if there is something already that would be overwritten.
+	Vacant func(ctx context.Context) error
+
+	// Schema is the newest that the program knows; Open opens such a database.
+	Schema int
+	Open   func(ctx context.Context, file string) (Database, error)
+
+	// Install makes the database in a file, which it may change, the site's.
+	Install func(ctx context.Context, file string) error
+
+	// Images opens the place of the images.
+	Images func() (Images, error)
+}
+
+// Restore puts the site in an archive into the target. Nothing of an archive that is not
+// whole is used. The images come first, as nobody can see one before its row is there: what
+// is cut off in between leaves no broken site, and to restore again completes it.
+func Restore(ctx context.Context, file string, to Target, progress Progress) (Report, error) {
+	a, err := openArchive(file)
+	if err != nil {
+		return Report{}, err
+	}
+	defer a.close()
+	if a.Schema > to.Schema {
+		return Report{}, newer(a.name, a.Program)
+	}
+	if err := to.Vacant(ctx); err != nil {
+		return Report{}, err
+	}
+	r := &restorer{archive: a, to: to, progress: progress, report: Report{Manifest: a.Manifest, Bytes: a.size}}
+	defer progress.end()
+	if err := a.verify(ctx, r.advance); err != nil {
+		return Report{}, err
+	}
+	space, err := openWorkspace(to.Scratch)
+	if err != nil {
+		return Report{}, cannotUnpack(to.Scratch, err)
+	}
+	defer space.close()
+	return r.report, r.restore(ctx, space.at(databaseName))
+}
+
+type restorer struct {
+	archive  *reader
+	to       Target
+	images   Images
+	database Database
+	report   Report
+	progress Progress
+
+	done int64
+}
+
+// advance is told of what is read: all of it twice.
+func (r *restorer) advance(bytes int) {
+	r.done += int64(bytes)
+	r.progress.tell(r.done, 2*r.archive.size)
+}
+
+func (r *restorer) restore(ctx context.Context, file string) (err error) {
+	if r.archive.Uploads {
+		if r.images, err = r.to.Images(); err != nil {
+			return err
+		}
+	}
+	err = r.archive.each(ctx,
+		func(content io.Reader) error { return r.unpack(ctx, file, content) },
+		func(field, name string, content io.Reader) error { return r.image(ctx, field, name, content) })
+	if err == nil && r.images != nil {
+		err = r.images.Flush(ctx)
+	}
+	if r.database != nil {
+		err = errors.Join(err, r.database.Close())
+	}
+	if err != nil {
+		return err
+	}
+	return r.to.Install(ctx, file)
+}
+
+// unpack writes the database into a file and looks whether it is what the manifest says.
+func (r *restorer) unpack(ctx context.Context, file string, content io.Reader) error {
+	if err := r.write(file, content); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return cannotUnpack(r.to.Scratch, err)
+	}
+	s, err := r.to.Open(ctx, file)
+	if err != nil {
+		return err
+	}
+	r.database = s
+	if err := s.Check(ctx); err != nil {
+		return err
+	}
+	counts, err := s.Counts(ctx)
+	if err == nil && !maps.Equal(counts, r.archive.Counts) {
+		err = fmt.Errorf("%s 中的数据库与其清单不符（%v，应为 %v），请换用另一份备份", r.archive.name, counts, r.archive.Counts)
+	}
+	return err
+}
+
+func (r *restorer) write(file string, content io.Reader) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, io.TeeReader(content, counter(r.advance)))
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// image puts an image, which must be one that the database knows, in its place.
+func (r *restorer) image(ctx context.Context, field, name string, content io.Reader) error {
+	u, err := r.database.Upload(ctx, name)
+	if blog.CodeOf(err) == blog.CodeFileNotFound || err == nil && u.Field != field {
+		return fmt.Errorf("%s 含有数据库中没有的图片 %q，不是 inkstone 写成的备份", r.archive.name, path.Join(field, name))
+	}
+	if err == nil {
+		err = r.images.Put(ctx, u, io.TeeReader(content, counter(r.advance)))
+	}
+	if err == nil {
+		r.report.Images++
+	}
+	return err
+}
