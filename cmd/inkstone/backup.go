@@ -26,7 +26,7 @@ func (p *program) backups() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o.File, o.Progress = args[0], byteProgress(c.ErrOrStderr(), "备份")
+			o.File, o.BackupProgress = args[0], backupProgress(c.ErrOrStderr(), "备份", "读出数据库")
 			r, err := app.Backup(c.Context(), cfg, o)
 			if err != nil {
 				return err
@@ -67,7 +67,7 @@ func (p *program) restore() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, err := app.Restore(c.Context(), cfg, args[0], byteProgress(c.ErrOrStderr(), "恢复"))
+			r, err := app.Restore(c.Context(), cfg, args[0], backupProgress(c.ErrOrStderr(), "恢复", "写入数据库并核对"))
 			if err != nil {
 				return err
 			}
@@ -82,6 +82,10 @@ func (p *program) restore() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+func backupProgress(w io.Writer, what, records string) app.BackupProgress {
+	return app.BackupProgress{Bytes: byteProgress(w, what), Records: progress(w, records)}
 }
 
 // contents names what there is.

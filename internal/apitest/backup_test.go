@@ -39,7 +39,7 @@ func commandOf(t testing.TB, dir string, s settings, args ...string) *exec.Cmd {
 // engines name the databases that a site can be on: the settings of a new, empty one.
 var engines = map[string]func(t *testing.T) settings{
 	"sqlite":   func(*testing.T) settings { return usual() },
-	//"postgres": onEmptyPostgres,
+	"postgres": onEmptyPostgres,
 }
 
 func onEmptyPostgres(t *testing.T) settings {

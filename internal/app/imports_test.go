@@ -31,6 +31,7 @@ var may = map[string][]string{
 	"upload":     {"auth", "web", "cache", "blog"},
 	"importer":   {"blog"},
 	"backup":     {"blog"},
+	"transfer":   {"blog"},
 	"enginetest": {},
 }
 

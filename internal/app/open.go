@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -71,31 +72,36 @@ func cannotOpen(cfg *config.Config, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) { // nothing is wrong with the database then
 		return err
 	}
-	return fmt.Errorf("无法打开数据库 %s：%s（%v）", store.Name(cfg.Database), adviceFor(err), err)
+	return fmt.Errorf("无法打开数据库 %s：%s（%v）", store.Name(cfg.Database), adviceFor(err, "DATABASE_URL"), err)
 }
 
-func adviceFor(err error) string {
+// adviceFor says what to do; given is what names the database.
+func adviceFor(err error, given string) string {
 	for _, known := range []struct {
 		err    error
 		advice string
 	}{
 		{store.ErrNewerSchema, "它由更新版本的 inkstone 写入，请安装那个版本，或换用旧的备份"},
-		{store.ErrForeign, "它是别的程序的数据库，请检查 DATABASE_URL"},
-		{store.ErrDamaged, "它不是数据库或已损坏，请检查 DATABASE_URL，或从备份恢复"},
+		{store.ErrUnfinished, "一次复制或恢复只进行到一半，请把同一条命令再执行一遍；或清空它（删除文件、重建空库）后从头再来"},
+		{store.ErrOldSchema, "它的结构较旧，请先以 DATABASE_URL 指向它，执行 inkstone migrate"},
+		{store.ErrForeign, "它是别的程序的数据库，请检查 " + given},
+		{store.ErrDamaged, "它不是数据库或已损坏，请检查 " + given + "，或从备份恢复"},
 		{store.ErrLocked, "另一个进程锁住了它，请等它结束或停止它，然后再试"},
-		{store.ErrPassword, "用户名或密码不被接受，请检查 DATABASE_URL"},
-		{store.ErrNoDatabase, "服务器上没有这个库，请先创建它，或检查 DATABASE_URL"},
+		{store.ErrPassword, "用户名或密码不被接受，请检查 " + given},
+		{store.ErrNoDatabase, "服务器上没有这个库，请先创建它，或检查 " + given},
 		{store.ErrEncoding, "它的编码不是 UTF-8，请以 ENCODING 'UTF8' 新建一个库"},
-		{store.ErrURL, "DATABASE_URL 不是有效的地址，请填写 postgres://用户:密码@主机:5432/库名"},
+		{store.ErrURL, given + " 不是有效的地址，请填写 postgres://用户:密码@主机:5432/库名"},
+		{store.ErrEmpty, "它是空的，没有可备份的内容，请检查 " + given},
+		{fs.ErrNotExist, "没有这个文件，请检查 " + given},
 	} {
 		if errors.Is(err, known.err) {
 			return known.advice
 		}
 	}
 	if blog.CodeOf(err) == blog.CodeUnavailable {
-		return "连接不上或它没有回答，请检查 DATABASE_URL、数据库是否在运行，以及网络、权限与磁盘"
+		return "连接不上或它没有回答，请检查 " + given + "、数据库是否在运行，以及网络、权限与磁盘"
 	}
-	return "请检查 DATABASE_URL、权限与磁盘"
+	return "请检查 " + given + "、权限与磁盘"
 }
 
 // HasAdmin reports whether there is an admin.

@@ -323,7 +323,7 @@ func TestAnotherRestoreCompletesOneThatWasCutOff(t *testing.T) {
 	file, _ := s.backup()
 	to := place{t.TempDir()}
 	cut := to.target(t)
-	cut.Install = func(context.Context, string) error { return context.Canceled }
+	cut.Install = func(context.Context, string, string) error { return context.Canceled }
 	if _, err := Restore(t.Context(), file, cut, nil); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}

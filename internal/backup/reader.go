@@ -16,9 +16,10 @@ import (
 
 // reader is an archive that is read.
 type reader struct {
-	file *os.File
-	name string
-	size int64
+	file   *os.File
+	name   string
+	size   int64
+	source string // tells it from other archives
 	Manifest
 }
 
@@ -62,6 +63,16 @@ func (r *reader) open() error {
 	if r.Format > format {
 		return newer(r.name, r.Program)
 	}
+	return r.identify()
+}
+
+// identify names the archive by its digest, which verify has to find right.
+func (r *reader) identify() error {
+	digest := make([]byte, sha256.Size*2)
+	if _, err := r.file.ReadAt(digest, max(0, r.size-tailSize+512)); err != nil {
+		return r.damaged()
+	}
+	r.source = "backup " + string(digest)
 	return nil
 }
 

@@ -17,15 +17,16 @@ type Target struct {
 	// Scratch is a folder for the database until it is whole, on the disk where it will be.
 	Scratch string
 
-	// Vacant fails if there is something already that would be overwritten.
-	Vacant func(ctx context.Context) error
+	// Vacant fails if there is something already that would be overwritten. What has come
+	// from the same source before, and was cut off, is nothing.
+	Vacant func(ctx context.Context, source string) error
 
 	// Schema is the newest that the program knows; Open opens such a database.
 	Schema int
 	Open   func(ctx context.Context, file string) (Database, error)
 
 	// Install makes the database in a file, which it may change, the site's.
-	Install func(ctx context.Context, file string) error
+	Install func(ctx context.Context, file, source string) error
 
 	// Images opens the place of the images.
 	Images func() (Images, error)
@@ -43,20 +44,13 @@ func Restore(ctx context.Context, file string, to Target, progress Progress) (Re
 	if a.Schema > to.Schema {
 		return Report{}, newer(a.name, a.Program)
 	}
-	if err := to.Vacant(ctx); err != nil {
+	if err := to.Vacant(ctx, a.source); err != nil {
 		return Report{}, err
 	}
 	r := &restorer{archive: a, to: to, progress: progress, report: Report{Manifest: a.Manifest, Bytes: a.size}}
-	defer progress.end()
-	if err := a.verify(ctx, r.advance); err != nil {
-		return Report{}, err
-	}
-	space, err := openWorkspace(to.Scratch)
-	if err != nil {
-		return Report{}, cannotUnpack(to.Scratch, err)
-	}
-	defer space.close()
-	return r.report, r.restore(ctx, space.at(databaseName))
+	err = r.restore(ctx)
+	progress.end()
+	return r.report, err
 }
 
 type restorer struct {
@@ -76,7 +70,25 @@ func (r *restorer) advance(bytes int) {
 	r.progress.tell(r.done, 2*r.archive.size)
 }
 
-func (r *restorer) restore(ctx context.Context, file string) (err error) {
+func (r *restorer) restore(ctx context.Context) error {
+	if err := r.archive.verify(ctx, r.advance); err != nil {
+		return err
+	}
+	space, err := openWorkspace(r.to.Scratch)
+	if err != nil {
+		return cannotUnpack(r.to.Scratch, err)
+	}
+	defer space.close()
+	file := space.at(databaseName)
+	if err := r.unpackAll(ctx, file); err != nil {
+		return err
+	}
+	r.progress.end()
+	return r.to.Install(ctx, file, r.archive.source)
+}
+
+// unpackAll writes the database into a file and the images where they belong.
+func (r *restorer) unpackAll(ctx context.Context, file string) (err error) {
 	if r.archive.Uploads {
 		if r.images, err = r.to.Images(); err != nil {
 			return err
@@ -91,10 +103,7 @@ func (r *restorer) restore(ctx context.Context, file string) (err error) {
 	if r.database != nil {
 		err = errors.Join(err, r.database.Close())
 	}
-	if err != nil {
-		return err
-	}
-	return r.to.Install(ctx, file)
+	return err
 }
 
 // unpack writes the database into a file and looks whether it is what the manifest says.

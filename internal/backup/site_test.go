@@ -110,9 +110,9 @@ func (p place) target(t *testing.T) Target {
 	db := filepath.Join(p.dir, "inkstone.db")
 	return Target{
 		Scratch: p.dir, Schema: schema,
-		Vacant: func(context.Context) error { return store.Vacant(db) },
+		Vacant: func(context.Context, string) error { return store.Vacant(db) },
 		Open:   func(ctx context.Context, file string) (Database, error) { return store.OpenPages(ctx, file) },
-		Install: func(_ context.Context, file string) error {
+		Install: func(_ context.Context, file, _ string) error {
 			return Place(file, db)
 		},
 		Images: func() (Images, error) { return openImages(t, filepath.Join(p.dir, "uploads")), nil },

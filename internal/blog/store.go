@@ -44,6 +44,7 @@ type Store interface {
 	Comments() Comments
 	Uploads() Uploads
 	Sources() Sources
+	Copies() Copies
 
 	// Generation returns a number that changes with every acknowledged change, by any
 	// process, to what everybody can see: published posts with their comments, likes

@@ -52,6 +52,9 @@ func folder(at func(*Config) *string) parser {
 	}
 }
 
+// CheckDatabase says what is wrong with a URL of a database. It does not repeat it.
+func CheckDatabase(url string) error { return database(new(Config), url) }
+
 func database(c *Config, v string) error {
 	scheme, path, _ := strings.Cut(v, ":")
 	switch scheme {

@@ -16,8 +16,11 @@ import (
 
 // Options are the same for every engine; the zero value is fine.
 type Options struct {
-	// NoMigrate refuses an older schema instead of bringing it up to date.
+	// NoMigrate refuses an older schema instead of bringing it up to date, and a file that is
+	// not there (fs.ErrNotExist) instead of making it.
 	NoMigrate bool
+	// Copying opens also a database into which a copy is not finished, to go on with it.
+	Copying bool
 	// Observe is told of each finished operation: how long it took, with its waiting,
 	// and how it ended. It may be called by several goroutines at once and must be quick.
 	// Operations are called as the methods, in lower case ("posts.get"); a list of posts
@@ -46,7 +49,9 @@ type Server struct {
 // Why a database is left alone, for Open and Migrate.
 var (
 	ErrNewerSchema = blog.ErrNewerSchema
+	ErrOldSchema   = blog.ErrOldSchema
 	ErrForeign     = blog.ErrForeign
+	ErrUnfinished  = blog.ErrUnfinished
 	ErrDamaged     = sqlite.ErrDamaged
 	ErrLocked      = sqlite.ErrLocked
 	ErrEmpty       = sqlite.ErrEmpty
@@ -70,7 +75,7 @@ func Open(ctx context.Context, url string, opt Options) (blog.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := sqlite.Open(ctx, path, sqlite.Options{NoMigrate: opt.NoMigrate, Observe: opt.Observe, Read: opt.Read})
+	s, err := sqlite.Open(ctx, path, sqlite.Options{NoMigrate: opt.NoMigrate, Copying: opt.Copying, Observe: opt.Observe, Read: opt.Read})
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
@@ -79,7 +84,7 @@ func Open(ctx context.Context, url string, opt Options) (blog.Store, error) {
 
 func postgresOptions(opt Options) postgres.Options {
 	return postgres.Options{
-		NoMigrate: opt.NoMigrate, Observe: opt.Observe, Read: opt.Read, Report: opt.Report,
+		NoMigrate: opt.NoMigrate, Copying: opt.Copying, Observe: opt.Observe, Read: opt.Read, Report: opt.Report,
 		MaxConns: opt.Server.MaxConns, ConnLifetime: opt.Server.ConnLifetime, ConnectTimeout: opt.Server.ConnectTimeout,
 		StatementTimeout: opt.Server.StatementTimeout, Pooled: opt.Server.Pooled,
 	}

@@ -43,7 +43,7 @@ var (
 )
 
 // Open opens the database at url. ErrURL; and without opt.Report what prevents its use:
-// CodeUnavailable, ErrNewerSchema, ErrOldSchema, ErrForeign, ErrEncoding, ErrPassword,
+// CodeUnavailable, ErrNewerSchema, ErrOldSchema, ErrForeign, ErrUnfinished, ErrEncoding, ErrPassword,
 // ErrNoDatabase. No error repeats the password.
 func Open(ctx context.Context, url string, opt Options) (*Store, error) {
 	config, err := configure(url, opt)
@@ -82,7 +82,7 @@ func Open(ctx context.Context, url string, opt Options) (*Store, error) {
 		return s, nil
 	}
 	close(s.done)
-	if err := s.prepare(ctx, prepareLimit, opt.NoMigrate); err != nil {
+	if err := s.prepare(ctx, prepareLimit, opt); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -179,7 +179,7 @@ func (s *Store) keepTrying(ctx context.Context, opt Options, tried chan struct{}
 	told, first := "", sync.OnceFunc(func() { close(tried) })
 	defer first()
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		err := s.prepare(ctx, acquireLimit, opt.NoMigrate) // a line that is silent must not hold up the next try
+		err := s.prepare(ctx, acquireLimit, opt) // a line that is silent must not hold up the next try
 		if ctx.Err() != nil {
 			return
 		}
@@ -207,8 +207,9 @@ func (s *Store) setAway(err error) {
 	s.away.Store(&err)
 }
 
-// prepare brings the schema up to date, or checks it, if there is a connection soon.
-func (s *Store) prepare(ctx context.Context, soon time.Duration, noMigrate bool) error {
+// prepare brings the schema up to date, or checks it, and looks for a copy that is not
+// finished, if there is a connection soon.
+func (s *Store) prepare(ctx context.Context, soon time.Duration, opt Options) error {
 	ctx, cancel := context.WithTimeout(ctx, prepareLimit)
 	defer cancel()
 	waiting, cancel := context.WithTimeout(ctx, soon)
@@ -218,10 +219,14 @@ func (s *Store) prepare(ctx context.Context, soon time.Duration, noMigrate bool)
 		return explain(ctx, err)
 	}
 	defer conn.Release()
-	if noMigrate {
-		return explain(ctx, checkSchema(ctx, conn.Conn()))
+	if opt.NoMigrate {
+		err = checkSchema(ctx, conn.Conn())
+	} else {
+		_, _, err = migrate(ctx, conn.Conn())
 	}
-	_, _, err = migrate(ctx, conn.Conn())
+	if err == nil && !opt.Copying {
+		err = checkWhole(ctx, conn.Conn())
+	}
 	return explain(ctx, err)
 }
 

@@ -15,6 +15,8 @@ import (
 type Options struct {
 	// NoMigrate refuses an older schema (ErrOldSchema) instead of bringing it up to date.
 	NoMigrate bool
+	// Copying opens also what a copy has not finished (ErrUnfinished).
+	Copying bool
 	// Report has Open return within two seconds, also while the database is away: it tries to
 	// reach it in the background, and the store is CodeUnavailable until then. It is told of
 	// the first failure, of each one that is another than the one before, and of the success
@@ -81,6 +83,9 @@ func (s *Store) Uploads() blog.Uploads { return uploads{s} }
 
 // Sources returns the notes of imports.
 func (s *Store) Sources() blog.Sources { return sources{s} }
+
+// Copies carries everything to other stores, and from them.
+func (s *Store) Copies() blog.Copies { return copies{s} }
 
 // Ping implements blog.Store.
 func (s *Store) Ping(ctx context.Context) error {

@@ -125,21 +125,26 @@ func createPost(t *tx, p blog.Post) (blog.Post, error) {
 	p.PublishedAt, p.CreatedAt, p.UpdatedAt = blog.ToMillisecond(p.PublishedAt), blog.ToMillisecond(p.CreatedAt), blog.ToMillisecond(p.UpdatedAt)
 	p.Tags = slices.Clone(p.Tags)
 	batch := &pgx.Batch{}
-	content, err := t.text("content", p.Content, "$13")
-	if err != nil {
-		return p, err
-	}
-	batch.Queue(`INSERT INTO posts (id, status, author, category, title, published, created, updated, revision, tags, cover, excerpt, content)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, `+content.sql+`)`,
-		append([]any{key(p.ID), statusNumber(p.Status), key(p.Author.ID), p.Category, p.Title,
-			blog.Millis(p.PublishedAt), blog.Millis(p.CreatedAt), blog.Millis(p.UpdatedAt), p.Revision, texts(p.Tags), p.CoverImage, p.Excerpt}, content.args...)...)
-	queueTags(batch, &p)
-	if err := queueTerms(t, batch, &p); err != nil {
+	if err := queuePost(t, batch, &p); err != nil {
 		return p, err
 	}
 	t.countPost(&p, 1)
 	t.public = p.Status == blog.Published
 	return p, t.SendBatch(t.ctx, batch).Close()
+}
+
+// queuePost writes a post with its tags and terms.
+func queuePost(t *tx, batch *pgx.Batch, p *blog.Post) error {
+	content, err := t.text("content", p.Content, "$14")
+	if err != nil {
+		return err
+	}
+	batch.Queue(`INSERT INTO posts (id, status, author, category, title, views, published, created, updated, revision, tags, cover, excerpt, content)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, `+content.sql+`)`,
+		append([]any{key(p.ID), statusNumber(p.Status), key(p.Author.ID), p.Category, p.Title, p.ViewCount,
+			blog.Millis(p.PublishedAt), blog.Millis(p.CreatedAt), blog.Millis(p.UpdatedAt), p.Revision, texts(p.Tags), p.CoverImage, p.Excerpt}, content.args...)...)
+	queueTags(batch, p)
+	return queueTerms(t, batch, p)
 }
 
 // texts is a list as an argument: never NULL.

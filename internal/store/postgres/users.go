@@ -74,6 +74,9 @@ func (r users) CreateFirstAdmin(ctx context.Context, u *blog.User) (created bool
 const userFields = `username, folded, email, password_hash, role, active, avatar, first_name, last_name, bio, website, location,
 	last_login, created, updated, token_version, tokens_from, grams`
 
+const insertUser = "INSERT INTO users (id, " + userFields + `)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
+
 func userValues(u *blog.User) []any {
 	return []any{key(u.ID),
 		u.Username, blog.Fold(u.Username), u.Email, u.PasswordHash, string(u.Role), u.Active, u.Avatar,
@@ -86,9 +89,7 @@ func createUser(t *tx, u *blog.User) error {
 	if err := checkTaken(t, u); err != nil {
 		return err
 	}
-	_, err := t.exec(`INSERT INTO users (id, `+userFields+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`, userValues(u)...)
-	if err != nil {
+	if _, err := t.exec(insertUser, userValues(u)...); err != nil {
 		return err
 	}
 	return countUser(t, nil, u)
@@ -122,6 +123,11 @@ func countUser(t *tx, old, u *blog.User) error {
 	if u != nil {
 		change[userGroup{u.Role, u.Active}]++
 	}
+	return countUsers(t, change)
+}
+
+// countUsers adds to the counters of groups, in the order of all who do.
+func countUsers(t *tx, change map[userGroup]int) error {
 	for _, group := range userGroups(blog.UserFilter{}) {
 		if change[group] == 0 {
 			continue

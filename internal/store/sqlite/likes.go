@@ -48,13 +48,18 @@ func setLike(c *conn, ref blog.PostRef, post, user int64, like bool) error {
 	if err := c.exec(query, post, user); err != nil || c.Changes() == 0 {
 		return err
 	}
-	if err := c.exec("UPDATE posts SET likes = likes + ? WHERE key = ?", n, post); err != nil {
-		return err
-	}
-	if err := addSums(c, ref.Status, 0, n); err != nil {
+	if err := addLikes(c, ref, post, n); err != nil {
 		return err
 	}
 	return bumpIf(c, ref.Status == blog.Published)
+}
+
+// addLikes counts n likes of a post.
+func addLikes(c *conn, ref blog.PostRef, post, n int64) error {
+	if err := c.exec("UPDATE posts SET likes = likes + ? WHERE key = ?", n, post); err != nil {
+		return err
+	}
+	return addSums(c, ref.Status, 0, n)
 }
 
 // AddViews implements blog.Posts.

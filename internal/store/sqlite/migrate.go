@@ -40,6 +40,15 @@ func Migrate(ctx context.Context, path string) (from, to int, err error) {
 	return from, to, fault(ctx, errors.Join(err, c.Close()))
 }
 
+// expectFile makes the file, or fails if it is not there.
+func expectFile(path string, make bool) error {
+	if make {
+		return makeFile(path)
+	}
+	_, err := os.Stat(path)
+	return err
+}
+
 // makeFile creates the file readable for its owner only: it holds password
 // hashes. SQLite gives its log files the same mode.
 func makeFile(path string) error {

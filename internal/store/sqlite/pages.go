@@ -27,8 +27,8 @@ type Pages struct {
 }
 
 // OpenPages opens the database at path in the state that it has now. fs.ErrNotExist,
-// ErrEmpty, ErrNewerSchema, ErrForeign, ErrDamaged, ErrLocked; CodeUnavailable.
-// When ctx ends, so does every method.
+// ErrEmpty, ErrUnfinished, ErrNewerSchema, ErrForeign, ErrDamaged, ErrLocked;
+// CodeUnavailable. When ctx ends, so does every method.
 func OpenPages(ctx context.Context, path string) (*Pages, error) {
 	if _, err := os.Stat(path); err != nil { // SQLite would make it
 		return nil, err
@@ -59,11 +59,23 @@ func (p *Pages) begin() (err error) {
 	if p.schema == 0 {
 		return ErrEmpty
 	}
+	if err := p.checkWhole(); err != nil {
+		return err
+	}
 	if p.pages, err = p.c.number("PRAGMA page_count"); err != nil {
 		return err
 	}
 	p.pageSize, err = p.c.number("PRAGMA page_size")
 	return err
+}
+
+// checkWhole is that of an opened store, also for a schema without copies.
+func (p *Pages) checkWhole() error {
+	known, err := p.c.number("SELECT count(*) FROM sqlite_schema WHERE name = 'copying'")
+	if err != nil || known == 0 {
+		return err
+	}
+	return checkWhole(p.c)
 }
 
 // Close ends the transaction.

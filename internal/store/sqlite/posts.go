@@ -22,10 +22,13 @@ type postRow struct {
 
 // The columns of a post, and of one whose content stays behind if it has more
 // bytes than the first parameter says, with how many it has.
-const selectPost = `SELECT p.key, p.rank, p.author, p.id, p.status, p.category, p.title, p.views, p.likes, p.comments,
+const allOfPost = `p.key, p.rank, p.author, p.id, p.status, p.category, p.title, p.views, p.likes, p.comments,
 	p.published, p.created, p.updated, p.revision, p.tags, p.cover, p.excerpt, p.content,
-	u.id, u.username, u.avatar, u.first_name, u.last_name, u.bio, u.website, u.location
-	FROM posts p CROSS JOIN users u ON u.key = p.author `
+	u.id, u.username, u.avatar, u.first_name, u.last_name, u.bio, u.website, u.location`
+
+const fromPosts = "posts p CROSS JOIN users u ON u.key = p.author"
+
+const selectPost = "SELECT " + allOfPost + " FROM " + fromPosts + " "
 
 const contentColumn = 17
 
@@ -143,7 +146,18 @@ func (p posts) Create(ctx context.Context, post *blog.Post) error {
 	return err
 }
 
-func createPost(c *conn, post blog.Post) (blog.Post, error) {
+func createPost(c *conn, p blog.Post) (blog.Post, error) {
+	p.Revision = max(p.Revision, 1)
+	p.ViewCount, p.LikeCount, p.CommentCount = 0, 0, 0
+	made, err := addPost(c, p)
+	if err != nil {
+		return made, err
+	}
+	return made, bumpIf(c, made.Status == blog.Published)
+}
+
+// addPost adds a post without likes and comments. CodeUserNotFound, CodeInvalid.
+func addPost(c *conn, post blog.Post) (blog.Post, error) {
 	p := postRow{Post: post}
 	u, err := getAuthor(c, p.Author.ID)
 	if err != nil {
@@ -153,8 +167,6 @@ func createPost(c *conn, post blog.Post) (blog.Post, error) {
 		return p.Post, err
 	}
 	p.Author, p.author = u.Author, u.key
-	p.Revision = max(p.Revision, 1)
-	p.ViewCount, p.LikeCount, p.CommentCount = 0, 0, 0
 	p.PublishedAt, p.CreatedAt, p.UpdatedAt = blog.ToMillisecond(p.PublishedAt), blog.ToMillisecond(p.CreatedAt), blog.ToMillisecond(p.UpdatedAt)
 	p.Tags = slices.Clone(p.Tags)
 	if p.rank, err = newRank(c, blog.Millis(p.PublishedAt), p.ID); err != nil {
@@ -163,10 +175,7 @@ func createPost(c *conn, post blog.Post) (blog.Post, error) {
 	if err := insertPost(c, &p); err != nil {
 		return p.Post, err
 	}
-	if err := index(c, &p); err != nil {
-		return p.Post, err
-	}
-	return p.Post, bumpIf(c, p.Status == blog.Published)
+	return p.Post, index(c, &p)
 }
 
 func insertPost(c *conn, p *postRow) error {
@@ -176,8 +185,8 @@ func insertPost(c *conn, p *postRow) error {
 	}
 	err = c.exec(`INSERT INTO posts (id, rank, status, author, category, title, views, likes, comments, remarks,
 		published, created, updated, revision, tags, cover, excerpt, content)
-		VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		p.ID, p.rank, statusNumber(p.Status), p.author, p.Category, p.Title,
+		VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		p.ID, p.rank, statusNumber(p.Status), p.author, p.Category, p.Title, p.ViewCount,
 		p.PublishedAt, p.CreatedAt, p.UpdatedAt, p.Revision, tags, p.CoverImage, p.Excerpt, p.Content)
 	p.key = c.LastInsertRowID()
 	return err

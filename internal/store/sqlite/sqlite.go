@@ -18,7 +18,10 @@ const (
 // Options are what Open may be told; the zero value is fine.
 type Options struct {
 	// NoMigrate refuses an older schema (ErrOldSchema) instead of bringing it up to date.
+	// A file that is not there is not made then.
 	NoMigrate bool
+	// Copying opens also what a copy has not finished (ErrUnfinished).
+	Copying bool
 	// Readers is the number of connections that read; 0: twice the processors, at least 4.
 	Readers int
 	// Observe and Read are those of store.Options.
@@ -48,9 +51,9 @@ type Stats struct {
 }
 
 // Open opens the database at path, made if missing. ErrNewerSchema, ErrOldSchema,
-// ErrForeign, ErrDamaged, ErrLocked; CodeUnavailable, CodeStorageFull.
+// ErrForeign, ErrUnfinished, ErrDamaged, ErrLocked; fs.ErrNotExist; CodeUnavailable, CodeStorageFull.
 func Open(ctx context.Context, path string, opt Options) (*Store, error) {
-	if err := makeFile(path); err != nil {
+	if err := expectFile(path, !opt.NoMigrate); err != nil {
 		return nil, faultOfSystem(err)
 	}
 	open := func() (*conn, error) {
@@ -64,7 +67,7 @@ func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, fault(ctx, err)
 	}
-	if err := prepareSchema(ctx, first, opt.NoMigrate); err != nil {
+	if err := prepareSchema(ctx, first, opt); err != nil {
 		return nil, fault(ctx, errors.Join(err, first.Close()))
 	}
 	database, err := first.path()
@@ -91,12 +94,16 @@ func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 	}, nil
 }
 
-func prepareSchema(ctx context.Context, c *conn, noMigrate bool) error {
-	if noMigrate {
-		return checkSchema(c)
+func prepareSchema(ctx context.Context, c *conn, opt Options) (err error) {
+	if opt.NoMigrate {
+		err = checkSchema(c)
+	} else {
+		_, _, err = migrate(ctx, c)
 	}
-	_, _, err := migrate(ctx, c)
-	return err
+	if err != nil || opt.Copying {
+		return err
+	}
+	return checkWhole(c)
 }
 
 func openReader(path string, prepared func(string)) (*conn, error) {
@@ -125,6 +132,9 @@ func (s *Store) Uploads() blog.Uploads { return uploads{s} }
 
 // Sources returns the notes of imports.
 func (s *Store) Sources() blog.Sources { return sources{s} }
+
+// Copies carries everything to other stores, and from them.
+func (s *Store) Copies() blog.Copies { return copies{s} }
 
 // Generation implements blog.Store.
 func (s *Store) Generation(ctx context.Context) (uint64, error) {

@@ -9,8 +9,11 @@ import (
 
 type uploads struct{ *Store }
 
-const selectUpload = `SELECT f.filename, f.field, u.id, f.original, f.size, f.created
-	FROM uploads f LEFT JOIN users u ON u.key = f.owner `
+const (
+	uploadColumns = "f.filename, f.field, u.id, f.original, f.size, f.created"
+	fromUploads   = "uploads f LEFT JOIN users u ON u.key = f.owner"
+	selectUpload  = "SELECT " + uploadColumns + " FROM " + fromUploads + " "
+)
 
 func scanUpload(s *sqlite.Stmt) blog.Upload {
 	return blog.Upload{

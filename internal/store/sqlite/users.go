@@ -16,8 +16,10 @@ type userRow struct {
 	key int64
 }
 
-const selectUser = `SELECT u.key, u.id, u.username, u.avatar, u.first_name, u.last_name, u.bio, u.website, u.location,
-	u.email, u.password_hash, u.role, u.active, u.last_login, u.created, u.updated, u.token_version, u.tokens_from FROM users u `
+const allOfUser = `u.key, u.id, u.username, u.avatar, u.first_name, u.last_name, u.bio, u.website, u.location,
+	u.email, u.password_hash, u.role, u.active, u.last_login, u.created, u.updated, u.token_version, u.tokens_from`
+
+const selectUser = "SELECT " + allOfUser + " FROM users u "
 
 func scanUser(s *sqlite.Stmt) (u userRow) {
 	a := scanAuthor(s, 1)

@@ -27,8 +27,9 @@ type modelState struct {
 	comments map[blog.ID]blog.Comment
 	likes    map[like]bool
 	uploads  map[string]blog.Upload
-	revoked  map[session]bool
+	revoked  map[session]time.Time
 	sources  map[source]note
+	copying  string // the source of a copy that is under way
 }
 
 type like struct{ post, user blog.ID }
@@ -51,14 +52,14 @@ type note struct {
 func newModel() *model {
 	return &model{modelState: modelState{
 		map[blog.ID]blog.User{}, map[blog.ID]blog.Post{}, map[blog.ID]blog.Comment{}, map[like]bool{},
-		map[string]blog.Upload{}, map[session]bool{}, map[source]note{},
+		map[string]blog.Upload{}, map[session]time.Time{}, map[source]note{}, "",
 	}}
 }
 
 func (s modelState) clone() modelState {
 	return modelState{
 		maps.Clone(s.users), maps.Clone(s.posts), maps.Clone(s.comments), maps.Clone(s.likes),
-		maps.Clone(s.uploads), maps.Clone(s.revoked), maps.Clone(s.sources),
+		maps.Clone(s.uploads), maps.Clone(s.revoked), maps.Clone(s.sources), s.copying,
 	}
 }
 
@@ -101,6 +102,7 @@ func (m *model) Posts() blog.Posts          { return modelPosts{m} }
 func (m *model) Comments() blog.Comments    { return modelComments{m} }
 func (m *model) Uploads() blog.Uploads      { return modelUploads{m} }
 func (m *model) Sources() blog.Sources      { return modelSources{m} }
+func (m *model) Copies() blog.Copies        { return modelCopies{m} }
 func (m *model) Ping(context.Context) error { return nil }
 func (m *model) Close() error               { return nil }
 
@@ -243,7 +245,8 @@ func (m *model) forget(id blog.ID) {
 		}
 	}
 	maps.DeleteFunc(m.likes, func(l like, _ bool) bool { return l.user == id })
-	maps.DeleteFunc(m.revoked, func(s session, _ bool) bool { return s.user == id })
+	maps.DeleteFunc(m.sources, func(s source, _ note) bool { return s.author == id })
+	maps.DeleteFunc(m.revoked, func(s session, _ time.Time) bool { return s.user == id })
 }
 
 func (m modelUsers) Session(ctx context.Context, id blog.ID, token string) (blog.Session, error) {
@@ -253,18 +256,21 @@ func (m modelUsers) Session(ctx context.Context, id blog.ID, token string) (blog
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	_, revoked := m.revoked[session{id, token}]
 	return blog.Session{
 		Username: u.Username, Role: u.Role, Active: u.Active,
-		TokenVersion: u.TokenVersion, TokensFrom: u.TokensFrom, Revoked: m.revoked[session{id, token}],
+		TokenVersion: u.TokenVersion, TokensFrom: u.TokensFrom, Revoked: revoked,
 	}, nil
 }
 
-func (m modelUsers) RevokeToken(ctx context.Context, id blog.ID, token string, _ time.Time) error {
+func (m modelUsers) RevokeToken(ctx context.Context, id blog.ID, token string, until time.Time) error {
 	return m.write(ctx, func() (bool, error) {
 		if _, ok := m.users[id]; !ok {
 			return false, blog.Fail(blog.CodeUserNotFound)
 		}
-		m.revoked[session{id, token}] = true
+		if before := m.revoked[session{id, token}]; until.After(before) {
+			m.revoked[session{id, token}] = blog.ToMillisecond(until)
+		}
 		return false, nil
 	})
 }

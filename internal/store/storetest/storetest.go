@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) blog.Store) {
 		{"sources", sourcePromises},
 		{"lists", listPromises},
 		{"search", searchPromises},
+		{"copies", copyPromises},
 		{"generation", generationPromises},
 		{"every method", commonPromises},
 		{"model", modelPromises},
