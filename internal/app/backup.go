@@ -14,8 +14,9 @@ import (
 	"inkstone/internal/upload"
 )
 
-// backupNice is how much a backup stands back behind the server: as far as that goes.
-const backupNice = 19
+// backupNice is how much a backup stands back behind the server: a tenth of a processor is
+// left to it where all are busy.
+const backupNice = 10
 
 // BackupOptions say what is backed up, and into which file.
 type BackupOptions struct {
@@ -59,7 +60,7 @@ func Restore(ctx context.Context, cfg *config.Config, file string, progress Back
 	}
 	e := engine{cfg, progress.Records}
 	to := e.target()
-	to.Schema, to.Open = schema, e.pages
+	to.Schema, to.Open, to.Check = schema, e.pages, e.check
 	var images *archived
 	defer func() {
 		if images != nil {

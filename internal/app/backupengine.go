@@ -27,9 +27,9 @@ type engine struct {
 func (e engine) site() backup.Site {
 	if path, ok := store.File(e.cfg.Database); ok {
 		f := fileEngine{e, path}
-		return backup.Site{Engine: "sqlite", Open: f.open, Known: f.known}
+		return backup.Site{Engine: "sqlite", Open: f.open, Check: f.check, Known: f.known}
 	}
-	return backup.Site{Engine: "postgres", Open: e.open, Known: e.known}
+	return backup.Site{Engine: "postgres", Open: e.open, Check: e.check, Known: e.known}
 }
 
 // target is the place for a database, without one for images.
@@ -204,6 +204,10 @@ func (e engine) store(ctx context.Context, o store.Options) (blog.Store, error) 
 	return s, cannotOpen(e.cfg, err)
 }
 
+func (e engine) check(ctx context.Context, database io.ReaderAt, size int64) error {
+	return cannotOpen(e.cfg, store.Check(ctx, database, size))
+}
+
 func (e engine) pages(ctx context.Context, file string) (backup.Database, error) {
 	p, err := store.OpenPages(ctx, file)
 	if err != nil {
@@ -217,9 +221,6 @@ type pages struct {
 	*store.Pages
 	cfg *config.Config
 }
-
-// Check implements backup.Database.
-func (p pages) Check(ctx context.Context) error { return cannotOpen(p.cfg, p.Pages.Check(ctx)) }
 
 // Counts implements backup.Database.
 func (p pages) Counts(ctx context.Context) (map[string]int64, error) {

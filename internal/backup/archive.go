@@ -39,7 +39,7 @@ type archive struct {
 // createArchive makes the file at path, readable for its owner only: it holds password
 // hashes.
 func createArchive(path string, wrote func(bytes int)) (*archive, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +64,14 @@ func (a *archive) Write(p []byte) (n int, err error) {
 // begin starts an entry of that size.
 func (a *archive) begin(name string, size int64, at time.Time) error {
 	return a.tar.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: size, ModTime: at})
+}
+
+// offset is where the content of the entry that was begun will stand.
+func (a *archive) offset() (int64, error) {
+	if err := a.buf.Flush(); err != nil {
+		return 0, err
+	}
+	return a.file.Seek(0, io.SeekCurrent)
 }
 
 func (a *archive) add(name string, content []byte, at time.Time) error {

@@ -21,9 +21,11 @@ type Target struct {
 	// from the same source before, and was cut off, is nothing.
 	Vacant func(ctx context.Context, source string) error
 
-	// Schema is the newest that the program knows; Open opens such a database.
+	// Schema is the newest that the program knows; Open opens such a database. Check fails if
+	// it is damaged.
 	Schema int
 	Open   func(ctx context.Context, file string) (Database, error)
+	Check  func(ctx context.Context, database io.ReaderAt, size int64) error
 
 	// Install makes the database in a file, which it may change, the site's.
 	Install func(ctx context.Context, file, source string) error
@@ -108,20 +110,14 @@ func (r *restorer) unpackAll(ctx context.Context, file string) (err error) {
 
 // unpack writes the database into a file and looks whether it is what the manifest says.
 func (r *restorer) unpack(ctx context.Context, file string, content io.Reader) error {
-	if err := r.write(file, content); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return cannotUnpack(r.to.Scratch, err)
+	if err := r.write(ctx, file, content); err != nil {
+		return err
 	}
 	s, err := r.to.Open(ctx, file)
 	if err != nil {
 		return err
 	}
 	r.database = s
-	if err := s.Check(ctx); err != nil {
-		return err
-	}
 	counts, err := s.Counts(ctx)
 	if err == nil && !maps.Equal(counts, r.archive.Counts) {
 		err = fmt.Errorf("%s 中的数据库与其清单不符（%v，应为 %v），请换用另一份备份", r.archive.name, counts, r.archive.Counts)
@@ -129,14 +125,22 @@ func (r *restorer) unpack(ctx context.Context, file string, content io.Reader) e
 	return err
 }
 
-func (r *restorer) write(file string, content io.Reader) error {
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+func (r *restorer) write(ctx context.Context, file string, content io.Reader) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
-		return err
+		return cannotUnpack(r.to.Scratch, err)
 	}
-	_, err = io.Copy(f, io.TeeReader(content, counter(r.advance)))
+	size, err := io.Copy(f, io.TeeReader(content, counter(r.advance)))
 	if err == nil {
 		err = f.Sync()
+	}
+	switch {
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case err != nil:
+		err = cannotUnpack(r.to.Scratch, err)
+	default:
+		err = r.to.Check(ctx, f, size)
 	}
 	return errors.Join(err, f.Close())
 }

@@ -74,7 +74,7 @@ func (s *testSite) file(u blog.Upload) string {
 // site is what Write gets.
 func (s *testSite) site() Site {
 	return Site{
-		Program: "v0", Engine: "sqlite", Images: s.images,
+		Program: "v0", Engine: "sqlite", Images: s.images, Check: store.Check,
 		Open: func(ctx context.Context, _ string) (Database, error) { return store.OpenPages(ctx, s.path()) },
 		Known: func(ctx context.Context, images []blog.Upload) (known []blog.Upload, err error) {
 			p, err := store.OpenPages(ctx, s.path())
@@ -109,7 +109,7 @@ func (p place) target(t *testing.T) Target {
 	must(t, err)
 	db := filepath.Join(p.dir, "inkstone.db")
 	return Target{
-		Scratch: p.dir, Schema: schema,
+		Scratch: p.dir, Schema: schema, Check: store.Check,
 		Vacant: func(context.Context, string) error { return store.Vacant(db) },
 		Open:   func(ctx context.Context, file string) (Database, error) { return store.OpenPages(ctx, file) },
 		Install: func(_ context.Context, file, _ string) error {

@@ -15,9 +15,6 @@ type Database interface {
 	Schema() int
 	Counts(ctx context.Context) (map[string]int64, error)
 
-	// Check fails if the database is damaged.
-	Check(ctx context.Context) error
-
 	// Size is how many bytes Write writes: the database as SQLite keeps it.
 	Size() int64
 	Write(ctx context.Context, w io.Writer) error
@@ -48,6 +45,9 @@ type Site struct {
 
 	// Open opens the database in the state that it has then. Who has to make a file for it makes it in the folder scratch.
 	Open func(ctx context.Context, scratch string) (Database, error)
+
+	// Check fails if a database that was written is damaged.
+	Check func(ctx context.Context, database io.ReaderAt, size int64) error
 
 	Images Images // nil: they are not covered
 
@@ -121,6 +121,7 @@ type writer struct {
 	progress Progress
 
 	done, total int64
+	at, size    int64 // of the database in the archive
 }
 
 func (w *writer) advance(bytes int) {
@@ -136,7 +137,10 @@ func (w *writer) write(ctx context.Context) error {
 	if err := w.images(ctx, images); err != nil {
 		return err
 	}
-	return w.archive.finish()
+	if err := w.archive.finish(); err != nil {
+		return err
+	}
+	return w.check(ctx)
 }
 
 // database writes the manifest and the database, and returns the images that it knows if
@@ -149,9 +153,6 @@ func (w *writer) database(ctx context.Context) (images []blog.Upload, err error)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	now := time.Now().UTC().Truncate(time.Second)
-	if err := s.Check(ctx); err != nil {
-		return nil, err
-	}
 	counts, err := s.Counts(ctx)
 	if err != nil {
 		return nil, err
@@ -182,5 +183,15 @@ func (w *writer) database(ctx context.Context) (images []blog.Upload, err error)
 	if err := w.archive.begin(databaseName, s.Size(), now); err != nil {
 		return nil, err
 	}
+	w.size = s.Size()
+	if w.at, err = w.archive.offset(); err != nil {
+		return nil, err
+	}
 	return images, s.Write(ctx, w.archive.tar)
+}
+
+// check reads the database again where it has been written: to look for damage in the one
+// that is in use would keep its log from beginning anew for ten times as long.
+func (w *writer) check(ctx context.Context) error {
+	return w.site.Check(ctx, io.NewSectionReader(w.archive.file, w.at, w.size), w.size)
 }

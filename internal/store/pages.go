@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"inkstone/internal/store/sqlite"
 )
@@ -31,3 +32,8 @@ func Vacant(path string) error { return sqlite.Vacant(path) }
 
 // NewestSchema is the version that a SQLite database is brought to.
 func NewestSchema() (int, error) { return sqlite.NewestSchema() }
+
+// Check reads all of a SQLite database that nobody writes, wherever it stands. ErrDamaged.
+func Check(ctx context.Context, database io.ReaderAt, size int64) error {
+	return sqlite.Check(ctx, database, size)
+}

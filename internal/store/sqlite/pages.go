@@ -100,17 +100,6 @@ func (p *Pages) Counts(ctx context.Context) (map[string]int64, error) {
 	return counts, nil
 }
 
-// Check reads all of the database, with its indexes and the full-text ones, and fails
-// with ErrDamaged if they do not agree. It takes some ten times as long as Write.
-func (p *Pages) Check(ctx context.Context) error {
-	found := ""
-	_, err := p.c.one("PRAGMA integrity_check(1)", func(row *sqlite.Stmt) error { found = row.ColumnText(0); return nil })
-	if err == nil && found != "ok" {
-		err = fmt.Errorf("%w: %s", ErrDamaged, found)
-	}
-	return fault(ctx, err)
-}
-
 // Uploads calls f for each image, in the order of their names. Owners are left out.
 func (p *Pages) Uploads(ctx context.Context, f func(blog.Upload) error) error {
 	return fault(ctx, p.c.each("SELECT filename, field, size, created FROM uploads ORDER BY filename",
