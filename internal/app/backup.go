@@ -14,9 +14,9 @@ import (
 	"inkstone/internal/upload"
 )
 
-// backupNice is how much a backup stands back behind the server: a tenth of a processor is
-// left to it where all are busy.
-const backupNice = 10
+// backupNice is how much a backup stands back behind the server. It is not more: where all
+// processors are busy it would hardly come to an end.
+const backupNice = 5
 
 // BackupOptions say what is backed up, and into which file.
 type BackupOptions struct {
