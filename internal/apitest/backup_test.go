@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -124,5 +125,118 @@ func verifyRestored(t *testing.T, archive string, s settings, all []*chronicle, 
 	}
 	if s["DATABASE_URL"] == "" {
 		auditDatabase(t, filepath.Join(dir, "inkstone.db"))
+	}
+}
+
+// A backup that is killed leaves no file of its name; the next one into that folder
+// removes what the dead left.
+func TestAKilledBackupLeavesNoArchive(t *testing.T) {
+	s, dir := usual(), t.TempDir()
+	p := launch(t, dir, s)
+	at := newSite(t, &instance{url: p.url})
+	u := at.User()
+	for range 200 {
+		u.Write("published", object{"content": repeat("很长的内容", 2000)})
+	}
+	folder := t.TempDir()
+	archive := filepath.Join(folder, "site.tar")
+	killed, left := 0, 0
+	for round := range 8 {
+		cmd := commandOf(t, dir, s, "backup", archive)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		awaitWorkspace(t, folder)
+		time.Sleep(time.Duration(round) * 20 * time.Millisecond)
+		_ = cmd.Process.Kill()
+		if err := cmd.Wait(); err == nil {
+			_ = os.Remove(archive) // it was faster
+			continue
+		}
+		killed++
+		if _, err := os.Stat(archive); err == nil {
+			t.Fatal("a backup that was killed has left an archive")
+		}
+		left = max(left, len(entriesOf(t, folder)))
+	}
+	if killed == 0 || left == 0 {
+		t.Errorf("%d backups killed, %d left something: nothing was proved", killed, left)
+	}
+	if out, err := command(t, dir, s, "backup", archive); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if all := entriesOf(t, folder); len(all) != 1 {
+		t.Errorf("%q is left beside the archive", all)
+	}
+	if out, err := command(t, t.TempDir(), settings{}, "restore", archive); err != nil || !strings.Contains(out, "文章 200 篇") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// awaitWorkspace waits until a backup is at work.
+func awaitWorkspace(t *testing.T, folder string) {
+	t.Helper()
+	before := strings.Join(entriesOf(t, folder), " ")
+	for end := time.Now().Add(20 * time.Second); strings.Join(entriesOf(t, folder), " ") == before; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no backup begins")
+		}
+	}
+}
+
+func entriesOf(t *testing.T, folder string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// Who stops a backup or a restore gets a word and nothing else.
+func TestAStoppedBackupOrRestoreLeavesNothing(t *testing.T) {
+	s, dir := usual(), t.TempDir()
+	at := newSite(t, &instance{url: launch(t, dir, s).url})
+	u := at.User()
+	for range 200 {
+		u.Write("published", object{"content": repeat("很长的内容", 2000)})
+	}
+	archive := filepath.Join(t.TempDir(), "whole.tar")
+	if out, err := command(t, dir, s, "backup", archive); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	stopped := 0
+	for round := range 10 {
+		folder := t.TempDir()
+		for _, cmd := range []*exec.Cmd{
+			commandOf(t, dir, s, "backup", filepath.Join(folder, "site.tar")),
+			commandOf(t, folder, settings{}, "restore", archive),
+		} {
+			var out strings.Builder
+			cmd.Stdout, cmd.Stderr = &out, &out
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			awaitWorkspace(t, folder)
+			time.Sleep(time.Duration(round) * 10 * time.Millisecond)
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+			if err := cmd.Wait(); err == nil {
+				_ = os.RemoveAll(filepath.Join(folder, "site.tar")) // it was faster
+				continue
+			}
+			stopped++
+			if code, said := cmd.ProcessState.ExitCode(), out.String(); code != 1 || said != "错误：已中断\n" {
+				t.Errorf("exit code %d: %s", code, said)
+			}
+			if left := entriesOf(t, folder); len(left) > 0 {
+				t.Errorf("%q is left", left)
+			}
+		}
+	}
+	if stopped == 0 {
+		t.Error("none was stopped: nothing was proved")
 	}
 }
