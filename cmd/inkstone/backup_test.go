@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"inkstone/internal/enginetest"
+	"inkstone/internal/store"
 )
 
 // withSite makes a site with a user.
@@ -119,6 +120,33 @@ func TestADatabaseServerIsNotOverwritten(t *testing.T) {
 	}
 	onlyThese(t, ".", "again.tar", "data", "site.tar")
 	onlyThese(t, "data", "inkstone.db") // of the first site
+}
+
+func TestARestoreGoesOnWhereItWasCutOff(t *testing.T) {
+	i := withSite(t)
+	i.succeeds("", "backup", "site.tar")
+	archive, err := os.ReadFile("site.tar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := string(archive[len(archive)-2048+512:][:64])
+	for source, again := range map[string]bool{"backup " + digest: true, "backup of another site": false} {
+		i.env["DATABASE_URL"] = enginetest.Postgres(t)
+		s, err := store.Open(t.Context(), i.env["DATABASE_URL"], store.Options{Copying: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(s.Copies().Begin(t.Context(), source), s.Close()); err != nil {
+			t.Fatal(err)
+		}
+		i.fails("只进行到一半，请把同一条命令再执行一遍", "", "user", "promote", "me@example.com")
+		if !again {
+			i.fails("另一次未完成的恢复或复制", "", "restore", "site.tar")
+			continue
+		}
+		i.succeeds("", "restore", "site.tar")
+		i.succeeds("", "user", "promote", "me@example.com")
+	}
 }
 
 func TestAWrongBucketIsToldByBackupAndRestore(t *testing.T) {

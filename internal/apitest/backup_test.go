@@ -240,3 +240,47 @@ func TestAStoppedBackupOrRestoreLeavesNothing(t *testing.T) {
 		t.Error("none was stopped: nothing was proved")
 	}
 }
+
+// Images go from a folder into a bucket and back by a backup.
+func TestImagesMoveBetweenAFolderAndABucketByABackup(t *testing.T) {
+	bucket := inBucket(t)
+	dir, s := t.TempDir(), usual()
+	p := launch(t, dir, s)
+	u := newSite(t, &instance{url: p.url}).User()
+	kept := map[string][]byte{}
+	for i := range 12 {
+		content := sized(20000 + i)
+		kept[u.Upload("/api/upload/single", file{"image", "a.png", "image/png", content}).Expect(200).Str("file.url")] = content
+	}
+	for _, place := range []settings{bucket, {}} {
+		archive := filepath.Join(t.TempDir(), "site.tar")
+		if out, err := command(t, dir, s, "backup", "--uploads", archive); err != nil || !strings.Contains(out, "图片 12 个") {
+			t.Fatalf("%v: %s", err, out)
+		}
+		s, dir = usual(), t.TempDir()
+		for name, value := range place {
+			s[name] = value
+		}
+		for range 2 { // as if the first had been cut off at its end
+			if out, err := command(t, dir, s, "restore", archive); err != nil || !strings.Contains(out, "图片 12 个") {
+				t.Fatalf("%v: %s", err, out)
+			}
+			if err := os.Rename(filepath.Join(dir, "inkstone.db"), filepath.Join(dir, "aside")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Rename(filepath.Join(dir, "aside"), filepath.Join(dir, "inkstone.db")); err != nil {
+			t.Fatal(err)
+		}
+		there := launch(t, dir, s)
+		for url, content := range kept {
+			reader := &client{t: t, url: there.url}
+			if a := reader.Get(url).Expect(200); string(a.Body) != string(content) {
+				t.Errorf("%s has %d other bytes", url, len(a.Body))
+			}
+		}
+		if err := there.Stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
