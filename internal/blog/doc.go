@@ -17,6 +17,7 @@
 //	internal/cache, limit, redis, telemetry, config
 //	internal/store    the engines, and storetest, the suite they all pass
 //	internal/importer Markdown in and out
+//	internal/transfer everything from one store to another
 //
 // A request goes web → a service's routes → its service → the store; errors
 // come back as *Error and are written once, in web. To find your way, read

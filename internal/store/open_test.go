@@ -1,6 +1,8 @@
 package store
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -56,5 +58,23 @@ func TestANameShowsNeitherUserNorPassword(t *testing.T) {
 		if got := Name(url); got != want {
 			t.Errorf("%s is shown as %s", url, got)
 		}
+	}
+}
+
+func TestAFullNameIsTheSameWhateverLinksLeadThere(t *testing.T) {
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "test.db"), filepath.Join(dir, "link.db")
+	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Symlink(file, link)); err != nil {
+		t.Skip(err)
+	}
+	t.Chdir(dir)
+	want := FullName("sqlite:" + file)
+	for _, url := range []string{"sqlite:test.db", "sqlite:./link.db", "sqlite:" + link, "sqlite://" + file} {
+		if got := FullName(url); got != want || !filepath.IsAbs(got) {
+			t.Errorf("%s is %s, want %s", url, got, want)
+		}
+	}
+	if got := FullName("postgres://u:secret@h:1/d?x=y"); got != "postgres://h:1/d" {
+		t.Errorf("got %s", got)
 	}
 }

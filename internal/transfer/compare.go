@@ -59,34 +59,24 @@ func (c *copying) compareKind(target blog.Snapshot, kind blog.Kind) (Result, err
 	source, there := NewTallier(), NewTallier()
 	next, stop := iter.Pull2(target.Records(kind, ""))
 	defer stop()
-	have, err, more := next()
-	// pass takes in what the target has with keys before the one given, or all.
-	pass := func(before func(blog.Key) bool) {
-		for more && err == nil && before(have.Key()) {
-			if !c.opt.IntoExisting {
-				there.Add(have)
-			}
-			have, err, more = next()
-		}
-	}
-	for r, failed := range c.source.Records(kind, "") {
-		if failed != nil {
-			return Result{}, failed
-		}
-		source.Add(r)
-		pass(func(k blog.Key) bool { return k < r.Key() })
+	have, failed, _ := next() // nil at the end
+	for r, err := range c.source.Records(kind, "") {
 		if err != nil {
 			return Result{}, err
 		}
-		if more && have.Key() == r.Key() {
-			there.Add(have)
-			have, err, more = next()
+		source.Add(r)
+		for ; have != nil && have.Key() <= r.Key(); have, failed, _ = next() {
+			if have.Key() == r.Key() || !c.opt.IntoExisting {
+				there.Add(have)
+			}
 		}
 		if source.count%mostRecords == 0 {
 			c.did(mostRecords)
 		}
 	}
-	pass(func(blog.Key) bool { return true })
+	for ; have != nil && !c.opt.IntoExisting; have, failed, _ = next() {
+		there.Add(have)
+	}
 	c.did(int(source.count % mostRecords))
-	return Result{kind, source.Tally(), there.Tally()}, err
+	return Result{kind, source.Tally(), there.Tally()}, failed
 }

@@ -118,7 +118,8 @@ func (k recordKind) find(t *tx, records []blog.Record) (map[blog.Key]blog.Record
 }
 
 // Snapshot implements blog.Copies. Its connection is none of the pool's, and has no time
-// but the context's: what it reads may go to somebody slow.
+// but the context's, as what it reads may go to somebody slow; but it ends when the server
+// does not answer any more.
 func (r copies) Snapshot(ctx context.Context, read func(blog.Snapshot) error) error {
 	if away := r.away.Load(); away != nil {
 		return *away
@@ -127,7 +128,18 @@ func (r copies) Snapshot(ctx context.Context, read func(blog.Snapshot) error) er
 	if err != nil {
 		return fault(ctx, err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer closeSoon(conn)
+	watched, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go r.watchServer(watched, cancel)
+	err = onSnapshot(watched, conn, read)
+	if err != nil && errors.Is(context.Cause(watched), errSilent) {
+		err = fault(ctx, errSilent)
+	}
+	return err
+}
+
+func onSnapshot(ctx context.Context, conn *pgx.Conn, read func(blog.Snapshot) error) error {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return fault(ctx, err)
@@ -136,6 +148,12 @@ func (r copies) Snapshot(ctx context.Context, read func(blog.Snapshot) error) er
 		return fault(ctx, err)
 	}
 	return read(snapshot{ctx, tx})
+}
+
+func closeSoon(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+	defer cancel()
+	_ = conn.Close(ctx) // the server ends what was read
 }
 
 // unboundedTransaction takes the bounds of time away from a transaction, as far as the

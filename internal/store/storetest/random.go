@@ -23,7 +23,7 @@ const every = 60
 // work does the same to an engine and to the model.
 type work struct {
 	*world
-	model    *model
+	model    blog.Store
 	rand     *rand.Rand
 	users    []*blog.User
 	posts    []*blog.Post
