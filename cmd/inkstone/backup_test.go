@@ -93,6 +93,9 @@ func TestABadRestoreIsToldWithWhatToDo(t *testing.T) {
 	}
 	i.fails("changed.tar 已损坏或不完整", "", "restore", "changed.tar")
 	onlyThese(t, "new")
+	i.env["DATA_DIR"] = "newer"
+	i.fails("没有这个文件", "", "restore", "missing.tar")
+	onlyThese(t, ".", "changed.tar", "cut.tar", "data", "new", "site.tar")
 }
 
 func TestADatabaseServerThatIsAwayIsToldByBackupAndRestore(t *testing.T) {

@@ -38,9 +38,9 @@ func Backup(ctx context.Context, cfg *config.Config, o BackupOptions) (r backup.
 	site := engine{cfg, o.Records}.site()
 	site.Program = o.Program
 	if o.Uploads {
-		images, err := openImages(cfg)
-		if err != nil {
-			return r, err
+		images, failed := openImages(cfg)
+		if failed != nil {
+			return r, failed
 		}
 		defer func() { err = errors.Join(err, images.Close()) }()
 		site.Images = images
@@ -55,9 +55,6 @@ func Restore(ctx context.Context, cfg *config.Config, file string, progress Back
 	if err != nil {
 		return r, err
 	}
-	if err := makeDataDir(cfg); err != nil {
-		return r, err
-	}
 	e := engine{cfg, progress.Records}
 	to := e.target()
 	to.Schema, to.Open, to.Check = schema, e.pages, e.check
@@ -67,7 +64,7 @@ func Restore(ctx context.Context, cfg *config.Config, file string, progress Back
 			err = errors.Join(err, images.Close())
 		}
 	}()
-	to.Images = func() (backup.Images, error) {
+	to.Images = func() (_ backup.Images, err error) {
 		images, err = openImages(cfg)
 		return images, err
 	}

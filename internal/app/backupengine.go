@@ -64,6 +64,9 @@ func (f fileEngine) known(ctx context.Context, images []blog.Upload) (known []bl
 }
 
 func (f fileEngine) vacant(context.Context, string) error {
+	if err := makeDataDir(f.cfg); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
 		return cannotOpen(f.cfg, err)
 	}
@@ -142,6 +145,9 @@ func (e engine) among(images []blog.Upload, get func(filename string) error) (kn
 
 // vacant refuses a database with anything in it, but not one with a part of the same backup.
 func (e engine) vacant(ctx context.Context, source string) (err error) {
+	if err := makeDataDir(e.cfg); err != nil {
+		return err
+	}
 	s, err := store.Open(ctx, e.cfg.Database, store.Options{Server: server(e.cfg)})
 	if errors.Is(err, store.ErrUnfinished) {
 		if s, err = e.store(ctx, store.Options{Copying: true}); err != nil {

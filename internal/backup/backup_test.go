@@ -169,6 +169,7 @@ func TestASoundArchiveWithStrangeContentIsRefused(t *testing.T) {
 	refused(t, forge(t, m, "../../etc/passwd"), "意外的内容")
 	refused(t, forge(t, m, uploadsName+"image/x.png"), "意外的内容")
 	refused(t, forge(t, m, databaseName), "")
+	refused(t, forge(t, m), "没有数据库")
 }
 
 func TestNothingIsOverwritten(t *testing.T) {

@@ -27,24 +27,17 @@ const (
 // errAbsent means that an image has no file, or not the one it had.
 var errAbsent = errors.New("no such file")
 
-// images writes those of the images whose files are there. What has been
-// deleted since is left out, and so is what is lost: one lost image must not be the end
-// of all backups.
+// images writes those of the images whose files are there. What has been deleted since is
+// left out, and so is what is lost: one lost image must not be the end of all backups.
 func (w *writer) images(ctx context.Context, images []blog.Upload) error {
-	end := time.Now().Add(imagePatience)
-	for absent := images; ; {
-		var err error
-		if absent, err = w.present(ctx, absent); err != nil || len(absent) == 0 {
-			return err
-		}
+	absent, err := w.present(ctx, images)
+	for end := time.Now().Add(imagePatience); err == nil && len(absent) > 0; absent, err = w.present(ctx, absent) {
 		known, err := w.site.Known(ctx, absent)
 		if err != nil {
 			return err
 		}
 		w.report.Gone = append(w.report.Gone, without(absent, known)...)
-		if absent = known; len(absent) == 0 {
-			return nil
-		}
+		absent = known
 		if time.Now().After(end) {
 			w.report.Missing = without(absent, nil)
 			return nil
@@ -53,6 +46,7 @@ func (w *writer) images(ctx context.Context, images []blog.Upload) error {
 			return err
 		}
 	}
+	return err
 }
 
 // present writes the images whose files are there and returns the others.

@@ -84,6 +84,11 @@ func (r *reader) damaged() error {
 	return fmt.Errorf("%s 已损坏或不完整（与其校验和不符），没有恢复任何内容，请换用另一份备份", r.name)
 }
 
+// strange is about an archive that is whole, but such that inkstone can't have written it.
+func (r *reader) strange(what string) error {
+	return fmt.Errorf("%s 中%s，不是 inkstone 写成的备份，请换用另一份", r.name, what)
+}
+
 func (r *reader) unreadable(err error) error {
 	return fmt.Errorf("无法读取 %s，请检查磁盘：%w", r.name, err)
 }
@@ -142,7 +147,7 @@ func (r *reader) each(ctx context.Context, database func(io.Reader) error, image
 		case n > 1 && isImage:
 			err = image(path.Dir(place), path.Base(place), inContext(ctx, t))
 		default:
-			err = fmt.Errorf("%s 含有意外的内容 %q，不是 inkstone 写成的备份", r.name, head.Name)
+			err = r.strange(fmt.Sprintf("有意外的内容 %q", head.Name))
 		}
 		if err != nil {
 			return err

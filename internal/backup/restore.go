@@ -99,6 +99,9 @@ func (r *restorer) unpackAll(ctx context.Context, file string) (err error) {
 	err = r.archive.each(ctx,
 		func(content io.Reader) error { return r.unpack(ctx, file, content) },
 		func(field, name string, content io.Reader) error { return r.image(ctx, field, name, content) })
+	if err == nil && r.database == nil {
+		err = r.archive.strange("没有数据库")
+	}
 	if err == nil && r.images != nil {
 		err = r.images.Flush(ctx)
 	}
@@ -120,7 +123,7 @@ func (r *restorer) unpack(ctx context.Context, file string, content io.Reader) e
 	r.database = s
 	counts, err := s.Counts(ctx)
 	if err == nil && !maps.Equal(counts, r.archive.Counts) {
-		err = fmt.Errorf("%s 中的数据库与其清单不符（%v，应为 %v），请换用另一份备份", r.archive.name, counts, r.archive.Counts)
+		err = r.archive.strange(fmt.Sprintf("有 %v，清单却是 %v", counts, r.archive.Counts))
 	}
 	return err
 }
@@ -149,7 +152,7 @@ func (r *restorer) write(ctx context.Context, file string, content io.Reader) er
 func (r *restorer) image(ctx context.Context, field, name string, content io.Reader) error {
 	u, err := r.database.Upload(ctx, name)
 	if blog.CodeOf(err) == blog.CodeFileNotFound || err == nil && u.Field != field {
-		return fmt.Errorf("%s 含有数据库中没有的图片 %q，不是 inkstone 写成的备份", r.archive.name, path.Join(field, name))
+		return r.archive.strange(fmt.Sprintf("有数据库中没有的图片 %q", path.Join(field, name)))
 	}
 	if err == nil {
 		err = r.images.Put(ctx, u, io.TeeReader(content, counter(r.advance)))

@@ -43,7 +43,8 @@ type Site struct {
 	Program string // the version of inkstone
 	Engine  string
 
-	// Open opens the database in the state that it has then. Who has to make a file for it makes it in the folder scratch.
+	// Open opens the database in the state that it has then. Who has to make a file for it
+	// makes it in the folder scratch.
 	Open func(ctx context.Context, scratch string) (Database, error)
 
 	// Check fails if a database that was written is damaged.
