@@ -174,3 +174,34 @@ func TestAFullLogFolderFailsNoRequest(t *testing.T) {
 		t.Errorf("after SIGTERM: %v", err)
 	}
 }
+
+// A disk that has no room for a backup, or for what comes out of one, is told and left
+// as it was.
+func TestAFullDiskHoldsNoHalfBackup(t *testing.T) {
+	s, dir := usual(), t.TempDir()
+	u := newSite(t, &instance{url: launch(t, dir, s).url}).User()
+	for range 100 {
+		u.Write("published", object{"content": repeat("很长的内容", 4000)})
+	}
+	archive := filepath.Join(t.TempDir(), "site.tar")
+	if out, err := command(t, dir, s, "backup", archive); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	small := enginetest.SmallDisk(t, "2m")
+	for _, run := range []struct {
+		dir  string
+		s    settings
+		args []string
+	}{
+		{dir, s, []string{"backup", filepath.Join(small, "site.tar")}},
+		{small, settings{}, []string{"restore", archive}},
+	} {
+		out, err := command(t, run.dir, run.s, run.args...)
+		if err == nil || !regexp.MustCompile(`^错误：磁盘空间不足，.*请腾出空间`).MatchString(out) {
+			t.Errorf("%v: %v, %s", run.args, err, out)
+		}
+		if left := entriesOf(t, small); len(left) > 0 {
+			t.Errorf("%v leaves %q", run.args, left)
+		}
+	}
+}

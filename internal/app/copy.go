@@ -56,19 +56,17 @@ func openForCopy(ctx context.Context, url, what, flag string, o store.Options) (
 	return nil, fmt.Errorf("无法打开%s %s：%s（%v）", what, store.Name(url), adviceFor(err, flag), err)
 }
 
+// copyLock names the lock of a copy into a database.
+const copyLock = "copy"
+
 // lockCopy keeps other processes from copying into the target, and refuses a source that is
 // the target.
 func lockCopy(ctx context.Context, cfg *config.Config, o CopyOptions) (io.Closer, error) {
-	const name = "copy"
-	opt := store.Options{Server: server(cfg)}
-	lock, err := store.Lock(ctx, o.To, name, opt)
-	if errors.Is(err, store.ErrTaken) {
-		return nil, errors.New("另一个复制正在写入目标，请等它结束后再试")
-	}
+	lock, err := lockTarget(ctx, cfg, o.To)
 	if err != nil {
-		return nil, fmt.Errorf("无法建立复制锁，请检查目标数据库、权限与磁盘：%v", err)
+		return nil, err
 	}
-	same, err := store.Same(ctx, o.To, o.From, name, opt)
+	same, err := store.Same(ctx, o.To, o.From, copyLock, store.Options{Server: server(cfg)})
 	switch {
 	case err != nil:
 		err = fmt.Errorf("无法比较来源与目标，请检查 --from 与 --to：%v", err)
@@ -78,6 +76,18 @@ func lockCopy(ctx context.Context, cfg *config.Config, o CopyOptions) (io.Closer
 		return lock, nil
 	}
 	return nil, errors.Join(err, lock.Close())
+}
+
+// lockTarget keeps other processes from copying into a database.
+func lockTarget(ctx context.Context, cfg *config.Config, url string) (io.Closer, error) {
+	lock, err := store.Lock(ctx, url, copyLock, store.Options{Server: server(cfg)})
+	if errors.Is(err, store.ErrTaken) {
+		return nil, errors.New("另一个复制正在写入目标，请等它结束后再试")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("无法建立复制锁，请检查目标数据库、权限与磁盘：%v", err)
+	}
+	return lock, nil
 }
 
 // cannotCopy says in words why a copy did not come to its end.

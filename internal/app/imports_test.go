@@ -30,6 +30,7 @@ var may = map[string][]string{
 	"comment":    {"auth", "web", "cache", "blog"},
 	"upload":     {"auth", "web", "cache", "blog"},
 	"importer":   {"blog"},
+	"backup":     {"blog"},
 	"transfer":   {"blog"},
 	"enginetest": {},
 }

@@ -18,6 +18,7 @@
 //	internal/store    the engines, and storetest, the suite they all pass
 //	internal/importer Markdown in and out
 //	internal/transfer everything from one store to another
+//	internal/backup   a site in one file, and back
 //
 // A request goes web → a service's routes → its service → the store; errors
 // come back as *Error and are written once, in web. To find your way, read

@@ -57,6 +57,7 @@ var (
 	ErrUnfinished  = blog.ErrUnfinished
 	ErrDamaged     = sqlite.ErrDamaged
 	ErrLocked      = sqlite.ErrLocked
+	ErrEmpty       = sqlite.ErrEmpty
 	ErrEncoding    = postgres.ErrEncoding
 	ErrPassword    = postgres.ErrPassword
 	ErrNoDatabase  = postgres.ErrNoDatabase

@@ -43,7 +43,7 @@ func (b *bench) all() error {
 	for _, s := range []struct {
 		name string
 		run  func() error
-	}{{"cached", b.cached}, {"uncached", b.uncached}, {"writes", b.writes}, {"logins", b.logins}, {"overload", b.overload}, {"instances", b.instances}} {
+	}{{"cached", b.cached}, {"uncached", b.uncached}, {"writes", b.writes}, {"logins", b.logins}, {"overload", b.overload}, {"backups", b.backups}, {"instances", b.instances}} {
 		if b.only != s.name && (b.only != "" || s.name == "instances") {
 			continue
 		}
@@ -224,19 +224,22 @@ func (b *bench) writes() error {
 		return err
 	}
 	start := time.Now()
-	r, err := load{clients: 16, length: b.length, expect: http.StatusCreated, request: func(n int) (*http.Request, error) {
-		title, content := article(n)
-		body, err := json.Marshal(map[string]any{"title": title, "content": content, "category": categories[0], "tags": []string{tag(1), tag(2)}, "status": "draft"})
-		if err != nil {
-			return nil, err
-		}
-		return jsonRequest(p.base+"/api/posts", string(body), token)
-	}}.run(b.ctx, p)
+	r, err := b.creating(p, token, 16).run(b.ctx, p)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("%-28s %s  %.0f posts/s\n", "create, 16 writers", r, float64(r.requests)/time.Since(start).Seconds())
 	return nil
+}
+
+// createRequest creates the n-th article as a draft.
+func createRequest(p *process, token string, n int) (*http.Request, error) {
+	title, content := article(n)
+	body, err := json.Marshal(map[string]any{"title": title, "content": content, "category": categories[0], "tags": []string{tag(1), tag(2)}, "status": "draft"})
+	if err != nil {
+		return nil, err
+	}
+	return jsonRequest(p.base+"/api/posts", string(body), token)
 }
 
 func jsonRequest(target, body, token string) (*http.Request, error) {

@@ -78,3 +78,34 @@ func TestTheLogBeginsAnewWhileReadsOverlap(t *testing.T) {
 		t.Errorf("the log has %d pages, %d before it had a bound", n, grown)
 	}
 }
+
+func TestALongReadIsNotWaitedFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	s := openAt(t, path, Options{})
+	author := addUser(t, s, "author").ID
+	held := func() (held bool) {
+		must(t, s.writer.write(t.Context(), func(*conn) error { return nil })) // what was written is checkpointed by now
+		c := beginRead(t, path)
+		must(t, c.script("ROLLBACK; PRAGMA query_only = OFF"))
+		held = s.writer.log.held(c)
+		must(t, c.Close())
+		return held
+	}
+	for _, long := range []bool{true, false} {
+		read := beginRead(t, path)
+		for range 60 {
+			p := newPost(author, "一个")
+			p.Content = strings.Repeat("很长的内容", 5000)
+			must(t, s.Posts().Create(t.Context(), p))
+		}
+		if !long {
+			must(t, read.Close())
+		}
+		if got := held(); got != long {
+			t.Errorf("held: %v while a long read goes on: %v", got, long)
+		}
+		if long {
+			must(t, read.Close())
+		}
+	}
+}

@@ -1,0 +1,240 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"inkstone/internal/backup"
+	"inkstone/internal/blog"
+	"inkstone/internal/config"
+	"inkstone/internal/store"
+	"inkstone/internal/transfer"
+)
+
+// engine is the database of the settings, to be backed up or restored to. What is copied
+// record by record tells its progress to copied, which may be nil.
+type engine struct {
+	cfg    *config.Config
+	copied func(done, total int)
+}
+
+// site is the site without its images.
+func (e engine) site() backup.Site {
+	if path, ok := store.File(e.cfg.Database); ok {
+		f := fileEngine{e, path}
+		return backup.Site{Engine: "sqlite", Open: f.open, Check: f.check, Known: f.known}
+	}
+	return backup.Site{Engine: "postgres", Open: e.open, Check: e.check, Known: e.known}
+}
+
+// target is the place for a database, without one for images.
+func (e engine) target() backup.Target {
+	if path, ok := store.File(e.cfg.Database); ok {
+		f := fileEngine{e, path}
+		return backup.Target{Scratch: filepath.Dir(path), Vacant: f.vacant, Install: f.install}
+	}
+	return backup.Target{Scratch: e.cfg.DataDir, Vacant: e.vacant, Install: e.install}
+}
+
+// fileEngine is a database of SQLite.
+type fileEngine struct {
+	engine
+	path string
+}
+
+func (f fileEngine) open(ctx context.Context, _ string) (backup.Database, error) {
+	return f.pages(ctx, f.path)
+}
+
+func (f fileEngine) known(ctx context.Context, images []blog.Upload) (known []blog.Upload, err error) {
+	p, err := f.pages(ctx, f.path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	return f.among(images, func(name string) error {
+		_, err := p.Upload(ctx, name)
+		return err
+	})
+}
+
+func (f fileEngine) vacant(context.Context, string) error {
+	if err := makeDataDir(f.cfg); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
+		return cannotOpen(f.cfg, err)
+	}
+	return f.occupied(store.Vacant(f.path))
+}
+
+func (f fileEngine) install(ctx context.Context, file, _ string) error {
+	if _, _, err := store.Migrate(ctx, "sqlite:"+file, store.Options{}); err != nil {
+		return cannotOpen(f.cfg, err)
+	}
+	if err := store.Vacant(f.path); err != nil {
+		return f.occupied(err)
+	}
+	return f.occupied(backup.Place(file, f.path))
+}
+
+// occupied says what is in the way.
+func (f fileEngine) occupied(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s 已存在，恢复不会覆盖它，请先停止服务并移走它（连同 -wal 与 -shm 文件），或用 DATABASE_URL 另指一处", e.Path)
+	}
+	return cannotOpen(f.cfg, err)
+}
+
+// open copies the database, in one state, into a file of SQLite's. The note that a copy
+// leaves for its time says nothing of the database: its remains are in the backup.
+func (e engine) open(ctx context.Context, scratch string) (backup.Database, error) {
+	from, err := e.store(ctx, store.Options{NoMigrate: true})
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(scratch, "database")
+	to, err := store.Open(ctx, "sqlite:"+file, store.Options{Copying: true})
+	if err != nil {
+		return nil, errors.Join(cannotOpen(e.cfg, err), from.Close())
+	}
+	report, err := transfer.Copy(ctx, from, to, transfer.Options{Source: "backup", Progress: e.copied})
+	switch {
+	case blog.CodeOf(err) == blog.CodeStorageFull:
+		err = fmt.Errorf("磁盘空间不足，%s 中放不下数据库的副本，请腾出空间或换一个位置，再试一次", filepath.Dir(scratch))
+	case err == nil && !report.Same():
+		err = errors.New("读出的数据与数据库不一致，请再备份一次")
+	default:
+		err = cannotOpen(e.cfg, err)
+	}
+	if err := errors.Join(err, to.Close(), from.Close()); err != nil {
+		return nil, err
+	}
+	return e.pages(ctx, file)
+}
+
+func (e engine) known(ctx context.Context, images []blog.Upload) (known []blog.Upload, err error) {
+	s, err := e.store(ctx, store.Options{NoMigrate: true})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return e.among(images, func(name string) error {
+		_, err := s.Uploads().Get(ctx, name)
+		return err
+	})
+}
+
+// among returns the images that get finds.
+func (e engine) among(images []blog.Upload, get func(filename string) error) (known []blog.Upload, err error) {
+	for _, u := range images {
+		switch err := get(u.Filename); {
+		case err == nil:
+			known = append(known, u)
+		case blog.CodeOf(err) != blog.CodeFileNotFound:
+			return nil, cannotOpen(e.cfg, err)
+		}
+	}
+	return known, nil
+}
+
+// vacant refuses a database with anything in it, but not one with a part of the same backup.
+func (e engine) vacant(ctx context.Context, source string) (err error) {
+	if err := makeDataDir(e.cfg); err != nil {
+		return err
+	}
+	s, err := store.Open(ctx, e.cfg.Database, store.Options{Server: server(e.cfg)})
+	if errors.Is(err, store.ErrUnfinished) {
+		if s, err = e.store(ctx, store.Options{Copying: true}); err != nil {
+			return err
+		}
+		return errors.Join(e.occupied(s.Copies().Begin(ctx, source)), s.Close())
+	}
+	if err != nil {
+		return cannotOpen(e.cfg, err)
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return e.occupied(s.Copies().Snapshot(ctx, func(v blog.Snapshot) error {
+		for _, kind := range []blog.Kind{blog.KindUser, blog.KindUpload} { // without these there can be nothing
+			if n, err := v.Count(kind); err != nil || n > 0 {
+				return errors.Join(err, blog.ErrNotEmpty)
+			}
+		}
+		return nil
+	}))
+}
+
+func (e engine) install(ctx context.Context, file, source string) (err error) {
+	from, err := store.Open(ctx, "sqlite:"+file, store.Options{})
+	if err != nil {
+		return cannotOpen(e.cfg, err)
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	to, err := e.store(ctx, store.Options{Copying: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	lock, err := lockTarget(ctx, e.cfg, e.cfg.Database)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	report, err := transfer.Copy(ctx, from, to, transfer.Options{Source: source, Progress: e.copied})
+	if err == nil && !report.Same() {
+		err = fmt.Errorf("恢复后的数据与备份不一致：%s 同时被别的程序改动过，请清空它（重建空库）再恢复", store.Name(e.cfg.Database))
+	}
+	return e.occupied(err)
+}
+
+// occupied says why a database can't be restored to.
+func (e engine) occupied(err error) error {
+	name := store.Name(e.cfg.Database)
+	switch {
+	case errors.Is(err, blog.ErrNotEmpty):
+		return fmt.Errorf("数据库 %s 不是空的，恢复不会覆盖它，请新建一个空库，并用 DATABASE_URL 指向它", name)
+	case errors.Is(err, blog.ErrOtherSource):
+		return fmt.Errorf("数据库 %s 中有另一次未完成的恢复或复制，请先完成它，或重建空库后再恢复", name)
+	}
+	return cannotCopy(CopyOptions{From: "sqlite:", To: e.cfg.Database}, err)
+}
+
+func (e engine) store(ctx context.Context, o store.Options) (blog.Store, error) {
+	o.Server = server(e.cfg)
+	s, err := store.Open(ctx, e.cfg.Database, o)
+	return s, cannotOpen(e.cfg, err)
+}
+
+func (e engine) check(ctx context.Context, database io.ReaderAt, size int64) error {
+	return cannotOpen(e.cfg, store.Check(ctx, database, size))
+}
+
+func (e engine) pages(ctx context.Context, file string) (backup.Database, error) {
+	p, err := store.OpenPages(ctx, file)
+	if err != nil {
+		return nil, cannotOpen(e.cfg, err)
+	}
+	return pages{p, e.cfg}, nil
+}
+
+// pages are store.Pages whose errors are for people.
+type pages struct {
+	*store.Pages
+	cfg *config.Config
+}
+
+// Counts implements backup.Database.
+func (p pages) Counts(ctx context.Context) (map[string]int64, error) {
+	counts, err := p.Pages.Counts(ctx)
+	return counts, cannotOpen(p.cfg, err)
+}
+
+// Write implements backup.Database.
+func (p pages) Write(ctx context.Context, w io.Writer) error {
+	return cannotOpen(p.cfg, p.Pages.Write(ctx, w))
+}
