@@ -44,15 +44,15 @@ type selection struct {
 
 // List implements blog.Posts.
 func (p posts) List(ctx context.Context, f blog.PostFilter) (list blog.Listed[*blog.Post], err error) {
-	operation := "posts.list"
+	operation, read := "posts.list", p.read
 	if !f.Search.IsZero() {
-		operation = "posts.search"
+		operation, read = "posts.search", p.search
 	}
 	sel, ok := resolve(f)
 	if !ok {
 		return list, ctx.Err()
 	}
-	err = p.read(ctx, operation, func(ctx context.Context, q querier) error {
+	err = read(ctx, operation, func(ctx context.Context, q querier) error {
 		list, err = listPosts(ctx, q, sel)
 		return err
 	})

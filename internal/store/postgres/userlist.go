@@ -17,7 +17,7 @@ var userSorts = map[string]string{
 
 // List implements blog.Users. Items and total come from one statement, so they agree.
 func (r users) List(ctx context.Context, f blog.UserFilter) (list blog.Listed[*blog.User], err error) {
-	err = r.read(ctx, "users.list", func(ctx context.Context, q querier) error {
+	err = r.search(ctx, "users.list", func(ctx context.Context, q querier) error {
 		list = blog.Listed[*blog.User]{}
 		if len(userGroups(f)) == 0 || !blog.CleanText(f.Search) {
 			return nil
