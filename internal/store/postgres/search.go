@@ -3,6 +3,8 @@ package postgres
 import (
 	"fmt"
 	"strings"
+
+	"inkstone/internal/blog"
 )
 
 // search writes the parts page and t of a list with a search. All hits are found once,
@@ -33,11 +35,13 @@ func (sel selection) hits(q *query) {
 	}
 	q.add(" AS sort, ")
 	sel.tier(q)
+	sequences := sel.sequences()
+	if len(sequences) > 0 {
+		from += " JOIN post_texts y ON y.post = x.post"
+	}
 	q.add(" AS tier", from, " WHERE string_to_array(x.terms, ' ') @> ", q.arg(sel.terms()))
-	for _, phrase := range sel.Search.Phrases {
-		if len(phrase) > 1 {
-			q.add(" AND strpos(x.plain, ", q.arg(phrase.Plain()), ") > 0")
-		}
+	for _, phrase := range sequences {
+		q.add(" AND strpos(y.plain, ", q.arg(phrase.Plain()), ") > 0")
 	}
 	if sel.status != 0 {
 		q.add(" AND x.status = ", q.arg(sel.status))
@@ -53,6 +57,17 @@ func (sel selection) terms() []string {
 	var all []string
 	for _, phrase := range sel.Search.Phrases {
 		all = append(all, phrase...)
+	}
+	return all
+}
+
+// sequences are the phrases of several terms.
+func (sel selection) sequences() []blog.Phrase {
+	var all []blog.Phrase
+	for _, phrase := range sel.Search.Phrases {
+		if len(phrase) > 1 {
+			all = append(all, phrase)
+		}
 	}
 	return all
 }
