@@ -23,7 +23,7 @@ type bench struct {
 	binary   string
 	data     string
 	database string
-	posts    int
+	filling  filling
 	length   time.Duration
 	only     string        // the one scenario to run; "": all
 	crowd    int           // clients of an overload
@@ -174,7 +174,7 @@ func (b *bench) uncached() error {
 		return err
 	}
 	newest := blog.PostFilter{Status: blog.Published, Order: blog.Order{Field: "publishedAt", Desc: true}}
-	deep := blog.Cursor{Int: newPost(max(b.posts-10*1000, 1), make([]blog.ID, 1)).PublishedAt.UnixMilli(), ID: blog.ID{1}}.Encode(newest.List())
+	deep := blog.Cursor{Int: newPost(max(b.filling.posts-10*1000, 1), make([]blog.ID, 1), 1).PublishedAt.UnixMilli(), ID: blog.ID{1}}.Encode(newest.List())
 	for _, c := range []struct{ name, path string }{
 		{"list of 10", "/api/posts"},
 		{"  by category", "/api/posts?category=" + url.QueryEscape(categories[0])},
@@ -186,6 +186,7 @@ func (b *bench) uncached() error {
 		{"search of a rare word", "/api/posts?search=" + url.QueryEscape(rareWord)},
 		{"search of a common word", "/api/posts?search=" + url.QueryEscape(commonWord)},
 		{"  by relevance", "/api/posts?sort=relevance&search=" + url.QueryEscape(commonWord)},
+		{"search of a common phrase", "/api/posts?search=" + url.QueryEscape(commonPhrase)},
 	} {
 		if _, err := b.measure(p, c.name, get(p, c.path)); err != nil {
 			return err
@@ -224,7 +225,7 @@ func (b *bench) writes() error {
 	}
 	start := time.Now()
 	r, err := load{clients: 16, length: b.length, expect: http.StatusCreated, request: func(n int) (*http.Request, error) {
-		title, content := article(n)
+		title, content := article(n, b.filling.bytes)
 		body, err := json.Marshal(map[string]any{"title": title, "content": content, "category": categories[0], "tags": []string{tag(1), tag(2)}, "status": "draft"})
 		if err != nil {
 			return nil, err
