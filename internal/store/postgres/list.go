@@ -40,19 +40,23 @@ type selection struct {
 	status    int // 0: all
 	low, high int64
 	ranged    bool // low <= published <= high
+	shared    bool // several processes may work at it
 }
 
 // List implements blog.Posts.
 func (p posts) List(ctx context.Context, f blog.PostFilter) (list blog.Listed[*blog.Post], err error) {
-	operation, read := "posts.list", p.read
-	if !f.Search.IsZero() {
-		operation, read = "posts.search", p.search
-	}
 	sel, ok := resolve(f)
 	if !ok {
 		return list, ctx.Err()
 	}
-	err = read(ctx, operation, func(ctx context.Context, q querier) error {
+	if !f.Search.IsZero() {
+		err = p.search(ctx, "posts.search", func(ctx context.Context, c *pgx.Conn) error {
+			list, err = p.searchPosts(ctx, c, sel)
+			return err
+		})
+		return list, err
+	}
+	err = p.read(ctx, "posts.list", func(ctx context.Context, q querier) error {
 		list, err = listPosts(ctx, q, sel)
 		return err
 	})
@@ -97,7 +101,7 @@ func unique(tags []string) []string {
 
 // listPosts reads a page. One far out is asked for only if it is there.
 func listPosts(ctx context.Context, q querier, sel selection) (list blog.Listed[*blog.Post], err error) {
-	if sel.Page.After == nil && sel.Page.Offset() > 0 && sel.Search.IsZero() {
+	if sel.Page.After == nil && sel.Page.Offset() > 0 {
 		total := &query{}
 		total.add("SELECT ")
 		sel.total(total)
@@ -149,10 +153,10 @@ func readList(ctx context.Context, q querier, sel selection) (list blog.Listed[*
 // particular tells whether a list is planned for its own values each time. A prepared
 // statement soon has a plan for average ones: sorted by another field than the time, it
 // would look for a rare category along an index of all posts. And pages that few ask for are
-// not worth a prepared statement each.
+// not worth a prepared statement each. Nor does a plan that is kept know of processes to share with.
 func (sel selection) particular() bool {
 	filtered := sel.Category != "" || !sel.Author.IsZero()
-	return filtered && sortColumns[sel.Order.Field] != "published" || sel.Page.After == nil && sel.Page.Offset() > 0
+	return filtered && sortColumns[sel.Order.Field] != "published" || sel.Page.After == nil && sel.Page.Offset() > 0 || sel.shared
 }
 
 func (sel selection) maxText() int64 {

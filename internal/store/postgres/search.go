@@ -1,11 +1,51 @@
 package postgres
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"inkstone/internal/blog"
 )
+
+// manyTexts is how many texts a search looks into alone. More it shares with processes
+// of the server that have nothing else to do: to start them takes longer than a thousand texts.
+const manyTexts = 5000
+
+// sharing lets them, and has the hits kept in memory. PostgreSQL takes rows for dear then: it
+// has no statistics of terms and believes that there are few of them.
+const sharing = `SELECT set_config('parallel_setup_cost', '0', true), set_config('parallel_tuple_cost', '0', true),
+	set_config('min_parallel_table_scan_size', '0', true), set_config('cpu_tuple_cost', '1000', true), set_config('work_mem', '16MB', true)`
+
+// searchPosts reads a page of what is found.
+func (p posts) searchPosts(ctx context.Context, c *pgx.Conn, sel selection) (list blog.Listed[*blog.Post], err error) {
+	if sel.shared, err = sel.looksIntoMany(ctx, c); err != nil || !sel.shared {
+		return readList(ctx, c, sel)
+	}
+	err = p.begin(ctx, c, snapshot, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, sharing); err != nil {
+			return err
+		}
+		list, err = readList(ctx, tx, sel)
+		return err
+	})
+	return list, err
+}
+
+// looksIntoMany tells whether there are many texts to be looked into for phrases.
+func (sel selection) looksIntoMany(ctx context.Context, q querier) (many bool, err error) {
+	if len(sel.sequences()) == 0 {
+		return false, nil
+	}
+	count := &query{}
+	count.add(fmt.Sprintf("SELECT count(*) > %d FROM (SELECT FROM post_terms x WHERE ", manyTexts))
+	sel.having(count)
+	count.add(fmt.Sprintf(" LIMIT %d) found", manyTexts+1))
+	err = q.QueryRow(ctx, count.String(), count.args...).Scan(&many)
+	return many, err
+}
 
 // search writes the parts page and t of a list with a search. All hits are found once,
 // by the index of terms, and looked through for phrases; total and page come from them.
@@ -39,10 +79,16 @@ func (sel selection) hits(q *query) {
 	if len(sequences) > 0 {
 		from += " JOIN post_texts y ON y.post = x.post"
 	}
-	q.add(" AS tier", from, " WHERE string_to_array(x.terms, ' ') @> ", q.arg(sel.terms()))
+	q.add(" AS tier", from, " WHERE ")
+	sel.having(q)
 	for _, phrase := range sequences {
 		q.add(" AND strpos(y.plain, ", q.arg(phrase.Plain()), ") > 0")
 	}
+}
+
+// having are the conditions on a table x of terms.
+func (sel selection) having(q *query) {
+	q.add("string_to_array(x.terms, ' ') @> ", q.arg(sel.terms()))
 	if sel.status != 0 {
 		q.add(" AND x.status = ", q.arg(sel.status))
 	}

@@ -79,3 +79,46 @@ func TestPostsOfTheFirstSchemaAreFound(t *testing.T) {
 	}
 	checkConsistent(t, s)
 }
+
+// TestASearchThatLooksIntoManyTextsIsShared by processes of the server; another one is not.
+func TestASearchThatLooksIntoManyTextsIsShared(t *testing.T) {
+	t.Parallel()
+	r := &recorder{seen: map[string][]any{}}
+	s := openStore(t, newDatabase(t), Options{tracer: r})
+	fillBySQL(t, s, 2*manyTexts)
+	for text, want := range map[string]struct {
+		total  int64
+		shared bool
+	}{"content.w2": {2, false}, "title.content": {0, true}, "缓存 title.content": {0, false}, "content": {2 * manyTexts, false}} {
+		r.mu.Lock()
+		r.seen = map[string][]any{}
+		r.mu.Unlock()
+		f := blog.PostFilter{Search: blog.ParseQuery(text), Order: blog.Order{Field: "publishedAt"}, Page: blog.Page{Number: 1, Limit: 1}}
+		l, err := s.Posts().List(t.Context(), f)
+		if err != nil || l.Total != want.total {
+			t.Errorf("%s: %d posts, want %d: %v", text, l.Total, want.total, err)
+		}
+		if _, shared := r.seen[sharing]; shared != want.shared {
+			t.Errorf("%s: shared %v", text, shared)
+		}
+	}
+	f := blog.PostFilter{Search: blog.ParseQuery("title.content"), Order: blog.Order{Field: "publishedAt"}, Page: blog.Page{Number: 1, Limit: 1}}
+	sel, _ := resolve(f)
+	q := sel.statement()
+	tx, err := s.pool.BeginTx(t.Context(), snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	if _, err := tx.Exec(t.Context(), sharing); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := tx.Query(t.Context(), "EXPLAIN "+q.String(), append([]any{pgx.QueryExecModeExec}, q.args...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || !strings.Contains(strings.Join(plan, "\n"), "Workers Planned") {
+		t.Errorf("%v: no workers by %s", err, strings.Join(plan, "\n"))
+	}
+}

@@ -41,15 +41,15 @@ type querier interface {
 // read runs do on a connection. It may run twice: a connection that broke while it was
 // idle shows that only when it is used.
 func (s *Store) read(ctx context.Context, operation string, do func(context.Context, querier) error) (err error) {
-	return s.readWithin(ctx, s.timeout, operation, do)
+	return s.readWithin(ctx, s.timeout, operation, func(ctx context.Context, c *pgx.Conn) error { return do(ctx, c) })
 }
 
 // search is read with the time that a search has.
-func (s *Store) search(ctx context.Context, operation string, do func(context.Context, querier) error) (err error) {
+func (s *Store) search(ctx context.Context, operation string, do func(context.Context, *pgx.Conn) error) (err error) {
 	return s.readWithin(ctx, min(s.timeout, searchLimit), operation, do)
 }
 
-func (s *Store) readWithin(ctx context.Context, limit time.Duration, operation string, do func(context.Context, querier) error) (err error) {
+func (s *Store) readWithin(ctx context.Context, limit time.Duration, operation string, do func(context.Context, *pgx.Conn) error) (err error) {
 	defer s.watch(operation, time.Now(), &err)
 	return s.askWithin(ctx, limit, func(ctx context.Context) error {
 		return s.reading(ctx, operation, func() error {
@@ -58,10 +58,12 @@ func (s *Store) readWithin(ctx context.Context, limit time.Duration, operation s
 	})
 }
 
+// snapshot is one state of the database.
+var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+
 // view is read for several statements that see one state.
 func (s *Store) view(ctx context.Context, operation string, do func(context.Context, querier) error) (err error) {
 	defer s.watch(operation, time.Now(), &err)
-	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return s.ask(ctx, func(ctx context.Context) error {
 		return s.reading(ctx, operation, func() error {
 			return s.again(func() error {
