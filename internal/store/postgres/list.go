@@ -40,7 +40,6 @@ type selection struct {
 	status    int // 0: all
 	low, high int64
 	ranged    bool // low <= published <= high
-	shared    bool // several processes may work at it
 }
 
 // List implements blog.Posts.
@@ -51,7 +50,7 @@ func (p posts) List(ctx context.Context, f blog.PostFilter) (list blog.Listed[*b
 	}
 	if !f.Search.IsZero() {
 		err = p.search(ctx, "posts.search", func(ctx context.Context, c *pgx.Conn) error {
-			list, err = p.searchPosts(ctx, c, sel)
+			list, err = searchPosts(ctx, c, sel)
 			return err
 		})
 		return list, err
@@ -113,13 +112,26 @@ func listPosts(ctx context.Context, q querier, sel selection) (list blog.Listed[
 }
 
 func readList(ctx context.Context, q querier, sel selection) (list blog.Listed[*blog.Post], err error) {
-	var sizes blog.Bare
-	bare, rows := false, 0
 	statement := sel.statement()
 	if sel.particular() {
 		statement.args = append([]any{pgx.QueryExecModeExec}, statement.args...)
 	}
-	err = each(ctx, q, statement.String(), statement.args, func(r pgx.Rows) error {
+	rows, err := q.Query(ctx, statement.String(), statement.args...)
+	if err != nil {
+		return list, err
+	}
+	list, text, err := sel.collect(rows)
+	if err == nil {
+		err = relieve(ctx, q, text)
+	}
+	return list, err
+}
+
+// collect reads what statement has found, and returns how many bytes of contents came.
+func (sel selection) collect(found pgx.Rows) (list blog.Listed[*blog.Post], text int64, err error) {
+	var sizes blog.Bare
+	bare, rows := false, 0
+	err = forEach(found, func(r pgx.Rows) error {
 		post := &blog.Post{}
 		var tier, size, all int64
 		into := append([]any{&list.Total, intoInt{&tier}, intoInt{&size}, intoInt{&all}, intoText{&post.Content}}, intoPost(post)...)
@@ -135,28 +147,26 @@ func readList(ctx context.Context, q querier, sel selection) (list blog.Listed[*
 		sizes.All, sizes.Largest = all, max(sizes.Largest, size)
 		return nil
 	})
-	if err == nil && !bare {
-		err = relieve(ctx, q, sizes.All)
-	}
 	if err != nil {
-		return blog.Listed[*blog.Post]{}, err
-	}
-	if bare {
-		list.Bare = &sizes
+		return blog.Listed[*blog.Post]{}, 0, err
 	}
 	if rows > sel.Page.Limit {
 		list.Next = sel.Cursor(list.Items[len(list.Items)-1])
 	}
-	return list, nil
+	if bare {
+		list.Bare = &sizes
+		return list, 0, nil
+	}
+	return list, sizes.All, nil
 }
 
 // particular tells whether a list is planned for its own values each time. A prepared
 // statement soon has a plan for average ones: sorted by another field than the time, it
 // would look for a rare category along an index of all posts. And pages that few ask for are
-// not worth a prepared statement each. Nor does a plan that is kept know of processes to share with.
+// not worth a prepared statement each.
 func (sel selection) particular() bool {
 	filtered := sel.Category != "" || !sel.Author.IsZero()
-	return filtered && sortColumns[sel.Order.Field] != "published" || sel.Page.After == nil && sel.Page.Offset() > 0 || sel.shared
+	return filtered && sortColumns[sel.Order.Field] != "published" || sel.Page.After == nil && sel.Page.Offset() > 0
 }
 
 func (sel selection) maxText() int64 {

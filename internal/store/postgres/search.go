@@ -14,24 +14,51 @@ import (
 // of the server that have nothing else to do: to start them takes longer than a thousand texts.
 const manyTexts = 5000
 
-// sharing lets them, and has the hits kept in memory. PostgreSQL takes rows for dear then: it
-// has no statistics of terms and believes that there are few of them.
-const sharing = `SELECT set_config('parallel_setup_cost', '0', true), set_config('parallel_tuple_cost', '0', true),
-	set_config('min_parallel_table_scan_size', '0', true), set_config('cpu_tuple_cost', '1000', true), set_config('work_mem', '16MB', true)`
+// How a search is planned; both hold for the statement that is sent with them. Alone it has
+// one plan for all values, as there is no better one, and to make it takes longer than a rare
+// word. Shared out it has the hits in memory, and rows are taken for dear: PostgreSQL has no
+// statistics of terms and believes that there are few of them.
+const (
+	alone  = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true)`
+	shared = `SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('work_mem', '16MB', true), set_config('cpu_tuple_cost', '1000', true),
+	set_config('parallel_setup_cost', '0', true), set_config('parallel_tuple_cost', '0', true), set_config('min_parallel_table_scan_size', '0', true)`
+)
 
 // searchPosts reads a page of what is found.
-func (p posts) searchPosts(ctx context.Context, c *pgx.Conn, sel selection) (list blog.Listed[*blog.Post], err error) {
-	if sel.shared, err = sel.looksIntoMany(ctx, c); err != nil || !sel.shared {
-		return readList(ctx, c, sel)
+func searchPosts(ctx context.Context, c *pgx.Conn, sel selection) (list blog.Listed[*blog.Post], err error) {
+	many, err := sel.looksIntoMany(ctx, c)
+	if err != nil {
+		return list, err
 	}
-	err = p.begin(ctx, c, snapshot, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, sharing); err != nil {
-			return err
-		}
-		list, err = readList(ctx, tx, sel)
-		return err
-	})
+	statement, batch := sel.statement(), &pgx.Batch{}
+	if many {
+		batch.Queue(shared)
+	} else {
+		batch.Queue(alone)
+	}
+	batch.Queue(statement.String(), statement.args...)
+	list, text, err := sel.searched(c.SendBatch(ctx, batch))
+	if err == nil {
+		err = relieve(ctx, c, text)
+	}
 	return list, err
+}
+
+// searched reads the answers to a setting and to statement.
+func (sel selection) searched(answers pgx.BatchResults) (list blog.Listed[*blog.Post], text int64, err error) {
+	defer func() {
+		if closed := answers.Close(); err == nil {
+			err = closed
+		}
+	}()
+	if _, err := answers.Exec(); err != nil {
+		return list, 0, err
+	}
+	rows, err := answers.Query()
+	if err != nil {
+		return list, 0, err
+	}
+	return sel.collect(rows)
 }
 
 // looksIntoMany tells whether there are many texts to be looked into for phrases.

@@ -98,19 +98,19 @@ func TestASearchThatLooksIntoManyTextsIsShared(t *testing.T) {
 		if err != nil || l.Total != want.total {
 			t.Errorf("%s: %d posts, want %d: %v", text, l.Total, want.total, err)
 		}
-		if _, shared := r.seen[sharing]; shared != want.shared {
-			t.Errorf("%s: shared %v", text, shared)
+		if _, isShared := r.seen[shared]; isShared != want.shared {
+			t.Errorf("%s: shared %v", text, isShared)
 		}
 	}
 	f := blog.PostFilter{Search: blog.ParseQuery("title.content"), Order: blog.Order{Field: "publishedAt"}, Page: blog.Page{Number: 1, Limit: 1}}
 	sel, _ := resolve(f)
 	q := sel.statement()
-	tx, err := s.pool.BeginTx(t.Context(), snapshot)
+	tx, err := s.pool.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback(context.Background()) }()
-	if _, err := tx.Exec(t.Context(), sharing); err != nil {
+	if _, err := tx.Exec(t.Context(), shared); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := tx.Query(t.Context(), "EXPLAIN "+q.String(), append([]any{pgx.QueryExecModeExec}, q.args...)...)

@@ -58,12 +58,10 @@ func (s *Store) readWithin(ctx context.Context, limit time.Duration, operation s
 	})
 }
 
-// snapshot is one state of the database.
-var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-
 // view is read for several statements that see one state.
 func (s *Store) view(ctx context.Context, operation string, do func(context.Context, querier) error) (err error) {
 	defer s.watch(operation, time.Now(), &err)
+	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return s.ask(ctx, func(ctx context.Context) error {
 		return s.reading(ctx, operation, func() error {
 			return s.again(func() error {
@@ -337,6 +335,10 @@ func each(ctx context.Context, q querier, sql string, args []any, scan func(pgx.
 	if err != nil {
 		return err
 	}
+	return forEach(rows, scan)
+}
+
+func forEach(rows pgx.Rows, scan func(pgx.Rows) error) error {
 	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
