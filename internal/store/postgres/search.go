@@ -19,7 +19,7 @@ const manyTexts = 5000
 // word. Shared out it has the hits in memory, and rows are taken for dear: PostgreSQL has no
 // statistics of terms and believes that there are few of them.
 const (
-	alone  = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true)`
+	alone  = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('max_parallel_workers_per_gather', '0', true)`
 	shared = `SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('work_mem', '16MB', true), set_config('cpu_tuple_cost', '1000', true),
 	set_config('parallel_setup_cost', '0', true), set_config('parallel_tuple_cost', '0', true), set_config('min_parallel_table_scan_size', '0', true)`
 )
