@@ -20,10 +20,11 @@ import (
 //
 // On a database server reading takes a connection, too, and may wait there for somebody's
 // lock. Then reads leave connections to writers, and what is asked of accounts, which every
-// request with a token needs, stands in a line of its own.
+// request with a token needs, stands in a line of its own. Searches wait for the server like
+// other reads, and there is nothing to do in the background.
 type admission struct {
 	reads, searches, accounts *limit.Admission
-	background                *background.Pool
+	background                *background.Pool // nil: on a server
 }
 
 // searchNice is how much nicer than the process a search is: it has a third of the share of
@@ -40,12 +41,21 @@ func newAdmission(connections int) admission {
 		reads = max(1, min(reads, connections*3/10))
 		searches = max(1, min(searches, reads-1))
 	}
-	a := admission{reads: limit.NewAdmission(reads, 1), searches: limit.NewAdmission(searches, 2), background: background.NewPool(n, searchNice)}
-	a.accounts = a.reads
+	a := admission{reads: limit.NewAdmission(reads, 1), searches: limit.NewAdmission(searches, 2)}
 	if connections > 0 {
 		a.accounts = limit.NewAdmission(2*n, 1)
+	} else {
+		a.accounts, a.background = a.reads, background.NewPool(n, searchNice)
 	}
 	return a
+}
+
+// close ends what works in the background.
+func (a admission) close() error {
+	if a.background != nil {
+		a.background.Close()
+	}
+	return nil
 }
 
 // read is store.Options.Read.
@@ -67,7 +77,7 @@ func (a admission) read(ctx context.Context, operation string, work func() error
 		return err
 	}
 	defer leave()
-	if !searches {
+	if !searches || a.background == nil {
 		return work()
 	}
 	a.background.Do(func() { err = work() })

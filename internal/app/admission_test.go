@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"runtime/debug"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +17,7 @@ import (
 func TestSearchesLeaveRoomForOtherReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, processors := newAdmission(0), runtime.GOMAXPROCS(0)
-		t.Cleanup(a.background.Close)
+		t.Cleanup(func() { _ = a.close() })
 		begin := func(operation string) (begun *bool) {
 			begun = new(bool)
 			go func() {
@@ -51,7 +53,7 @@ func TestSearchesLeaveRoomForOtherReads(t *testing.T) {
 func TestOnlySearchesAreRefusedForTheLineOfSearches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, processors := newAdmission(0), runtime.GOMAXPROCS(0)
-		t.Cleanup(a.background.Close)
+		t.Cleanup(func() { _ = a.close() })
 		full := a.full(func(r *http.Request) bool { return r.URL.Path == "/search" })
 		search, list := httptest.NewRequest("GET", "/search", nil), httptest.NewRequest("GET", "/list", nil)
 		if full(search, web.Stranger) {
@@ -86,7 +88,7 @@ func TestOnlySearchesAreRefusedForTheLineOfSearches(t *testing.T) {
 func TestOnAServerReadsKeepNoAccountsOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAdmission(10)
-		t.Cleanup(a.background.Close)
+		t.Cleanup(func() { _ = a.close() })
 		reading := 0
 		begin := func(operation string) (begun bool) {
 			go func() {
@@ -111,4 +113,13 @@ func TestOnAServerReadsKeepNoAccountsOut(t *testing.T) {
 			t.Error("reads keep a session out")
 		}
 	})
+}
+
+func TestOnAServerASearchIsNoWorkForTheBackground(t *testing.T) {
+	a := newAdmission(10)
+	var stack string
+	err := a.read(limit.WithTicket(t.Context(), &limit.Ticket{}), "posts.search", func() error { stack = string(debug.Stack()); return nil })
+	if err != nil || !strings.Contains(stack, "TestOnAServerASearch") {
+		t.Errorf("%v, by %s", err, stack)
+	}
 }

@@ -69,7 +69,7 @@ func (a *App) openLogs(context.Context) error {
 
 func (a *App) openStore(ctx context.Context) error {
 	a.parts.admission = newAdmission(store.Connections(a.cfg.Database, server(a.cfg)))
-	a.closers = append(a.closers, func() error { a.parts.admission.background.Close(); return nil })
+	a.closers = append(a.closers, a.parts.admission.close)
 	a.reached = make(chan struct{})
 	s, err := openStore(ctx, a.cfg, store.Options{Observe: a.observe, Read: a.parts.admission.read, Changed: a.changed, Report: a.reportStore})
 	if err != nil {

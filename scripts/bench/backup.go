@@ -49,8 +49,8 @@ func (b *bench) backups() error {
 
 // creating is so many writers who create drafts.
 func (b *bench) creating(p *process, token string, writers int) load {
-	return load{clients: writers, length: b.length, expect: http.StatusCreated, request: func(n int) (*http.Request, error) {
-		return createRequest(p, token, n)
+	return load{clients: writers, length: b.length, database: b.database, expect: http.StatusCreated, request: func(n int) (*http.Request, error) {
+		return b.createRequest(p, token, n)
 	}}
 }
 

@@ -21,8 +21,15 @@ const (
 	fillWorkers = 64 // together in the queue of writers, so that many posts share a commit
 )
 
-// fill brings the database at url up to n posts and says how long a post took.
-func fill(ctx context.Context, url string, n int) error {
+// filling is how a database is filled.
+type filling struct {
+	posts int // so many in all
+	bytes int // of each content
+	bulk  bool
+}
+
+// fill brings the database at url up to so many posts and says how long a post took.
+func fill(ctx context.Context, url string, f filling) error {
 	st, err := store.Open(ctx, url, store.Options{})
 	if err != nil {
 		return err
@@ -37,13 +44,19 @@ func fill(ctx context.Context, url string, n int) error {
 		return err
 	}
 	start := time.Now()
-	if err := fillPosts(ctx, st.Posts(), authors, int(have.Total), n); err != nil {
-		return err
+	made := f.posts - int(have.Total)
+	switch {
+	case made <= 0:
+		return nil
+	case f.bulk:
+		err = bulk(ctx, url, authors, int(have.Total), f.posts, f.bytes)
+	default:
+		err = fillPosts(ctx, st.Posts(), authors, int(have.Total), f)
 	}
-	if made := n - int(have.Total); made > 0 {
+	if err == nil {
 		fmt.Fprintf(os.Stderr, "filled %d posts, %v each\n", made, time.Since(start)/time.Duration(made))
 	}
-	return nil
+	return err
 }
 
 func fillAuthors(ctx context.Context, users blog.Users) ([]blog.ID, error) {
@@ -65,34 +78,59 @@ func fillAuthors(ctx context.Context, users blog.Users) ([]blog.ID, error) {
 	return ids, nil
 }
 
-func fillPosts(ctx context.Context, posts blog.Posts, authors []blog.ID, from, to int) error {
+func fillPosts(ctx context.Context, posts blog.Posts, authors []blog.ID, from int, f filling) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	next := atomic.Int64{}
+	var next atomic.Int64
 	next.Store(int64(from))
-	var wg sync.WaitGroup
+	var (
+		mu      sync.Mutex
+		refused int
+		slowest time.Duration
+		wg      sync.WaitGroup
+	)
 	for range fillWorkers {
 		wg.Go(func() {
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
-				if i >= to {
+				if i >= f.posts {
 					return
 				}
-				if err := posts.Create(ctx, newPost(i, authors)); err != nil {
+				tries, took, err := create(ctx, posts, newPost(i, authors, f.bytes))
+				if err != nil {
 					cancel(err)
 				}
+				mu.Lock()
+				refused += tries - 1
+				slowest = max(slowest, took)
+				mu.Unlock()
 				if (i+1)%10000 == 0 {
-					fmt.Fprintf(os.Stderr, "%d posts\n", i+1)
+					fmt.Fprintf(os.Stderr, "%s: %d posts\n", time.Now().Format(time.TimeOnly), i+1)
 				}
 			}
 		})
 	}
 	wg.Wait()
+	fmt.Fprintf(os.Stderr, "%d refused and tried again, the slowest took %v\n", refused, slowest)
 	return context.Cause(ctx)
 }
 
-func newPost(i int, authors []blog.ID) *blog.Post {
-	title, content := article(i)
+// create adds a post, and tries again as somebody would who is told that the store is too
+// busy. It returns how long the try took that succeeded.
+func create(ctx context.Context, posts blog.Posts, p *blog.Post) (tries int, took time.Duration, err error) {
+	for tries = 1; ; tries++ {
+		start := time.Now()
+		err = posts.Create(ctx, p)
+		took = time.Since(start)
+		if code := blog.CodeOf(err); tries == 10 || code != blog.CodeUnavailable && code != blog.CodeBusy {
+			return tries, took, err
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+func newPost(i int, authors []blog.ID, bytes int) *blog.Post {
+	title, content := article(i, bytes)
 	// A post each minute, so that the order is that of writing.
 	at := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Minute)
 	return &blog.Post{

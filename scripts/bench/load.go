@@ -18,19 +18,30 @@ type load struct {
 	length  time.Duration
 	request func(n int) (*http.Request, error) // the n-th request of all
 	expect  int                                // status; 0: any
+	refusal int                                // a status that is counted and no failure; 0: none
 	pause   time.Duration                      // of a client between its requests
+
+	database string // whose processes are watched, see backends
 }
 
 // result is what a load saw.
 type result struct {
 	requests int
 	cpu      time.Duration // of the server, per request
+	database time.Duration // of PostgreSQL beside it
 	p50, p99 time.Duration
 	statuses map[int]int
 }
 
 func (r result) String() string {
-	return fmt.Sprintf("%8d requests  %8.1f µs CPU  p50 %8.2f ms  p99 %8.2f ms", r.requests, micros(r.cpu), millis(r.p50), millis(r.p99))
+	database := ""
+	if r.database > 0 {
+		database = fmt.Sprintf(" and %8.1f of PostgreSQL", micros(r.database))
+	}
+	if refused := r.statuses[http.StatusServiceUnavailable]; refused > 0 {
+		database += fmt.Sprintf("  (%d refused)", refused)
+	}
+	return fmt.Sprintf("%8d requests  %8.1f µs CPU%s  p50 %8.2f ms  p99 %8.2f ms", r.requests, micros(r.cpu), database, millis(r.p50), millis(r.p99))
 }
 
 type results []result
@@ -55,6 +66,7 @@ func (rs results) median() result {
 	return result{
 		requests: int(of(func(r result) int64 { return int64(r.requests) })),
 		cpu:      time.Duration(of(func(r result) int64 { return int64(r.cpu) })),
+		database: time.Duration(of(func(r result) int64 { return int64(r.database) })),
 		p50:      time.Duration(of(func(r result) int64 { return int64(r.p50) })),
 		p99:      time.Duration(of(func(r result) int64 { return int64(r.p99) })),
 	}
@@ -65,6 +77,11 @@ func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisec
 
 // run sends the load to p.
 func (l load) run(ctx context.Context, p *process) (result, error) {
+	outer := ctx
+	working, err := backends(outer, l.database)
+	if err != nil {
+		return result{}, err
+	}
 	before, err := p.cpu()
 	if err != nil {
 		return result{}, err
@@ -103,12 +120,13 @@ func (l load) run(ctx context.Context, p *process) (result, error) {
 	if len(times) == 0 && fails == nil {
 		fails = ctx.Err() // it ended before it began
 	}
-	if err := errors.Join(fails, err); err != nil {
+	worked, err2 := backends(outer, l.database)
+	if err := errors.Join(fails, err, err2); err != nil {
 		return res, err
 	}
 	slices.Sort(times)
 	res.requests = len(times)
-	res.cpu = (after - before) / time.Duration(len(times))
+	res.cpu, res.database = (after-before)/time.Duration(len(times)), since(working, worked)/time.Duration(len(times))
 	res.p50, res.p99 = times[len(times)/2], times[len(times)*99/100]
 	return res, nil
 }
@@ -129,7 +147,7 @@ func (l load) once(client *http.Client, n int) (time.Duration, int, error) {
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		return 0, 0, err
 	}
-	if l.expect != 0 && resp.StatusCode != l.expect {
+	if l.expect != 0 && resp.StatusCode != l.expect && resp.StatusCode != l.refusal {
 		return 0, 0, fmt.Errorf("%s %s answered %d", req.Method, req.URL, resp.StatusCode)
 	}
 	return time.Since(start), resp.StatusCode, nil

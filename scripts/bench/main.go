@@ -27,7 +27,10 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "bare" {
 		exit(bare())
 	}
-	posts := flag.Int("posts", 10000, "how many posts of 3 KB the database holds")
+	var f filling
+	flag.IntVar(&f.posts, "posts", 10000, "how many posts the database holds")
+	flag.IntVar(&f.bytes, "bytes", 3<<10, "how many bytes each has")
+	flag.BoolVar(&f.bulk, "bulk", false, "copy them into a PostgreSQL database, as its owner; other figures are of filling by the store")
 	dir := flag.String("dir", "", "folder to keep databases in between runs (default: a temporary one)")
 	database := flag.String("database", "", "an empty PostgreSQL database, or one that a run with as many posts has filled: postgres://… (default: SQLite in dir)")
 	redis := flag.String("redis", "", "a Redis for the instances that share one: redis://…")
@@ -42,7 +45,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // else the server would go on
 	defer stop()
-	exit(run(&bench{ctx: ctx, posts: *posts, database: *database, redis: *redis, length: *length, only: *only, crowd: *crowd, hasty: *hasty, haste: *haste, rounds: *rounds, mix: *mix, cpus: *cpus}, *dir))
+	exit(run(&bench{ctx: ctx, filling: f, database: *database, redis: *redis, length: *length, only: *only, crowd: *crowd, hasty: *hasty, haste: *haste, rounds: *rounds, mix: *mix, cpus: *cpus}, *dir))
 }
 
 func exit(err error) {
@@ -66,16 +69,16 @@ func run(b *bench, dir string) error {
 	if out, err := exec.CommandContext(b.ctx, "go", "build", "-trimpath", "-o", b.binary, "./cmd/inkstone").CombinedOutput(); err != nil {
 		return fmt.Errorf("building: %w\n%s", err, out)
 	}
-	b.data = filepath.Join(dir, strconv.Itoa(b.posts))
+	b.data = filepath.Join(dir, strconv.Itoa(b.filling.posts))
 	if err := os.MkdirAll(b.data, 0o755); err != nil {
 		return err
 	}
 	if b.database == "" {
 		b.database = "sqlite:" + filepath.Join(b.data, "inkstone.db")
 	}
-	if err := fill(b.ctx, b.database, b.posts); err != nil {
+	if err := fill(b.ctx, b.database, b.filling); err != nil {
 		return fmt.Errorf("filling: %w", err)
 	}
-	fmt.Printf("%s/%s, %d cores, %s, %d posts of 3 KB\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), b.posts)
+	fmt.Printf("%s/%s, %d cores, %s, %d posts of %d bytes\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), b.filling.posts, b.filling.bytes)
 	return b.all()
 }

@@ -77,10 +77,13 @@ func (p *process) stop() {
 	_ = p.cmd.Wait()
 }
 
-// cpu returns what the process has used so far, user and system, from
+// cpu returns what the process has used so far.
+func (p *process) cpu() (time.Duration, error) { return cpuOf(p.cmd.Process.Pid) }
+
+// cpuOf returns what a process has used so far, user and system, from
 // /proc/<pid>/stat (proc_pid_stat(5), fields 14 and 15, in ticks of 10 ms).
-func (p *process) cpu() (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+func cpuOf(pid int) (time.Duration, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
 	}

@@ -24,7 +24,7 @@ type bench struct {
 	data     string
 	database string
 	redis    string // "": none
-	posts    int
+	filling  filling
 	length   time.Duration
 	only     string        // the one scenario to run; "": all
 	crowd    int           // clients of an overload
@@ -79,17 +79,18 @@ func fetch(p *process, path string) ([]byte, error) {
 
 // load is what most scenarios send, for a part of the time that one takes.
 func (b *bench) load(request func(int) (*http.Request, error), parts int) load {
-	return load{clients: clients, length: b.length / time.Duration(parts), request: request, expect: http.StatusOK}
+	return load{clients: clients, length: b.length / time.Duration(parts), request: request, expect: http.StatusOK, database: b.database}
 }
 
-// measure prints a load's figures under a name.
-func (b *bench) measure(p *process, name string, request func(int) (*http.Request, error)) (result, error) {
-	r, err := b.load(request, 1).run(b.ctx, p)
+// measure prints a load's figures under a name. A search that takes too long is refused.
+func (b *bench) measure(p *process, name string, l load) error {
+	l.refusal = http.StatusServiceUnavailable
+	r, err := l.run(b.ctx, p)
 	if err != nil {
-		return r, fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	fmt.Printf("%-28s %s\n", name, r)
-	return r, nil
+	return nil
 }
 
 // cached compares answers from the cache with a bare handler of the same bytes.
@@ -175,7 +176,7 @@ func (b *bench) uncached() error {
 		return err
 	}
 	newest := blog.PostFilter{Status: blog.Published, Order: blog.Order{Field: "publishedAt", Desc: true}}
-	deep := blog.Cursor{Int: newPost(max(b.posts-10*1000, 1), make([]blog.ID, 1)).PublishedAt.UnixMilli(), ID: blog.ID{1}}.Encode(newest.List())
+	deep := blog.Cursor{Int: newPost(max(b.filling.posts-10*1000, 1), make([]blog.ID, 1), 1).PublishedAt.UnixMilli(), ID: blog.ID{1}}.Encode(newest.List())
 	for _, c := range []struct{ name, path string }{
 		{"list of 10", "/api/posts"},
 		{"  by category", "/api/posts?category=" + url.QueryEscape(categories[0])},
@@ -187,10 +188,16 @@ func (b *bench) uncached() error {
 		{"search of a rare word", "/api/posts?search=" + url.QueryEscape(rareWord)},
 		{"search of a common word", "/api/posts?search=" + url.QueryEscape(commonWord)},
 		{"  by relevance", "/api/posts?sort=relevance&search=" + url.QueryEscape(commonWord)},
+		{"search of a common phrase", "/api/posts?search=" + url.QueryEscape(commonPhrase)},
 	} {
-		if _, err := b.measure(p, c.name, get(p, c.path)); err != nil {
+		if err := b.measure(p, c.name, b.load(get(p, c.path), 1)); err != nil {
 			return err
 		}
+	}
+	alone := b.load(get(p, "/api/posts?search="+url.QueryEscape(commonPhrase)), 1)
+	alone.clients = 1
+	if err := b.measure(p, "  by one client", alone); err != nil {
+		return err
 	}
 	now, peak, err := p.rss()
 	fmt.Printf("without cache %d MiB, at most %d MiB\n", now, peak)
@@ -233,8 +240,8 @@ func (b *bench) writes() error {
 }
 
 // createRequest creates the n-th article as a draft.
-func createRequest(p *process, token string, n int) (*http.Request, error) {
-	title, content := article(n)
+func (b *bench) createRequest(p *process, token string, n int) (*http.Request, error) {
+	title, content := article(n, b.filling.bytes)
 	body, err := json.Marshal(map[string]any{"title": title, "content": content, "category": categories[0], "tags": []string{tag(1), tag(2)}, "status": "draft"})
 	if err != nil {
 		return nil, err

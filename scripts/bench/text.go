@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// The words that the searches look for: one that half of all posts hold, and one
-// that stands in ten posts, however many there are.
+// The words that the searches look for: one that half of all posts hold, one of three
+// characters that nine tenths do if they have 3 KB, and one that stands in ten posts, however
+// many there are.
 const (
-	commonWord = "缓存"
-	rareWord   = "朱砂印泥"
-	rarePosts  = 10
-	postBytes  = 3 << 10
+	commonWord   = "缓存"
+	commonPhrase = "浏览器"
+	rareWord     = "朱砂印泥"
+	rarePosts    = 10
 )
 
 // vocabulary is what the articles are made of: enough words that the pairs of
@@ -28,11 +29,12 @@ var vocabulary = strings.Fields(`
 把 在 与 和 的 了 是 不 也 就 都 而 及 从 到 对 为 以 将 被 让 使 用 按 由 于 向 更 最 很 再 又 还 只 才 能 会 要 想 看 说 做
 Go Redis HTTP JSON SQL Kubernetes Docker Linux gRPC TCP v2 API`)
 
-// article returns the i-th post's title and content; the same i gives the same text.
-func article(i int) (title, content string) {
+// article returns the i-th post's title and content, of that many bytes or a little more;
+// the same i gives the same text.
+func article(i, bytes int) (title, content string) {
 	r := rand.New(rand.NewPCG(uint64(i), 2026))
 	var b strings.Builder
-	for b.Len() < postBytes {
+	for b.Len() < bytes {
 		for range 6 + r.IntN(12) {
 			b.WriteString(vocabulary[r.IntN(len(vocabulary))])
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -71,10 +72,10 @@ func numbers(ctx context.Context, q querier, query string) (map[string]int64, er
 	return all, err
 }
 
-// checkSearchable holds the terms to the texts they are cut from.
+// checkSearchable holds what searches read to the texts that it is made of.
 func checkSearchable(ctx context.Context, t testing.TB, q querier) error {
 	t.Helper()
-	return each(ctx, q, "SELECT username, folded, email, grams FROM users", nil, func(r pgx.Rows) error {
+	err := each(ctx, q, "SELECT username, folded, email, grams FROM users", nil, func(r pgx.Rows) error {
 		var name, folded, email, grams string
 		err := r.Scan(&name, &folded, &email, &grams)
 		if folded != blog.Fold(name) || grams != blog.Grams(name)+" | "+blog.Grams(email) {
@@ -82,4 +83,18 @@ func checkSearchable(ctx context.Context, t testing.TB, q querier) error {
 		}
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return each(ctx, q, "SELECT p.title, p.content, x.title_terms, x.terms, y.plain FROM posts p LEFT JOIN post_terms x ON x.post = p.id LEFT JOIN post_texts y ON y.post = p.id", nil,
+		func(r pgx.Rows) error {
+			var title, content, titleTerms, terms, plain string
+			err := r.Scan(&title, &content, intoText{&titleTerms}, intoText{&terms}, intoText{&plain})
+			var want strings.Builder
+			list := strings.Join(blog.Index(&want, title, content), "")
+			if titleTerms != " "+blog.Terms(title)+" " || terms != list || plain != want.String() {
+				t.Errorf("%.100q with %.100q is found by %.100q, %.100q and %.100q", title, content, titleTerms, terms, plain)
+			}
+			return err
+		})
 }

@@ -44,15 +44,18 @@ type selection struct {
 
 // List implements blog.Posts.
 func (p posts) List(ctx context.Context, f blog.PostFilter) (list blog.Listed[*blog.Post], err error) {
-	operation := "posts.list"
-	if !f.Search.IsZero() {
-		operation = "posts.search"
-	}
 	sel, ok := resolve(f)
 	if !ok {
 		return list, ctx.Err()
 	}
-	err = p.read(ctx, operation, func(ctx context.Context, q querier) error {
+	if !f.Search.IsZero() {
+		err = p.search(ctx, "posts.search", func(ctx context.Context, c *pgx.Conn) error {
+			list, err = searchPosts(ctx, c, sel)
+			return err
+		})
+		return list, err
+	}
+	err = p.read(ctx, "posts.list", func(ctx context.Context, q querier) error {
 		list, err = listPosts(ctx, q, sel)
 		return err
 	})
@@ -69,7 +72,7 @@ func resolve(f blog.PostFilter) (sel selection, ok bool) {
 
 // listPosts reads a page. One far out is asked for only if it is there.
 func listPosts(ctx context.Context, q querier, sel selection) (list blog.Listed[*blog.Post], err error) {
-	if sel.Page.After == nil && sel.Page.Offset() > 0 && sel.Search.IsZero() {
+	if sel.Page.After == nil && sel.Page.Offset() > 0 {
 		total := &query{}
 		total.add("SELECT ")
 		sel.total(total)
@@ -81,13 +84,26 @@ func listPosts(ctx context.Context, q querier, sel selection) (list blog.Listed[
 }
 
 func readList(ctx context.Context, q querier, sel selection) (list blog.Listed[*blog.Post], err error) {
-	var sizes blog.Bare
-	bare, rows := false, 0
 	statement := sel.statement()
 	if sel.particular() {
 		statement.args = append([]any{pgx.QueryExecModeExec}, statement.args...)
 	}
-	err = each(ctx, q, statement.String(), statement.args, func(r pgx.Rows) error {
+	rows, err := q.Query(ctx, statement.String(), statement.args...)
+	if err != nil {
+		return list, err
+	}
+	list, text, err := sel.collect(rows)
+	if err == nil {
+		err = relieve(ctx, q, text)
+	}
+	return list, err
+}
+
+// collect reads what statement has found, and returns how many bytes of contents came.
+func (sel selection) collect(found pgx.Rows) (list blog.Listed[*blog.Post], text int64, err error) {
+	var sizes blog.Bare
+	bare, rows := false, 0
+	err = forEach(found, func(r pgx.Rows) error {
 		post := &blog.Post{}
 		var tier, size, all int64
 		into := append([]any{&list.Total, intoInt{&tier}, intoInt{&size}, intoInt{&all}, intoText{&post.Content}}, intoPost(post)...)
@@ -103,19 +119,17 @@ func readList(ctx context.Context, q querier, sel selection) (list blog.Listed[*
 		sizes.All, sizes.Largest = all, max(sizes.Largest, size)
 		return nil
 	})
-	if err == nil && !bare {
-		err = relieve(ctx, q, sizes.All)
-	}
 	if err != nil {
-		return blog.Listed[*blog.Post]{}, err
-	}
-	if bare {
-		list.Bare = &sizes
+		return blog.Listed[*blog.Post]{}, 0, err
 	}
 	if rows > sel.Page.Limit {
 		list.Next = sel.Cursor(list.Items[len(list.Items)-1])
 	}
-	return list, nil
+	if bare {
+		list.Bare = &sizes
+		return list, 0, nil
+	}
+	return list, sizes.All, nil
 }
 
 // particular tells whether a list is planned for its own values each time. A prepared

@@ -18,6 +18,9 @@ const postColumns = `p.id, p.status, p.category, p.title, p.views, p.likes, p.co
 
 const fromPost = " FROM posts p JOIN users u ON u.id = p.author "
 
+// getPost reads a post, without a content of more than $2 bytes, and how many these are.
+const getPost = "SELECT " + postColumns + ", CASE WHEN octet_length(p.content) <= $2::bigint THEN p.content END, octet_length(p.content)" + fromPost + "WHERE p.id = $1"
+
 // intoPost are the places for postColumns.
 func intoPost(p *blog.Post) []any {
 	return append([]any{intoID{&p.ID}, intoStatus{&p.Status}, intoText{&p.Category}, intoText{&p.Title}, intoInt{&p.ViewCount}, intoInt{&p.LikeCount}, intoInt{&p.CommentCount},
@@ -42,8 +45,7 @@ func (p posts) peek(ctx context.Context, operation string, id blog.ID, most int6
 	err := p.read(ctx, operation, func(ctx context.Context, q querier) error {
 		post = blog.Post{}
 		into := append(intoPost(&post), intoText{&post.Content}, &size)
-		found, err := one(ctx, q, "SELECT "+postColumns+", CASE WHEN octet_length(p.content) <= $2::bigint THEN p.content END, octet_length(p.content)"+fromPost+"WHERE p.id = $1",
-			[]any{key(id), most}, into...)
+		found, err := one(ctx, q, getPost, []any{key(id), most}, into...)
 		if err == nil && !found {
 			err = blog.Fail(blog.CodePostNotFound)
 		}
@@ -148,16 +150,17 @@ func queueTags(batch *pgx.Batch, p *blog.Post) {
 
 // queueTerms writes what a search reads of a post.
 func queueTerms(t *tx, batch *pgx.Batch, p *blog.Post) error {
-	terms, plain, err := t.index(p, "$8", "$9")
+	terms, plain, err := t.index(p, "$8", "$2")
 	if err != nil {
 		return err
 	}
-	batch.Queue(`INSERT INTO post_terms (post, status, author, category, published, tags, title_terms, terms, plain)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, `+terms.sql+`, `+plain.sql+`)
+	batch.Queue(`INSERT INTO post_terms (post, status, author, category, published, tags, title_terms, terms)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, `+terms.sql+`)
 		ON CONFLICT (post) DO UPDATE SET status = excluded.status, category = excluded.category, published = excluded.published, tags = excluded.tags,
-		title_terms = excluded.title_terms, terms = excluded.terms, plain = excluded.plain`,
-		slices.Concat([]any{key(p.ID), p.Status.Number(), key(p.Author.ID), p.Category, blog.Millis(p.PublishedAt), texts(p.Tags),
-			" " + blog.Terms(p.Title) + " "}, terms.args, plain.args)...)
+		title_terms = excluded.title_terms, terms = excluded.terms`,
+		append([]any{key(p.ID), p.Status.Number(), key(p.Author.ID), p.Category, blog.Millis(p.PublishedAt), texts(p.Tags), " " + blog.Terms(p.Title) + " "}, terms.args...)...)
+	batch.Queue("INSERT INTO post_texts (post, plain) VALUES ($1, "+plain.sql+") ON CONFLICT (post) DO UPDATE SET plain = excluded.plain",
+		append([]any{key(p.ID)}, plain.args...)...)
 	return nil
 }
 

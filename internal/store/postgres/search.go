@@ -1,9 +1,78 @@
 package postgres
 
 import (
+	"context"
 	"fmt"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"inkstone/internal/blog"
 )
+
+// manyTexts is how many texts a search looks into alone. More it shares with processes
+// of the server that have nothing else to do: to start them takes longer than a thousand texts.
+const manyTexts = 5000
+
+// How a search is planned; both hold for the statement that is sent with them. Alone it has
+// one plan for all values, as there is no better one, and to make it takes longer than a rare
+// word. Shared out it has the hits in memory, and rows are taken for dear: PostgreSQL has no
+// statistics of terms and believes that there are few of them.
+const (
+	alone  = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('max_parallel_workers_per_gather', '0', true)`
+	shared = `SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('work_mem', '16MB', true), set_config('cpu_tuple_cost', '1000', true),
+	set_config('parallel_setup_cost', '0', true), set_config('parallel_tuple_cost', '0', true), set_config('min_parallel_table_scan_size', '0', true)`
+)
+
+// searchPosts reads a page of what is found.
+func searchPosts(ctx context.Context, c *pgx.Conn, sel selection) (list blog.Listed[*blog.Post], err error) {
+	many, err := sel.looksIntoMany(ctx, c)
+	if err != nil {
+		return list, err
+	}
+	statement, batch := sel.statement(), &pgx.Batch{}
+	if many {
+		batch.Queue(shared)
+	} else {
+		batch.Queue(alone)
+	}
+	batch.Queue(statement.String(), statement.args...)
+	list, text, err := sel.searched(c.SendBatch(ctx, batch))
+	if err == nil {
+		err = relieve(ctx, c, text)
+	}
+	return list, err
+}
+
+// searched reads the answers to a setting and to statement.
+func (sel selection) searched(answers pgx.BatchResults) (list blog.Listed[*blog.Post], text int64, err error) {
+	defer func() {
+		if closed := answers.Close(); err == nil {
+			err = closed
+		}
+	}()
+	if _, err := answers.Exec(); err != nil {
+		return list, 0, err
+	}
+	rows, err := answers.Query()
+	if err != nil {
+		return list, 0, err
+	}
+	return sel.collect(rows)
+}
+
+// looksIntoMany tells whether there are many texts to be looked into for phrases.
+func (sel selection) looksIntoMany(ctx context.Context, q querier) (many bool, err error) {
+	if len(sel.sequences()) == 0 {
+		return false, nil
+	}
+	count := &query{}
+	count.add(fmt.Sprintf("SELECT count(*) > %d FROM (SELECT FROM post_terms x WHERE ", manyTexts))
+	sel.having(count)
+	count.add(fmt.Sprintf(" LIMIT %d) found", manyTexts+1))
+	err = q.QueryRow(ctx, count.String(), count.args...).Scan(&many)
+	return many, err
+}
 
 // search writes the parts page and t of a list with a search. All hits are found once,
 // by the index of terms, and looked through for phrases; total and page come from them.
@@ -33,12 +102,20 @@ func (sel selection) hits(q *query) {
 	}
 	q.add(" AS sort, ")
 	sel.tier(q)
-	q.add(" AS tier", from, " WHERE string_to_array(x.terms, ' ') @> ", q.arg(sel.terms()))
-	for _, phrase := range sel.Search.Phrases {
-		if len(phrase) > 1 {
-			q.add(" AND strpos(x.plain, ", q.arg(phrase.Plain()), ") > 0")
-		}
+	sequences := sel.sequences()
+	if len(sequences) > 0 {
+		from += " JOIN post_texts y ON y.post = x.post"
 	}
+	q.add(" AS tier", from, " WHERE ")
+	sel.having(q)
+	for _, phrase := range sequences {
+		q.add(" AND strpos(y.plain, ", q.arg(phrase.Plain()), ") > 0")
+	}
+}
+
+// having are the conditions on a table x of terms.
+func (sel selection) having(q *query) {
+	q.add("string_to_array(x.terms, ' ') @> ", q.arg(sel.terms()))
 	if sel.status != 0 {
 		q.add(" AND x.status = ", q.arg(sel.status))
 	}
@@ -53,6 +130,17 @@ func (sel selection) terms() []string {
 	var all []string
 	for _, phrase := range sel.Search.Phrases {
 		all = append(all, phrase...)
+	}
+	return all
+}
+
+// sequences are the phrases of several terms.
+func (sel selection) sequences() []blog.Phrase {
+	var all []blog.Phrase
+	for _, phrase := range sel.Search.Phrases {
+		if len(phrase) > 1 {
+			all = append(all, phrase)
+		}
 	}
 	return all
 }

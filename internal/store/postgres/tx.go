@@ -21,6 +21,8 @@ const (
 	mostTries = 10
 	// acquireLimit bounds the wait for a connection.
 	acquireLimit = 2 * time.Second
+	// searchLimit bounds a search, as for every engine.
+	searchLimit = 2 * time.Second
 	// longLimit bounds writes that touch as much as a user has: each of his posts
 	// takes a millisecond.
 	longLimit = 60 * time.Second
@@ -39,8 +41,17 @@ type querier interface {
 // read runs do on a connection. It may run twice: a connection that broke while it was
 // idle shows that only when it is used.
 func (s *Store) read(ctx context.Context, operation string, do func(context.Context, querier) error) (err error) {
+	return s.readWithin(ctx, s.timeout, operation, func(ctx context.Context, c *pgx.Conn) error { return do(ctx, c) })
+}
+
+// search is read with the time that a search has.
+func (s *Store) search(ctx context.Context, operation string, do func(context.Context, *pgx.Conn) error) (err error) {
+	return s.readWithin(ctx, min(s.timeout, searchLimit), operation, do)
+}
+
+func (s *Store) readWithin(ctx context.Context, limit time.Duration, operation string, do func(context.Context, *pgx.Conn) error) (err error) {
 	defer s.watch(operation, time.Now(), &err)
-	return s.ask(ctx, func(ctx context.Context) error {
+	return s.askWithin(ctx, limit, func(ctx context.Context) error {
 		return s.reading(ctx, operation, func() error {
 			return s.again(func() error { return s.onConn(ctx, func(c *pgx.Conn) error { return do(ctx, c) }) })
 		})
@@ -201,7 +212,7 @@ func (s *Store) askWithin(ctx context.Context, limit time.Duration, do func(cont
 	if away := s.away.Load(); away != nil {
 		return *away
 	}
-	inTime, cancel := context.WithTimeout(ctx, limit-s.grace())
+	inTime, cancel := context.WithTimeout(ctx, limit-min(s.grace(), graceOf(limit)))
 	defer cancel()
 	err := do(inTime)
 	if c, ok := err.(callersError); ok {
@@ -328,6 +339,10 @@ func each(ctx context.Context, q querier, sql string, args []any, scan func(pgx.
 	if err != nil {
 		return err
 	}
+	return forEach(rows, scan)
+}
+
+func forEach(rows pgx.Rows, scan func(pgx.Rows) error) error {
 	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {

@@ -17,13 +17,13 @@ var userSorts = map[string]string{
 
 // List implements blog.Users. Items and total come from one statement, so they agree.
 func (r users) List(ctx context.Context, f blog.UserFilter) (list blog.Listed[*blog.User], err error) {
-	err = r.read(ctx, "users.list", func(ctx context.Context, q querier) error {
+	err = r.search(ctx, "users.list", func(ctx context.Context, c *pgx.Conn) error {
 		list = blog.Listed[*blog.User]{}
 		if len(f.Groups()) == 0 || !blog.CleanText(f.Search) {
 			return nil
 		}
 		users := selectUsers(f)
-		return each(ctx, q, users.String(), users.args, func(r pgx.Rows) error {
+		return each(ctx, c, users.String(), users.args, func(r pgx.Rows) error {
 			var u blog.User
 			err := r.Scan(append([]any{&list.Total}, intoUser(&u)...)...)
 			if !u.ID.IsZero() { // else there is only the total

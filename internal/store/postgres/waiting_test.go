@@ -203,3 +203,28 @@ func TestNoOperationHoldsTwoConnections(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 }
+
+// TestASearchHasTwoSeconds, however long another operation may take.
+func TestASearchHasTwoSeconds(t *testing.T) {
+	url := newDatabase(t)
+	s := openStore(t, url, Options{StatementTimeout: 30 * time.Second})
+	author := newAuthor(t, s)
+	write(t, s, author, "砚台")
+	defer elsewhere(t, url, "LOCK TABLE post_terms, users")()
+	for what, search := range map[string]func() error{
+		"posts": func() error {
+			_, err := s.Posts().List(t.Context(), blog.PostFilter{Search: blog.ParseQuery("砚"), Order: blog.Order{Field: "publishedAt"}, Page: blog.Page{Number: 1, Limit: 1}})
+			return err
+		},
+		"users": func() error {
+			_, err := s.Users().List(t.Context(), blog.UserFilter{Search: "writer", Order: blog.Order{Field: "createdAt"}, Page: blog.Page{Number: 1, Limit: 1}})
+			return err
+		},
+	} {
+		start := time.Now()
+		wantCode(t, "a search of "+what, search(), blog.CodeUnavailable)
+		if took := time.Since(start); took < searchLimit*8/10 || took > searchLimit+lateness {
+			t.Errorf("a search of %s took %v", what, took)
+		}
+	}
+}
