@@ -34,14 +34,15 @@ type result struct {
 }
 
 func (r result) String() string {
-	database := ""
+	s := fmt.Sprintf("%8d requests  %8.1f µs CPU", r.requests, micros(r.cpu))
 	if r.database > 0 {
-		database = fmt.Sprintf(" and %8.1f of PostgreSQL", micros(r.database))
+		s += fmt.Sprintf(" and %8.1f of PostgreSQL", micros(r.database))
 	}
+	s += fmt.Sprintf("  p50 %8.2f ms  p99 %8.2f ms", millis(r.p50), millis(r.p99))
 	if refused := r.statuses[http.StatusServiceUnavailable]; refused > 0 {
-		database += fmt.Sprintf("  (%d refused)", refused)
+		s += fmt.Sprintf("  %d refused", refused)
 	}
-	return fmt.Sprintf("%8d requests  %8.1f µs CPU%s  p50 %8.2f ms  p99 %8.2f ms", r.requests, micros(r.cpu), database, millis(r.p50), millis(r.p99))
+	return s
 }
 
 type results []result
@@ -77,8 +78,7 @@ func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisec
 
 // run sends the load to p.
 func (l load) run(ctx context.Context, p *process) (result, error) {
-	outer := ctx
-	working, err := backends(outer, l.database)
+	inDatabase, err := backends(ctx, l.database)
 	if err != nil {
 		return result{}, err
 	}
@@ -86,7 +86,7 @@ func (l load) run(ctx context.Context, p *process) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.length)
+	loading, cancel := context.WithTimeout(ctx, l.length)
 	defer cancel()
 	var (
 		mu    sync.Mutex
@@ -101,7 +101,7 @@ func (l load) run(ctx context.Context, p *process) (result, error) {
 		wg.Go(func() {
 			client := &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 1}}
 			defer client.CloseIdleConnections()
-			for ctx.Err() == nil {
+			for loading.Err() == nil {
 				d, status, err := l.once(client, next())
 				mu.Lock()
 				times = append(times, d)
@@ -118,15 +118,18 @@ func (l load) run(ctx context.Context, p *process) (result, error) {
 	wg.Wait()
 	after, err := p.cpu()
 	if len(times) == 0 && fails == nil {
-		fails = ctx.Err() // it ended before it began
+		fails = loading.Err() // it ended before it began
 	}
-	worked, err2 := backends(outer, l.database)
-	if err := errors.Join(fails, err, err2); err != nil {
+	if err := errors.Join(fails, err); err != nil {
+		return res, err
+	}
+	inDatabaseAfter, err := backends(ctx, l.database)
+	if err != nil {
 		return res, err
 	}
 	slices.Sort(times)
 	res.requests = len(times)
-	res.cpu, res.database = (after-before)/time.Duration(len(times)), since(working, worked)/time.Duration(len(times))
+	res.cpu, res.database = (after-before)/time.Duration(len(times)), since(inDatabase, inDatabaseAfter)/time.Duration(len(times))
 	res.p50, res.p99 = times[len(times)/2], times[len(times)*99/100]
 	return res, nil
 }

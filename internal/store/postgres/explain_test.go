@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -74,6 +75,9 @@ func TestNoRequestScansATable(t *testing.T) {
 		if node := scanned(t, s, sql, args); node != "" {
 			t.Errorf("%s is scanned by %s %v", node, sql, args)
 		}
+		if node := scannedForAll(t, s, sql, args); node != "" {
+			t.Errorf("%s is scanned for average values by %s", node, sql)
+		}
 	}
 	if statements < 300 {
 		t.Errorf("only %d statements were seen", statements)
@@ -90,6 +94,35 @@ type plan struct {
 	Plans    []plan
 }
 
+// scannedForAll is scanned for the plan that PostgreSQL makes for all values of a statement, if it
+// may have one: it is prepared.
+func scannedForAll(t *testing.T, s *Store, sql string, args []any) (node string) {
+	t.Helper()
+	if len(args) == 0 || args[0] == pgx.QueryExecModeExec {
+		return ""
+	}
+	err := pgx.BeginFunc(t.Context(), s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(t.Context(), alone); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(t.Context(), "PREPARE average AS "+sql); err != nil {
+			return err
+		}
+		var text string
+		err := tx.QueryRow(t.Context(), "EXPLAIN (FORMAT JSON) EXECUTE average(NULL"+strings.Repeat(", NULL", len(args)-1)+")", pgx.QueryExecModeSimpleProtocol).Scan(&text)
+		if err != nil {
+			return err
+		}
+		node, err = scannedBy(text)
+		_, gone := tx.Exec(t.Context(), "DEALLOCATE average")
+		return errors.Join(err, gone)
+	})
+	if err != nil {
+		t.Fatalf("%v: %s", err, sql)
+	}
+	return node
+}
+
 // scanned returns the large table that a statement's plan passes as a whole, or "".
 func scanned(t *testing.T, s *Store, sql string, args []any) string {
 	t.Helper()
@@ -97,11 +130,19 @@ func scanned(t *testing.T, s *Store, sql string, args []any) string {
 	if err := s.pool.QueryRow(t.Context(), "EXPLAIN (FORMAT JSON) "+sql, args...).Scan(&text); err != nil {
 		t.Fatalf("%v: %s", err, sql)
 	}
-	var plans []struct{ Plan plan }
-	if err := json.Unmarshal([]byte(text), &plans); err != nil {
+	node, err := scannedBy(text)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return plans[0].Plan.scanned()
+	return node
+}
+
+func scannedBy(text string) (node string, err error) {
+	var plans []struct{ Plan plan }
+	if err := json.Unmarshal([]byte(text), &plans); err != nil {
+		return "", err
+	}
+	return plans[0].Plan.scanned(), nil
 }
 
 func (p plan) scanned() string {

@@ -44,7 +44,11 @@ func (w *world) requestLists(like *blog.Post) {
 				f.Author = like.Author.ID
 			}
 			f.Tags = like.Tags[:mask>>4*(1+mask&1)]
-			for _, search := range []string{"", "缓存 Go", "content.w2"} {
+			searches := []string{"", "缓存 Go"}
+			if f.Status != "" {
+				searches[1] = "缓存 content.w2" // a phrase, too
+			}
+			for _, search := range searches {
 				f.Search = blog.ParseQuery(search)
 				for _, to := range []time.Time{{}, like.PublishedAt} {
 					f.To = to
