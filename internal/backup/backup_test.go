@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -383,4 +384,57 @@ func TestProgressEnds(t *testing.T) {
 	if last := told[len(told)-1]; last[0] != last[1] || len(told) < 2 {
 		t.Errorf("%v", told)
 	}
+}
+
+func TestPlaceReplacesNothing(t *testing.T) {
+	dir := t.TempDir()
+	file, name := filepath.Join(dir, "file"), filepath.Join(dir, "name")
+	for _, taken := range []func() error{
+		func() error { return os.WriteFile(name, []byte("there"), 0o600) },
+		func() error { return os.Symlink("nowhere", name) },
+		func() error { return os.Mkdir(name, 0o700) },
+	} {
+		must(t, os.WriteFile(file, []byte("new"), 0o600))
+		must(t, taken())
+		before, err := os.Lstat(name)
+		must(t, err)
+		if err := Place(file, name); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("%v", err)
+		}
+		after, err := os.Lstat(name)
+		if must(t, err); !os.SameFile(before, after) {
+			t.Error("what was there was replaced")
+		}
+		must(t, os.Remove(name))
+	}
+	must(t, Place(file, name))
+	if got, err := os.ReadFile(name); string(got) != "new" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestOfTwoBackupsIntoOneFileOneIsMade(t *testing.T) {
+	s := newSite(t, 3)
+	file := filepath.Join(t.TempDir(), "site.tar")
+	errs := make(chan error, 4)
+	for range cap(errs) {
+		go func() {
+			_, err := Write(t.Context(), file, s.site(), nil)
+			errs <- err
+		}()
+	}
+	made := 0
+	for range cap(errs) {
+		switch err := <-errs; {
+		case err == nil:
+			made++
+		case !strings.Contains(err.Error(), "已存在"):
+			t.Error(err)
+		}
+	}
+	if left := names(t, filepath.Dir(file)); made != 1 || !slices.Equal(left, []string{"site.tar"}) {
+		t.Errorf("%d made, %q", made, left)
+	}
+	_, err := Restore(t.Context(), file, place{t.TempDir()}.target(t), nil)
+	must(t, err)
 }
