@@ -69,7 +69,7 @@ func lockCopy(ctx context.Context, cfg *config.Config, o CopyOptions) (io.Closer
 	same, err := store.Same(ctx, o.To, o.From, copyLock, store.Options{Server: server(cfg)})
 	switch {
 	case err != nil:
-		err = fmt.Errorf("无法比较来源与目标，请检查 --from 与 --to：%w", err)
+		err = fmt.Errorf("无法比较来源与目标，请检查 --from 与 --to：%v", err)
 	case same:
 		err = errors.New("来源与目标是同一个数据库，请检查 --from 与 --to")
 	default:
@@ -85,7 +85,7 @@ func lockTarget(ctx context.Context, cfg *config.Config, url string) (io.Closer,
 		return nil, errors.New("另一个复制正在写入目标，请等它结束后再试")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("无法建立复制锁，请检查目标数据库、权限与磁盘：%w", err)
+		return nil, fmt.Errorf("无法建立复制锁，请检查目标数据库、权限与磁盘：%v", err)
 	}
 	return lock, nil
 }
