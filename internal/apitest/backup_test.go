@@ -61,7 +61,7 @@ func TestABackupUnderLoadIsOneStateOfTheSite(t *testing.T) {
 			p := launch(t, dir, s)
 			c := newCrash(t, dir, p.url, 8)
 			all := newChronicles(c)
-			for round := range rounds(t, "INKSTONE_BACKUP_ROUNDS", 3) {
+			for round := range rounds(t, "INKSTONE_BACKUP_ROUNDS", 2) {
 				archive := filepath.Join(t.TempDir(), "site.tar")
 				began := backupUnderLoad(t, all, func() (string, error) { return command(t, dir, s, "backup", "--uploads", archive) })
 				for to, engine := range engines {

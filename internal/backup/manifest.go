@@ -16,7 +16,7 @@ type Manifest struct {
 	Program string           `json:"program"` // the version of inkstone that wrote it
 	Engine  string           `json:"engine"`  // of the site: sqlite or postgres
 	Schema  int              `json:"schema"`  // of inkstone.db
-	Created time.Time        `json:"created"` // of which time its state is
+	Created time.Time        `json:"created"` // what was acknowledged before is in it
 	Counts  map[string]int64 `json:"counts"`  // rows of each kind
 	Uploads bool             `json:"uploads"` // whether the images are in it
 }

@@ -59,8 +59,8 @@ func lockSpace(dir string) (*flock.Flock, bool) {
 	return nil, false
 }
 
-// sweep removes the workspaces of the dead. What can't be removed is only in the way of
-// nothing.
+// sweep removes the workspaces of the dead. What can't be removed takes room and does no
+// other harm.
 func sweep(parent string) {
 	entries, err := os.ReadDir(parent)
 	if err != nil {

@@ -148,12 +148,12 @@ func (w *writer) write(ctx context.Context) error {
 // they are to be covered. It is not open longer than that takes: the log of a database on
 // SQLite can only grow meanwhile.
 func (w *writer) database(ctx context.Context) (images []blog.Upload, err error) {
+	now := time.Now().UTC().Truncate(time.Second)
 	s, err := w.site.Open(ctx, w.scratch)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	now := time.Now().UTC().Truncate(time.Second)
 	counts, err := s.Counts(ctx)
 	if err != nil {
 		return nil, err
