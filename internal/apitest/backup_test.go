@@ -128,9 +128,9 @@ func verifyRestored(t *testing.T, archive string, s settings, all []*chronicle, 
 	}
 }
 
-// A backup that is killed leaves no file of its name; the next one into that folder
-// removes what the dead left.
-func TestAKilledBackupLeavesNoArchive(t *testing.T) {
+// A backup that is killed leaves no file of its name, or one that is whole, if it was at its
+// end; the next one into that folder removes what the dead left.
+func TestAKilledBackupLeavesNoHalfArchive(t *testing.T) {
 	s, dir := usual(), t.TempDir()
 	p := launch(t, dir, s)
 	at := newSite(t, &instance{url: p.url})
@@ -149,14 +149,16 @@ func TestAKilledBackupLeavesNoArchive(t *testing.T) {
 		awaitWorkspace(t, folder)
 		time.Sleep(time.Duration(round) * 20 * time.Millisecond)
 		_ = cmd.Process.Kill()
-		if err := cmd.Wait(); err == nil {
-			_ = os.Remove(archive) // it was faster
+		err := cmd.Wait()
+		if _, there := os.Stat(archive); there == nil { // it was faster
+			wantWhole(t, archive)
+			must(t, os.Remove(archive))
 			continue
 		}
-		killed++
-		if _, err := os.Stat(archive); err == nil {
-			t.Fatal("a backup that was killed has left an archive")
+		if err == nil {
+			t.Fatal("a backup that ended well has left no archive")
 		}
+		killed++
 		left = max(left, len(entriesOf(t, folder)))
 	}
 	if killed == 0 || left == 0 {
@@ -168,8 +170,20 @@ func TestAKilledBackupLeavesNoArchive(t *testing.T) {
 	if all := entriesOf(t, folder); len(all) != 1 {
 		t.Errorf("%q is left beside the archive", all)
 	}
+	wantWhole(t, archive)
+}
+
+func wantWhole(t *testing.T, archive string) {
+	t.Helper()
 	if out, err := command(t, t.TempDir(), settings{}, "restore", archive); err != nil || !strings.Contains(out, "文章 200 篇") {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

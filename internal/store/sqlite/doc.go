@@ -15,6 +15,8 @@
 //   - list.go, plan.go, search.go: lists of articles: what is asked for, along which
 //     index, and which words
 //   - users.go, userlist.go, userdelete.go, comments.go, uploads.go, sources.go: the rest
+//   - pages.go: the file of a database in one state, for a backup; check.go: whether one
+//     is sound, wherever it stands
 //   - errors.go: what a result code of SQLite means to the program
 //
 // A parameter is written +? where SQLite would compile its statement anew for each

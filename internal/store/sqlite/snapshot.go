@@ -94,8 +94,7 @@ func (k recordKind) find(c *conn, key blog.Key) (r blog.Record, err error) {
 	return r, err
 }
 
-// Snapshot implements blog.Copies. While it lasts the write-ahead log only grows, and
-// every now and then a write waits for drainWait.
+// Snapshot implements blog.Copies. While it lasts the write-ahead log only grows.
 func (r copies) Snapshot(ctx context.Context, read func(blog.Snapshot) error) error {
 	c, err := r.readers.open()
 	if err != nil {
