@@ -77,6 +77,9 @@ func (f fileEngine) install(ctx context.Context, file, _ string) error {
 	if _, _, err := store.Migrate(ctx, "sqlite:"+file, store.Options{}); err != nil {
 		return cannotOpen(f.cfg, err)
 	}
+	if _, err := os.Lstat(file + "-wal"); err == nil { // it was closed: its log could not go into it
+		return fmt.Errorf("磁盘空间不足，%s 中放不下升级后的数据库，请腾出空间，再试一次", filepath.Dir(file))
+	}
 	if err := store.Vacant(f.path); err != nil {
 		return f.occupied(err)
 	}

@@ -22,8 +22,8 @@ type Copies interface {
 	Snapshot(ctx context.Context, read func(Snapshot) error) error
 
 	// Put adds records of one kind just as they are, and all that is derived from them:
-	// counters, sums, search terms. It passes over those that are there and equal, so
-	// that it may be called again with what has been put before. It refuses the first
+	// counters, sums, search terms. It passes over those that are there and equal (what is
+	// Lasting of them), so that it may be called again with what has been put before. It refuses the first
 	// record for which it must, by a *RecordError: ErrDiffers if another record has its
 	// key, CodeEmailTaken or CodeUsernameTaken if another user has that, CodeUserNotFound,
 	// CodePostNotFound, CodeCommentNotFound if what it refers to is not there, CodeInvalid
@@ -114,14 +114,14 @@ func (e *RecordError) Error() string {
 func (e *RecordError) Unwrap() error { return e.Err }
 
 // Missing returns those of the records that are not among the ones there. A *RecordError
-// with ErrDiffers if one that is there differs.
+// with ErrDiffers if one that is there differs in what is Lasting.
 func Missing(records []Record, there map[Key]Record) (missing []Record, err error) {
 	for _, r := range records {
 		have, ok := there[r.Key()]
 		switch {
 		case !ok:
 			missing = append(missing, r)
-		case !Equal(r, have):
+		case !Equal(Lasting(r), Lasting(have)):
 			return nil, &RecordError{r, ErrDiffers}
 		}
 	}

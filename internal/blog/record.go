@@ -32,6 +32,22 @@ func Equal(a, b Record) bool {
 	return a.Kind() == b.Kind() && bytes.Equal(a.Append(nil), b.Append(nil))
 }
 
+// Lasting returns a record without what changes when somebody only comes by: the views of
+// a post, and when a user was last there.
+func Lasting(r Record) Record {
+	switch r := r.(type) {
+	case *Post:
+		p := *r
+		p.ViewCount = 0
+		return &p
+	case *User:
+		u := *r
+		u.LastLogin = time.Time{}
+		return &u
+	}
+	return r
+}
+
 // Kind implements Record.
 func (u *User) Kind() Kind         { return KindUser }
 func (t *RevokedToken) Kind() Kind { return KindRevoked }

@@ -62,8 +62,7 @@ func (s *Shared[V]) get(ctx context.Context, key string) (v V, ok bool) {
 
 // set keeps v, for which nobody waits.
 func (s *Shared[V]) set(key string, v V) {
-	data := s.codec.Encode(v)
-	if len(data) > sharedBytes || !s.server.Up() {
+	if !s.server.Up() {
 		return
 	}
 	select {
@@ -73,13 +72,16 @@ func (s *Shared[V]) set(key string, v V) {
 	}
 	go func() {
 		defer func() { <-s.saves }()
+		data := s.codec.Encode(v)
+		if len(data) > sharedBytes {
+			return
+		}
 		value := append(binary.BigEndian.AppendUint64(make([]byte, 0, sumBytes+len(data)), sumOf(key, data)), data...)
 		_ = s.server.Set(context.Background(), s.name(key), value, jitter(sharedLife)) // a miss for others
 	}()
 }
 
-// name is short and tells nothing of what people look for. Two keys of one name would have
-// different checksums.
+// name is short. Two keys of one name would have different checksums.
 func (s *Shared[V]) name(key string) string {
 	return s.prefix + strconv.FormatUint(xxhash.Sum64String(key), 36)
 }

@@ -57,6 +57,10 @@ func (c *copying) compare() (report Report, err error) {
 // compareKind goes through both stores side by side.
 func (c *copying) compareKind(target blog.Snapshot, kind blog.Kind) (Result, error) {
 	source, there := NewTallier(), NewTallier()
+	counted := func(r blog.Record) blog.Record { return r }
+	if c.opt.IntoExisting { // people may come by there
+		counted = blog.Lasting
+	}
 	next, stop := iter.Pull2(target.Records(kind, ""))
 	defer stop()
 	have, failed, _ := next() // nil at the end
@@ -64,10 +68,10 @@ func (c *copying) compareKind(target blog.Snapshot, kind blog.Kind) (Result, err
 		if err != nil {
 			return Result{}, err
 		}
-		source.Add(r)
+		source.Add(counted(r))
 		for ; have != nil && have.Key() <= r.Key(); have, failed, _ = next() {
 			if have.Key() == r.Key() || !c.opt.IntoExisting {
-				there.Add(have)
+				there.Add(counted(have))
 			}
 		}
 		if source.count%mostRecords == 0 {

@@ -32,7 +32,7 @@ type Report struct {
 }
 
 // Result is what both stores have of a kind. Of the target of IntoExisting only that
-// counts whose keys the source has.
+// counts whose keys the source has, and of both what is blog.Lasting.
 type Result struct {
 	Kind           blog.Kind
 	Source, Target Tally

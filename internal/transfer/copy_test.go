@@ -277,6 +277,9 @@ func TestACopyIntoAnExistingStoreKeepsWhatIsThere(t *testing.T) {
 		if _, err := store.Open(t.Context(), target, store.Options{}); err != nil {
 			t.Error(err)
 		}
+		comeBy(t, to)
+		copied(t, from, to, Options{IntoExisting: true})
+		comeBy(t, both)
 		u := altered(t, from)
 		must(t, errors.Join(from.Users().Delete(t.Context(), u.ID, func(*blog.User) error { return nil }), from.Copies().Put(t.Context(), []blog.Record{u})))
 		_, err := Copy(t.Context(), from, to, Options{IntoExisting: true})
@@ -285,6 +288,24 @@ func TestACopyIntoAnExistingStoreKeepsWhatIsThere(t *testing.T) {
 		}
 		storetest.Same(t, to, both)
 	})
+}
+
+// comeBy views all posts, and logs all users in.
+func comeBy(t *testing.T, s blog.Store) {
+	t.Helper()
+	views := map[blog.ID]int64{}
+	posts, err := s.Posts().List(t.Context(), blog.PostFilter{Status: blog.Published, Order: blog.Order{Field: "createdAt"}, Page: blog.Page{Number: 1, Limit: 100}})
+	must(t, err)
+	for _, p := range posts.Items {
+		views[p.ID] = 3
+	}
+	must(t, s.Posts().AddViews(t.Context(), views))
+	users, err := s.Users().List(t.Context(), blog.UserFilter{Order: blog.Order{Field: "createdAt"}, Page: blog.Page{Number: 1, Limit: 100}})
+	must(t, err)
+	for _, u := range users.Items {
+		_, err := s.Users().Update(t.Context(), u.ID, func(u *blog.User) error { u.LastLogin = time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC); return nil })
+		must(t, err)
+	}
 }
 
 // importSome makes two users, posts, likes, comments, uploads and notes, named so.

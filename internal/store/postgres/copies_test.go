@@ -60,7 +60,7 @@ func TestASnapshotOutlivesTheBoundsOfOperationsButNotItsServer(t *testing.T) {
 		paused = time.Now()
 		return count(v)
 	})
-	if took := time.Since(paused); blog.CodeOf(err) != blog.CodeUnavailable || took > 2*probeEvery+lateness {
+	if took := time.Since(paused); blog.CodeOf(err) != blog.CodeUnavailable || took > 2*snapshotProbes*probeEvery+lateness {
 		t.Errorf("while the server stands still: %v after %v", err, took)
 	}
 	server.Resume()

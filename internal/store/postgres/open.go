@@ -233,15 +233,26 @@ func (s *Store) prepare(ctx context.Context, soon time.Duration, opt Options) er
 	if err != nil {
 		return explain(ctx, err)
 	}
-	// A database that takes no writes takes no changes either.
-	_, _ = conn.Exec(ctx, "UPDATE generation SET value = value + 1 + floor(random() * $1)::bigint WHERE stripe = 0", int64(generationLeap))
+	if opt.Report != nil {
+		s.leap(ctx, conn.Conn())
+	}
 	return nil
 }
 
-// generationLeap is how far the generation goes on at most when a process begins with a
-// database: one that somebody has put back to an earlier state must not come to a generation
-// again under which others have kept what it was then.
-const generationLeap = 1 << 40
+// The generation goes on by up to generationLeap when a server begins with a database: one
+// that somebody has put back to an earlier state must not come to a generation again under
+// which answers of what it was are still kept.
+const (
+	generationLeap = 1 << 40
+	leapLimit      = 5 * time.Second
+)
+
+// leap tries to: a server that can't write has to start all the same.
+func (s *Store) leap(ctx context.Context, c *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(ctx, leapLimit)
+	defer cancel()
+	_, _ = c.Exec(ctx, "UPDATE generation SET value = value + 1 + floor(random() * $1)::bigint WHERE stripe = 0", int64(generationLeap))
+}
 
 // explain is fault for what only happens at the start.
 func explain(ctx context.Context, err error) error {

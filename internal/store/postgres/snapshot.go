@@ -117,6 +117,10 @@ func (k recordKind) find(t *tx, records []blog.Record) (map[blog.Key]blog.Record
 	return there, err
 }
 
+// snapshotProbes is how often in a row a server says nothing before a snapshot ends: to begin
+// anew takes longer than a server that is only slow for a moment.
+const snapshotProbes = 3
+
 // Snapshot implements blog.Copies. Its connection is none of the pool's, and has no time
 // but the context's, as what it reads may go to somebody slow; but it ends when the server
 // does not answer any more.
@@ -131,7 +135,7 @@ func (r copies) Snapshot(ctx context.Context, read func(blog.Snapshot) error) er
 	defer closeSoon(conn)
 	watched, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	go r.watchServer(watched, cancel)
+	go r.watchServer(watched, snapshotProbes, cancel)
 	err = onSnapshot(watched, conn, read)
 	if err != nil && errors.Is(context.Cause(watched), errSilent) {
 		err = fault(ctx, errSilent)

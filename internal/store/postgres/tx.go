@@ -89,7 +89,7 @@ func (s *Store) writeLong(ctx context.Context, operation string, do func(*tx) er
 	return s.askWithin(ctx, longLimit, func(ctx context.Context) error {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		go s.watchServer(ctx, cancel)
+		go s.watchServer(ctx, 1, cancel)
 		err := s.transact(ctx, s.writers, func(t *tx) error {
 			if _, err := t.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
 				return err
@@ -104,19 +104,21 @@ func (s *Store) writeLong(ctx context.Context, operation string, do func(*tx) er
 }
 
 // watchServer ends ctx when the server gives no answer: a statement that may take a minute
-// is no reason to wait for as long where nothing works at it.
-func (s *Store) watchServer(ctx context.Context, end context.CancelCauseFunc) {
-	for {
+// is no reason to wait for as long where nothing works at it. It asks up to tries times.
+func (s *Store) watchServer(ctx context.Context, tries int, end context.CancelCauseFunc) {
+	for silent := 0; silent < tries; {
 		select {
 		case <-time.After(probeEvery):
 		case <-ctx.Done():
 			return
 		}
-		if !s.answers(ctx) {
-			end(errSilent)
-			return
+		if s.answers(ctx) {
+			silent = 0
+		} else {
+			silent++
 		}
 	}
+	end(errSilent)
 }
 
 // answers tells whether the server says anything to a new client, be it a refusal.

@@ -17,7 +17,7 @@ var ErrEmpty = errors.New("the database is empty")
 
 // Pages are one state of a database as the file that it would be, for a backup: a read
 // transaction, so that others may write meanwhile. The write-ahead log can't begin anew as
-// long as it is open. It changes nothing, not even an older schema. One goroutine may use
+// long as it is open. It changes nothing that is kept, not even an older schema. One goroutine may use
 // it at a time.
 type Pages struct {
 	c        *conn

@@ -151,7 +151,7 @@ func putRefusesOthers(w *world) {
 			r.Until = r.Until.Add(time.Millisecond)
 			w.putRefused(1, blog.ErrDiffers, &blog.RevokedToken{User: r.User, Token: "fresh", Until: r.Until}, r)
 		case *blog.Post:
-			r.ViewCount++
+			r.Excerpt += "x"
 			w.putRefused(1, blog.ErrDiffers, w.newPost(r.Author.ID, "fresh"), r)
 		case *blog.Comment:
 			r.UpdatedAt = w.tick()
