@@ -66,7 +66,7 @@ func lockCopy(ctx context.Context, cfg *config.Config, o CopyOptions) (io.Closer
 	if err != nil {
 		return nil, err
 	}
-	same, err := store.Same(ctx, o.To, o.From, copyLock, store.Options{Server: server(cfg)})
+	same, err := store.Same(ctx, o.To, o.From, store.Options{Server: server(cfg)})
 	switch {
 	case err != nil:
 		err = fmt.Errorf("无法比较来源与目标，请检查 --from 与 --to：%v", err)

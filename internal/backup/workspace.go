@@ -113,7 +113,8 @@ func Place(file, name string) error {
 func move(file, name string) error {
 	err := os.Link(file, name)
 	if err == nil {
-		return os.Remove(file)
+		_ = os.Remove(file) // else it goes with its folder
+		return nil
 	}
 	if _, there := os.Lstat(name); there == nil {
 		return &fs.PathError{Op: "place", Path: name, Err: fs.ErrExist}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
@@ -22,18 +23,23 @@ func FullName(url string) string {
 	return path
 }
 
-// Same tells whether two URLs lead to one database. The caller holds the lock of the name
-// on the first one: on a server nothing else shows it, whatever way leads there.
-func Same(ctx context.Context, locked, url, name string, opt Options) (bool, error) {
-	if isPostgres(locked) != isPostgres(url) {
+// Same tells whether two URLs lead to one database, whatever ways that are.
+func Same(ctx context.Context, one, other string, opt Options) (same bool, err error) {
+	if isPostgres(one) != isPostgres(other) {
 		return false, nil
 	}
-	if !isPostgres(url) {
-		a, err := os.Stat(Name(locked))
-		b, failed := os.Stat(Name(url))
+	if !isPostgres(one) {
+		a, err := os.Stat(Name(one))
+		b, failed := os.Stat(Name(other))
 		return os.SameFile(a, b), errors.Join(err, failed)
 	}
-	lock, err := Lock(ctx, url, name, opt)
+	name := rand.Text() // of a lock that nobody else can have
+	held, err := Lock(ctx, one, name, opt)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, held.Close()) }()
+	lock, err := Lock(ctx, other, name, opt)
 	if errors.Is(err, ErrTaken) {
 		return true, nil
 	}
