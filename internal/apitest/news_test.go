@@ -52,6 +52,24 @@ func changeOf(round int, post string) change {
 	return change{func(c *client) { c.Patch(path, object{"tags": []string{word}}).Expect(200) }, "/api/posts/tags", func(a *answer) bool { return a.Str("tags.0.name") == word }}
 }
 
+// shows has u make the change here, where it is seen at once, and waits until it is seen
+// there. It returns how long that took, at most shown and what the machine stalls.
+func (d change) shows(u *client, here, there *site, stalls func() time.Duration) time.Duration {
+	t := here.t
+	t.Helper()
+	d.do(u.through(here))
+	acknowledged := time.Now()
+	if !d.is(here.Anyone.Get(d.path)) {
+		t.Fatalf("%s: a write does not show where it was made", d.path)
+	}
+	for !d.is(there.Anyone.Get(d.path)) {
+		if since := time.Since(acknowledged); since > shown+5*stalls() {
+			t.Fatalf("%s: a write does not show elsewhere after %v", d.path, since)
+		}
+	}
+	return time.Since(acknowledged)
+}
+
 func TestAWriteShowsHereAtOnceAndElsewhereSoon(t *testing.T) {
 	both := instances(t, enginetest.PrivateRedis(t).URL(), nil)
 	waitForNews(t, both)
@@ -63,17 +81,7 @@ func TestAWriteShowsHereAtOnceAndElsewhereSoon(t *testing.T) {
 		here, there := both[round%2], both[1-round%2]
 		d := changeOf(round, id)
 		there.Anyone.Get(d.path) // so that it is kept there
-		d.do(u.through(here))
-		acknowledged := time.Now()
-		if !d.is(here.Anyone.Get(d.path)) {
-			t.Fatalf("round %d: a write does not show where it was made", round)
-		}
-		for !d.is(there.Anyone.Get(d.path)) {
-			if since := time.Since(acknowledged); since > shown+5*stalls() {
-				t.Fatalf("round %d: a write does not show elsewhere after %v", round, since)
-			}
-		}
-		took = append(took, time.Since(acknowledged))
+		took = append(took, d.shows(u, here, there, stalls))
 	}
 	slices.Sort(took)
 	t.Logf("seen elsewhere after %v (median), %v at most", took[len(took)/2], took[len(took)-1])
@@ -151,18 +159,7 @@ func TestARedisThatGoesAndComesBackBringsNothingOldBack(t *testing.T) {
 	stalls := enginetest.Stalls(t)
 	follow := func(round int) {
 		t.Helper()
-		here, there := both[round%2], both[1-round%2]
-		d := changeOf(round, id)
-		d.do(u.through(here))
-		acknowledged := time.Now()
-		if !d.is(here.Anyone.Get(d.path)) {
-			t.Fatalf("round %d: a write does not show where it was made", round)
-		}
-		for !d.is(there.Anyone.Get(d.path)) {
-			if since := time.Since(acknowledged); since > shown+5*stalls() {
-				t.Fatalf("round %d: a write does not show elsewhere after %v", round, since)
-			}
-		}
+		changeOf(round, id).shows(u, both[round%2], both[1-round%2], stalls)
 	}
 	round := 0
 	for range 3 {

@@ -39,8 +39,8 @@ func NewRedis(server *redis.Client, local *Memory) *Redis {
 	return &Redis{server, local, "inkstone:v1:limit:" + window + ":", window}
 }
 
-// WithPatience returns a context for a request that asks a limiter more than once: all of
-// it together waits for Redis no longer than one question may.
+// WithPatience returns a context for a request that asks Redis more than once, be it by a
+// limiter or for answers: all of it together waits no longer than one question may.
 func WithPatience(ctx context.Context) context.Context { return redis.WithPatience(ctx) }
 
 // Take is Memory's, over all instances.

@@ -224,7 +224,7 @@ func (e *edge) admit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s := stateOf(r)
-	ctx := limit.WithPatience(r.Context())
+	ctx := limit.WithPatience(r.Context()) // limits, failed logins and answers may all be in Redis
 	if !waits(r.URL.Path) && e.Shedder != nil {
 		who := visitor(r)
 		if s.entered = !e.full(r, who) && e.Shedder.Enter(who); !s.entered {

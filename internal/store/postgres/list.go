@@ -72,7 +72,7 @@ func resolve(f blog.PostFilter) (sel selection, ok bool) {
 
 // listPosts reads a page. One far out is asked for only if it is there.
 func listPosts(ctx context.Context, q querier, sel selection) (list blog.Listed[*blog.Post], err error) {
-	if sel.Page.After == nil && sel.Page.Offset() > 0 {
+	if sel.Page.Offset() > 0 {
 		total := &query{}
 		total.add("SELECT ")
 		sel.total(total)
@@ -138,7 +138,7 @@ func (sel selection) collect(found pgx.Rows) (list blog.Listed[*blog.Post], text
 // not worth a prepared statement each.
 func (sel selection) particular() bool {
 	filtered := sel.Category != "" || !sel.Author.IsZero()
-	return filtered && sortColumns[sel.Order.Field] != "published" || sel.Page.After == nil && sel.Page.Offset() > 0
+	return filtered && sortColumns[sel.Order.Field] != "published" || sel.Page.Offset() > 0
 }
 
 func (sel selection) maxText() int64 {
@@ -232,10 +232,7 @@ var sortColumns = map[string]string{
 
 // page writes the arms of a page: id, sort and tier of its posts and of one more.
 func (sel selection) page(q *query) {
-	order, offset := direction(sel.Order), int64(0)
-	if sel.Page.After == nil {
-		offset = sel.Page.Offset()
-	}
+	order, offset := direction(sel.Order), sel.Page.Offset()
 	q.add("SELECT id, sort, tier FROM (")
 	first := true
 	arm := func(status int16, tag string) {

@@ -81,11 +81,8 @@ func (sel selection) search(q *query) {
 	sel.hits(q)
 	q.add("), page AS (SELECT id, sort, tier FROM hits WHERE true")
 	sel.followHit(q)
-	order, offset := direction(sel.Order), int64(0)
-	if sel.Page.After == nil {
-		offset = sel.Page.Offset()
-	}
-	q.add(fmt.Sprintf(" ORDER BY %ssort%s, id%s LIMIT %d OFFSET %d", sel.sortTier(), order, order, sel.Page.Limit+1, offset),
+	order := direction(sel.Order)
+	q.add(fmt.Sprintf(" ORDER BY %ssort%s, id%s LIMIT %d OFFSET %d", sel.sortTier(), order, order, sel.Page.Limit+1, sel.Page.Offset()),
 		"), t AS (SELECT (SELECT count(*) FROM hits) AS total)")
 }
 

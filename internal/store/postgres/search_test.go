@@ -78,6 +78,11 @@ func TestPostsOfTheFirstSchemaAreFound(t *testing.T) {
 		t.Errorf("%d posts, %v", l.Total, err)
 	}
 	checkConsistent(t, s)
+	var pending int
+	err = conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_class JOIN pg_am ON pg_am.oid = relam WHERE amname = 'gin' AND reloptions IS DISTINCT FROM '{fastupdate=off}'").Scan(&pending)
+	if err != nil || pending > 0 {
+		t.Errorf("%d indexes have a list of pending terms, %v", pending, err)
+	}
 }
 
 // TestASearchThatLooksIntoManyTextsIsShared by processes of the server; another one is not.

@@ -36,7 +36,7 @@ CREATE INDEX users_updated    ON users (role, active, updated, id);
 CREATE INDEX users_username   ON users (role, active, username, id);
 CREATE INDEX users_email      ON users (role, active, email, id);
 CREATE INDEX users_last_login ON users (role, active, last_login, id);
-CREATE INDEX users_grams      ON users USING gin (string_to_array(grams, ' ')) WITH (fastupdate = off);
+CREATE INDEX users_grams      ON users USING gin (string_to_array(grams, ' '));
 
 -- Samples would tell that letters are common; names are always looked for by the index.
 ALTER TABLE users ALTER COLUMN grams SET STATISTICS 0;
@@ -118,9 +118,7 @@ CREATE TABLE post_terms (
     terms       text     COLLATE "C" NOT NULL,
     plain       text     COLLATE "C" NOT NULL
 ) WITH (fillfactor = 90);
--- Terms go into the index at once: a list of pending ones, which whoever finds it full has
--- to put there, would hold him and those behind him up, for seconds in a large index.
-CREATE INDEX post_terms_terms ON post_terms USING gin (string_to_array(terms, ' ')) WITH (fastupdate = off);
+CREATE INDEX post_terms_terms ON post_terms USING gin (string_to_array(terms, ' '));
 
 -- Samples of the terms would cost more than they tell: a search is always answered by
 -- this index.
