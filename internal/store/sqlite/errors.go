@@ -27,6 +27,10 @@ func fault(ctx context.Context, err error) error {
 			return ctx.Err()
 		}
 		return blog.Wrap(blog.CodeUnavailable, err)
+	case sqlite.ResultError: // also from a full-text table whose opening was interrupted
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 	case sqlite.ResultFull:
 		return blog.Wrap(blog.CodeStorageFull, err)
 	case sqlite.ResultBusy:
