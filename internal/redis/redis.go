@@ -139,8 +139,12 @@ func (c *Client) Run(ctx context.Context) {
 }
 
 // probe does what users do: a Redis that answers and can't be written to, as a replica or
-// one without memory, is as good as away.
-var probe = NewScript(`redis.call('SET', KEYS[1], '', 'PX', 1000) return {}`)
+// one without memory, is as good as away; and so is a cluster, which keeps two keys apart
+// that are asked for together.
+var (
+	probe     = NewScript(`for _, key in ipairs(KEYS) do redis.call('SET', key, '', 'PX', 1000) end return {}`)
+	probeKeys = []string{"inkstone:v1:probe:1", "inkstone:v1:probe:2"}
+)
 
 // lookFor asks with the time that a new connection takes, then in the time that a call has.
 func (c *Client) lookFor(ctx context.Context) {
@@ -159,7 +163,7 @@ func (c *Client) lookFor(ctx context.Context) {
 func (c *Client) probe(ctx context.Context, bound time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	_, err := run(ctx, c.conn, evaluate(probe, []string{"inkstone:v1:probe"}, nil))
+	_, err := run(ctx, c.conn, evaluate(probe, probeKeys, nil))
 	return err
 }
 

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -150,6 +152,24 @@ func TestARedisThatCannotBeWrittenToIsAway(t *testing.T) {
 		t.Error("it is asked")
 	}
 	if news, _ := w.told(); len(news) != 1 || news[0] == nil || !strings.Contains(news[0].Error(), "NOREPLICAS") {
+		t.Errorf("told %v", news)
+	}
+}
+
+// A cluster takes a key alone and refuses two that are counted together, as at a login.
+func TestAClusterIsAway(t *testing.T) {
+	bus := strconv.Itoa(10000 + rand.IntN(10000)) // its default may be the port of a connection going out
+	server := enginetest.PrivateRedis(t, "cluster-enabled=yes", "cluster-port="+bus)
+	do := func(words ...string) error {
+		conn := watch(t, server.URL()).conn
+		return conn.Do(t.Context(), conn.B().Arbitrary(words...).Build()).Error()
+	}
+	if err := do("CLUSTER", "ADDSLOTSRANGE", "0", "16383"); err != nil {
+		t.Fatal(err)
+	}
+	enginetest.Within(t, 5*time.Second, "the cluster takes a key", func() bool { return do("SET", "k", "") == nil })
+	w := watch(t, server.URL())
+	if news, _ := w.told(); w.Up() || len(news) != 1 || !strings.Contains(news[0].Error(), "CROSSSLOT") {
 		t.Errorf("told %v", news)
 	}
 }
