@@ -33,8 +33,9 @@ func (c *Client) NewSignal(key string, heard func()) *Signal {
 }
 
 // Hears reports whether what is sent would be heard, as far as is known: a line that has
-// gone silent is noticed within two seconds.
-func (s *Signal) Hears() bool { return s.hears.Load() }
+// gone silent is noticed within two seconds. A Redis that takes no writes, as one without
+// memory, keeps its lines and tells nothing.
+func (s *Signal) Hears() bool { return s.hears.Load() && s.client.Up() }
 
 // Send sends the signal soon, without waiting for it.
 func (s *Signal) Send() {
