@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -106,6 +107,7 @@ func (c *Client) dial(ctx context.Context, address string, d *net.Dialer, t *tls
 		return nil, ErrAway
 	case t != nil:
 		conn, err = (&tls.Dialer{NetDialer: d, Config: t}).DialContext(ctx, "tcp", address)
+		err = ofTLS(address, err)
 	default:
 		conn, err = d.DialContext(ctx, "tcp", address)
 	}
@@ -113,6 +115,15 @@ func (c *Client) dial(ctx context.Context, address string, d *net.Dialer, t *tls
 		return nil, &dialError{err}
 	}
 	return conn, nil
+}
+
+// ofTLS says what a failure is about that may be no more than a time that is over: a Redis
+// without TLS takes the connection and waits for more.
+func ofTLS(address string, err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); err == nil || ok && op.Op == "dial" {
+		return err
+	}
+	return fmt.Errorf("no TLS with %s: %w", address, err)
 }
 
 // dialError is why there is no new connection.
@@ -152,9 +163,12 @@ func (c *Client) lookFor(ctx context.Context) {
 	if err == nil {
 		err = c.probe(ctx, Bound)
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		c.breaker.mend()
-	} else if ctx.Err() != context.Canceled {
+	case ctx.Err() != nil:
+		return // that shows nothing: there was no time for an answer
+	default:
 		c.news.cause(err)
 	}
 	c.news.tell(c.Up())

@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/redis/rueidis"
 	"go.uber.org/goleak"
 
 	"inkstone/internal/enginetest"
@@ -287,6 +288,24 @@ func TestNewsComeAtMostOnceInTenSecondsAndTheLastIsTrue(t *testing.T) {
 		}
 		if told[len(told)-1] != "back" {
 			t.Errorf("the last of %q", told)
+		}
+	})
+}
+
+// A server that was not there is started with another password.
+func TestARefusalAfterAnOutageIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []error
+		n := &news{report: func(err error) { told = append(told, err) }}
+		gone, wrong := errors.New("connection refused"), new(rueidis.RedisError)
+		for _, why := range []error{gone, gone, wrong, wrong, gone, wrong} {
+			n.cause(why)
+			n.tell(false)
+			time.Sleep(newsAtMost)
+		}
+		n.tell(true)
+		if want := []error{gone, wrong, nil}; !slices.Equal(told, want) {
+			t.Errorf("told %q", told)
 		}
 	})
 }
