@@ -124,6 +124,19 @@ func TestWhoMayNotListenHearsNothing(t *testing.T) {
 	}
 }
 
+// Redis agrees to track for a client that speaks its old protocol, and sends it nothing.
+func TestWhoCannotBeToldHearsNothing(t *testing.T) {
+	w := watch(t, enginetest.PrivateRedis(t, `rename-command=HELLO ""`).URL())
+	enginetest.Within(t, 2*time.Second, "Redis is used", w.Up)
+	one := listen(t, w.Client, "k")
+	for range 20 {
+		if one.Hears() {
+			t.Fatal("it believes that it hears")
+		}
+		time.Sleep(listenEvery / 2)
+	}
+}
+
 func TestNothingIsLeftOfASignalThatEnds(t *testing.T) {
 	url := enginetest.Redis(t)
 	before := goleak.IgnoreCurrent()
