@@ -76,7 +76,7 @@ func placeRows() []setting {
 			ZH: "`debug`、`info`、`warn` 或 `error`", EN: "`debug`, `info`, `warn` or `error`"},
 			parse: oneOf(func(c *Config) *string { return &c.LogLevel }, "debug", "info", "warn", "error")},
 		{Setting: Setting{Name: "LOG_DIR", Default: "logs",
-			ZH: "日志文件目录；设为空则不写文件", EN: "folder of log files; set but empty: no files"},
+			ZH: "日志文件目录，已有别的进程在用则写入其下的 `2`、`3`…；设为空则不写文件", EN: "folder of log files, or of `2`, `3`… below it while other processes write there; set but empty: no files"},
 			emptyCounts: true, parse: func(c *Config, v string) error { c.LogDir = v; return nil }},
 	}
 }

@@ -64,7 +64,7 @@ func publicURL(c *Config, v string) error {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return errors.New("应为 http 或 https 地址，不带密钥、? 与 #，例如 https://img.example.com/uploads")
 	}
-	c.UploadsURL = strings.TrimRight(v, "/")
+	c.UploadsURL = strings.TrimRight(u.String(), "/") // as a header can hold it
 	return nil
 }
 

@@ -36,6 +36,20 @@ func TestUploadsMayBeABucket(t *testing.T) {
 	}
 }
 
+// It goes into a header, where only ASCII without blanks means the same to everybody.
+func TestThePublicAddressIsWrittenForAHeader(t *testing.T) {
+	for given, want := range map[string]string{
+		"https://img.example.com/图 片/":      "https://img.example.com/%E5%9B%BE%20%E7%89%87",
+		"https://img.example.com/%E5%9B%BE": "https://img.example.com/%E5%9B%BE",
+		"http://127.0.0.1:9000/a+b/~c":      "http://127.0.0.1:9000/a+b/~c",
+	} {
+		c, _, err := load(t, t.TempDir(), withBucket(map[string]string{"UPLOADS_PUBLIC_URL": given}))
+		if err != nil || c.UploadsURL != want {
+			t.Errorf("%s: %q, %v", given, c.UploadsURL, err)
+		}
+	}
+}
+
 func TestWhatNoBucketCanBeIsRefused(t *testing.T) {
 	for name, values := range map[string][]string{
 		"UPLOADS": {"s3://", "s3:///a", "s3://ab", "s3://A-B-C", "s3://a_b_c", "s3://a..b", "s3://-abc", "s3://" + strings.Repeat("a", 64),

@@ -30,7 +30,7 @@ func PrivateRedis(t testing.TB, settings ...string) *Server {
 	command := []string{filepath.Join(bin, "redis-server"), "--bind", "127.0.0.1", "--port", port, "--requirepass", password, "--dir", dir, "--save", ""}
 	for _, s := range settings {
 		name, value, _ := strings.Cut(s, "=")
-		command = append(command, "--"+name, value)
+		command = append(append(command, "--"+name), strings.Fields(value)...)
 	}
 	return begin(&Server{
 		t: t, dir: dir, command: command, answers: pingRedis, stop: syscall.SIGTERM,

@@ -49,14 +49,17 @@ func (b *breaker) mend() {
 	b.opened.Store(false)
 }
 
-// news reports changes, and those that come too soon after another only if they last.
+// news reports changes, and those that come too soon after another only if they last. Of a
+// Redis that is away it reports once more when that is reached and refuses: who has just
+// started it has something else to mend then.
 type news struct {
 	report func(error)
 
-	mu       sync.Mutex
-	toldAway bool
-	toldAt   time.Time
-	why      error // the last failure
+	mu          sync.Mutex
+	toldAway    bool
+	toldRefused bool // what it answered was reported
+	toldAt      time.Time
+	why         error // the last failure
 }
 
 func (n *news) cause(err error) {
@@ -68,10 +71,12 @@ func (n *news) cause(err error) {
 func (n *news) tell(up bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if up != n.toldAway || !n.toldAt.IsZero() && time.Since(n.toldAt) < newsAtMost {
+	refused := !up && kindOf(n.why) == "server"
+	changed := up == n.toldAway || refused && !n.toldRefused
+	if !changed || !n.toldAt.IsZero() && time.Since(n.toldAt) < newsAtMost {
 		return
 	}
-	n.toldAway, n.toldAt = !up, time.Now()
+	n.toldAway, n.toldRefused, n.toldAt = !up, refused, time.Now()
 	if up {
 		n.report(nil)
 	} else {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -106,6 +107,7 @@ func (c *Client) dial(ctx context.Context, address string, d *net.Dialer, t *tls
 		return nil, ErrAway
 	case t != nil:
 		conn, err = (&tls.Dialer{NetDialer: d, Config: t}).DialContext(ctx, "tcp", address)
+		err = ofTLS(address, err)
 	default:
 		conn, err = d.DialContext(ctx, "tcp", address)
 	}
@@ -113,6 +115,15 @@ func (c *Client) dial(ctx context.Context, address string, d *net.Dialer, t *tls
 		return nil, &dialError{err}
 	}
 	return conn, nil
+}
+
+// ofTLS says what a failure is about that may be no more than a time that is over: a Redis
+// without TLS takes the connection and waits for more.
+func ofTLS(address string, err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); err == nil || ok && op.Op == "dial" {
+		return err
+	}
+	return fmt.Errorf("no TLS with %s: %w", address, err)
 }
 
 // dialError is why there is no new connection.
@@ -139,8 +150,12 @@ func (c *Client) Run(ctx context.Context) {
 }
 
 // probe does what users do: a Redis that answers and can't be written to, as a replica or
-// one without memory, is as good as away.
-var probe = NewScript(`redis.call('SET', KEYS[1], '', 'PX', 1000) return {}`)
+// one without memory, is as good as away; and so is a cluster, which keeps two keys apart
+// that are asked for together.
+var (
+	probe     = NewScript(`for _, key in ipairs(KEYS) do redis.call('SET', key, '', 'PX', 1000) end return {}`)
+	probeKeys = []string{"inkstone:v1:probe:1", "inkstone:v1:probe:2"}
+)
 
 // lookFor asks with the time that a new connection takes, then in the time that a call has.
 func (c *Client) lookFor(ctx context.Context) {
@@ -148,9 +163,12 @@ func (c *Client) lookFor(ctx context.Context) {
 	if err == nil {
 		err = c.probe(ctx, Bound)
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		c.breaker.mend()
-	} else if ctx.Err() != context.Canceled {
+	case ctx.Err() != nil:
+		return // that shows nothing: there was no time for an answer
+	default:
 		c.news.cause(err)
 	}
 	c.news.tell(c.Up())
@@ -159,7 +177,7 @@ func (c *Client) lookFor(ctx context.Context) {
 func (c *Client) probe(ctx context.Context, bound time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	_, err := run(ctx, c.conn, evaluate(probe, []string{"inkstone:v1:probe"}, nil))
+	_, err := run(ctx, c.conn, evaluate(probe, probeKeys, nil))
 	return err
 }
 

@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/redis/rueidis"
 	"go.uber.org/goleak"
 
 	"inkstone/internal/enginetest"
@@ -154,6 +157,24 @@ func TestARedisThatCannotBeWrittenToIsAway(t *testing.T) {
 	}
 }
 
+// A cluster takes a key alone and refuses two that are counted together, as at a login.
+func TestAClusterIsAway(t *testing.T) {
+	bus := strconv.Itoa(10000 + rand.IntN(10000)) // its default may be the port of a connection going out
+	server := enginetest.PrivateRedis(t, "cluster-enabled=yes", "cluster-port="+bus)
+	do := func(words ...string) error {
+		conn := watch(t, server.URL()).conn
+		return conn.Do(t.Context(), conn.B().Arbitrary(words...).Build()).Error()
+	}
+	if err := do("CLUSTER", "ADDSLOTSRANGE", "0", "16383"); err != nil {
+		t.Fatal(err)
+	}
+	enginetest.Within(t, 5*time.Second, "the cluster takes a key", func() bool { return do("SET", "k", "") == nil })
+	w := watch(t, server.URL())
+	if news, _ := w.told(); w.Up() || len(news) != 1 || !strings.Contains(news[0].Error(), "CROSSSLOT") {
+		t.Errorf("told %v", news)
+	}
+}
+
 func TestAWrongPasswordIsToldWithoutIt(t *testing.T) {
 	server := enginetest.PrivateRedis(t)
 	w := watch(t, strings.Replace(server.URL(), "default:", "default:wr0ng-", 1))
@@ -267,6 +288,24 @@ func TestNewsComeAtMostOnceInTenSecondsAndTheLastIsTrue(t *testing.T) {
 		}
 		if told[len(told)-1] != "back" {
 			t.Errorf("the last of %q", told)
+		}
+	})
+}
+
+// A server that was not there is started with another password.
+func TestARefusalAfterAnOutageIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []error
+		n := &news{report: func(err error) { told = append(told, err) }}
+		gone, wrong := errors.New("connection refused"), new(rueidis.RedisError)
+		for _, why := range []error{gone, gone, wrong, wrong, gone, wrong} {
+			n.cause(why)
+			n.tell(false)
+			time.Sleep(newsAtMost)
+		}
+		n.tell(true)
+		if want := []error{gone, wrong, nil}; !slices.Equal(told, want) {
+			t.Errorf("told %q", told)
 		}
 	})
 }

@@ -33,8 +33,9 @@ func (c *Client) NewSignal(key string, heard func()) *Signal {
 }
 
 // Hears reports whether what is sent would be heard, as far as is known: a line that has
-// gone silent is noticed within two seconds.
-func (s *Signal) Hears() bool { return s.hears.Load() }
+// gone silent is noticed within two seconds. A Redis that takes no writes, as one without
+// memory, keeps its lines and tells nothing.
+func (s *Signal) Hears() bool { return s.hears.Load() && s.client.Up() }
 
 // Send sends the signal soon, without waiting for it.
 func (s *Signal) Send() {
@@ -91,10 +92,15 @@ func (s *Signal) listenAlways(ctx context.Context) {
 func (s *Signal) listen(ctx context.Context) {
 	conn, _ := s.client.conn.Dedicate()
 	defer conn.Close()
-	gone := conn.SetOnInvalidations(func([]rueidis.RedisMessage) { s.heard() })
-	begin, cancel := context.WithTimeout(ctx, connectWait)
-	defer cancel()
-	if conn.Do(begin, conn.B().Arbitrary("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX").Keys(s.key).Build()).Error() != nil {
+	came := make(chan struct{}, 1)
+	gone := conn.SetOnInvalidations(func([]rueidis.RedisMessage) {
+		s.heard()
+		select {
+		case came <- struct{}{}:
+		default:
+		}
+	})
+	if !s.track(ctx, conn, came) {
 		return
 	}
 	s.heard()
@@ -103,5 +109,26 @@ func (s *Signal) listen(ctx context.Context) {
 	select {
 	case <-gone:
 	case <-ctx.Done():
+	}
+}
+
+// track makes conn hear, and reports whether something came of what it sends to itself:
+// where HELLO is forbidden Redis agrees to track, and has no way to tell.
+func (s *Signal) track(ctx context.Context, conn rueidis.DedicatedClient, came <-chan struct{}) bool {
+	ctx, cancel := context.WithTimeout(ctx, connectWait)
+	defer cancel()
+	for _, command := range []rueidis.Completed{
+		conn.B().Arbitrary("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX").Keys(s.key).Build(),
+		conn.B().Set().Key(s.key).Value("1").Px(signalLife).Build(),
+	} {
+		if conn.Do(ctx, command).Error() != nil {
+			return false
+		}
+	}
+	select {
+	case <-came:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }

@@ -91,6 +91,26 @@ func TestASilentServerIsNotHeard(t *testing.T) {
 	one.next(t, one.Send)
 }
 
+// The line stays open, but no news come: what others send is not written.
+func TestAServerThatTakesNoWritesIsNotHeard(t *testing.T) {
+	w := watch(t, enginetest.PrivateRedis(t).URL())
+	one := listen(t, w.Client, "k")
+	enginetest.Within(t, 2*time.Second, "it hears", one.Hears)
+	full := func(bytes string) {
+		if err := w.conn.Do(t.Context(), w.conn.B().Arbitrary("CONFIG", "SET", "maxmemory", bytes).Build()).Error(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	full("1")
+	enginetest.Within(t, 5*time.Second, "Redis is not used", func() bool { _ = one.client.Set(t.Context(), "k", nil, time.Second); return !w.Up() })
+	if one.Hears() {
+		t.Error("it believes that it hears")
+	}
+	full("0")
+	enginetest.Within(t, 5*time.Second, "it hears", one.Hears)
+	one.next(t, one.Send)
+}
+
 func TestWhoMayNotListenHearsNothing(t *testing.T) {
 	w := watch(t, enginetest.PrivateRedis(t).URL())
 	enginetest.Within(t, 2*time.Second, "Redis is used", w.Up)
@@ -101,6 +121,19 @@ func TestWhoMayNotListenHearsNothing(t *testing.T) {
 	time.Sleep(3 * listenEvery)
 	if one.Hears() {
 		t.Error("it believes that it hears")
+	}
+}
+
+// Redis agrees to track for a client that speaks its old protocol, and sends it nothing.
+func TestWhoCannotBeToldHearsNothing(t *testing.T) {
+	w := watch(t, enginetest.PrivateRedis(t, `rename-command=HELLO ""`).URL())
+	enginetest.Within(t, 2*time.Second, "Redis is used", w.Up)
+	one := listen(t, w.Client, "k")
+	for range 20 {
+		if one.Hears() {
+			t.Fatal("it believes that it hears")
+		}
+		time.Sleep(listenEvery / 2)
 	}
 }
 

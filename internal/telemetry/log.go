@@ -3,10 +3,8 @@ package telemetry
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -61,11 +59,13 @@ func OpenLogs(o LogOptions) (*Logs, error) {
 		l.Logger = slog.New(jsonHandler(console, l.Level))
 		return l, nil
 	}
-	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
-		return nil, fmt.Errorf("making the log folder: %w", err)
+	dir, lock, err := ownFolder(o.Dir)
+	if err != nil {
+		return nil, err
 	}
-	combined := l.file(filepath.Join(o.Dir, combinedFile), lost)
-	handlers := fanout{jsonHandler(l.file(filepath.Join(o.Dir, errorFile), lost), slog.LevelError)}
+	combined := l.file(filepath.Join(dir, combinedFile), lost)
+	handlers := fanout{jsonHandler(l.file(filepath.Join(dir, errorFile), lost), slog.LevelError)}
+	l.files = append(l.files, lock)
 	if o.Readable {
 		handlers = append(handlers, readable(), jsonHandler(combined, l.Level))
 	} else {

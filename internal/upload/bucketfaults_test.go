@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -235,6 +236,36 @@ func TestOneImageThatCannotBePutTakesTheBatchBack(t *testing.T) {
 	wantCode(t, err, blog.CodeUnavailable)
 	time.Sleep(200 * time.Millisecond)
 	l.swept(t, h) // of those that were cut off one may have arrived late
+	h.wantWhole(t, 0)
+}
+
+// Where the key may not delete, an image is gone for the site and stays in the bucket: the
+// log says what to do about it.
+func TestADeleteThatTheBucketRefusesIsLogged(t *testing.T) {
+	l := newLine(t)
+	h := build(t, l)
+	var log bytes.Buffer
+	h.log = slog.New(slog.NewTextHandler(&log, nil))
+	us, err := h.sendParts(t, numbered(1, sized(t, 5_000))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.breaks(func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		if r.Method == http.MethodDelete {
+			refused(w, 403, "AccessDenied")
+		}
+		return r.Method == http.MethodDelete
+	})
+	if err := h.Delete(t.Context(), alice, us[0].Filename); err != nil {
+		t.Error(err)
+	}
+	for _, part := range []string{"left over", us[0].Filename, "授予"} {
+		if !strings.Contains(log.String(), part) {
+			t.Errorf("%s is not in %s", part, &log)
+		}
+	}
+	l.mends()
+	l.swept(t, h)
 	h.wantWhole(t, 0)
 }
 

@@ -200,10 +200,11 @@ func (s *Service) undo(ctx context.Context, batch []blog.Upload) {
 	}
 }
 
-// drop removes images without rows, also after the client has gone.
+// drop removes images without rows, also after the client has gone: what was never in
+// place, or is not any more.
 func (s *Service) drop(ctx context.Context, batch []blog.Upload) {
 	if err := s.files.Drop(context.WithoutCancel(ctx), batch); err != nil {
-		s.log.Error("upload: cannot drop temporary files", "files", names(batch), "error", err)
+		s.log.Error("upload: files that are left over could not be removed; it will be tried again", "files", names(batch), "error", err)
 	}
 }
 
