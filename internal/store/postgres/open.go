@@ -153,6 +153,8 @@ func makeSettings(ctx context.Context, c *pgx.Conn, given map[string]string, tim
 		// runs so long that it is worth compiling.
 		{"random_page_cost", "1.1"},
 		{"jit", "off"},
+		// pgx reads no other, where it asks for text.
+		{"bytea_output", "hex"},
 	} {
 		if _, set := given[s[0]]; !set {
 			batch.Queue("SELECT set_config($1, $2, false)", s[0], s[1])
@@ -251,7 +253,10 @@ const (
 func (s *Store) leap(ctx context.Context, c *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(ctx, leapLimit)
 	defer cancel()
-	_, _ = c.Exec(ctx, "UPDATE generation SET value = value + 1 + floor(random() * $1)::bigint WHERE stripe = 0", int64(generationLeap))
+	_ = pgx.BeginTxFunc(ctx, c, writing, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE generation SET value = value + 1 + floor(random() * $1)::bigint WHERE stripe = 0", int64(generationLeap))
+		return err
+	})
 }
 
 // explain is fault for what only happens at the start.
