@@ -125,15 +125,20 @@ func schemaVersion(ctx context.Context, q querier, newest int) (version int, err
 	return version, nil
 }
 
-// checkSchema refuses a database whose schema is not the newest.
+// checkSchema refuses a database whose schema is not the newest, and one that has none.
 func checkSchema(ctx context.Context, conn *pgx.Conn) error {
 	steps, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return err
 	}
 	version, err := schemaVersion(ctx, conn, len(steps))
-	if err == nil && version < len(steps) {
+	switch {
+	case err != nil:
+		return err
+	case version == 0:
+		return blog.ErrEmpty
+	case version < len(steps):
 		return blog.ErrOldSchema
 	}
-	return err
+	return nil
 }

@@ -43,8 +43,8 @@ var (
 )
 
 // Open opens the database at url. ErrURL; and without opt.Report what prevents its use:
-// CodeUnavailable, ErrNewerSchema, ErrOldSchema, ErrForeign, ErrUnfinished, ErrEncoding, ErrPassword,
-// ErrNoDatabase. No error repeats the password.
+// CodeUnavailable, ErrNewerSchema, ErrOldSchema, ErrEmpty, ErrForeign, ErrUnfinished, ErrEncoding,
+// ErrPassword, ErrNoDatabase. No error repeats the password.
 func Open(ctx context.Context, url string, opt Options) (*Store, error) {
 	config, err := configure(url, opt)
 	if err != nil {

@@ -38,6 +38,16 @@ func TestTenMayStartAtOnceOnAnEmptyDatabase(t *testing.T) {
 	}
 }
 
+func TestWhoMustNotMigrateTellsAnEmptyDatabaseFromAnOldOne(t *testing.T) {
+	older := newDatabase(t)
+	run(t, older, "DELETE FROM inkstone_schema WHERE version > 1")
+	for url, want := range map[string]error{older: blog.ErrOldSchema, enginetest.Postgres(t): blog.ErrEmpty} {
+		if s, err := Open(t.Context(), url, Options{NoMigrate: true}); !errors.Is(err, want) {
+			t.Errorf("got %v %v, want %v", s, err, want)
+		}
+	}
+}
+
 // change returns a URL with something else in it.
 func change(t *testing.T, address string, how func(*url.URL)) string {
 	t.Helper()
