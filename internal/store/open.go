@@ -61,6 +61,7 @@ var (
 	ErrEncoding    = postgres.ErrEncoding
 	ErrPassword    = postgres.ErrPassword
 	ErrNoDatabase  = postgres.ErrNoDatabase
+	ErrPrivilege   = postgres.ErrPrivilege
 	ErrURL         = postgres.ErrURL
 )
 

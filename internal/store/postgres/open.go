@@ -40,11 +40,12 @@ var (
 	ErrEncoding   = errors.New("the database is not kept in UTF-8")
 	ErrPassword   = errors.New("the server refuses the user or the password")
 	ErrNoDatabase = errors.New("the server has no database of that name")
+	ErrPrivilege  = errors.New("the user has not the rights that it takes")
 )
 
 // Open opens the database at url. ErrURL; and without opt.Report what prevents its use:
 // CodeUnavailable, ErrNewerSchema, ErrOldSchema, ErrEmpty, ErrForeign, ErrUnfinished, ErrEncoding,
-// ErrPassword, ErrNoDatabase. No error repeats the password.
+// ErrPassword, ErrNoDatabase, ErrPrivilege. No error repeats the password.
 func Open(ctx context.Context, url string, opt Options) (*Store, error) {
 	config, err := configure(url, opt)
 	if err != nil {
@@ -267,6 +268,8 @@ func explain(ctx context.Context, err error) error {
 			return fmt.Errorf("%w: %s (%s)", ErrPassword, reply.Message, reply.Code)
 		case "3D000":
 			return ErrNoDatabase
+		case "42501":
+			return fmt.Errorf("%w: %s (%s)", ErrPrivilege, reply.Message, reply.Code)
 		}
 	}
 	return fault(ctx, err)

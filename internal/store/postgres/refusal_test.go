@@ -119,6 +119,19 @@ func TestWhatPreventsTheUseOfADatabaseIsNamedWithoutThePassword(t *testing.T) {
 	}
 }
 
+// Since PostgreSQL 15 only the owner of a database makes tables in it, unless others were let.
+func TestAUserWhoMayMakeNoTablesIsTold(t *testing.T) {
+	t.Parallel()
+	server := enginetest.PrivatePostgres(t)
+	run(t, server.URL(), "REVOKE CREATE ON SCHEMA public FROM PUBLIC", "CREATE USER guest PASSWORD 'example-password'")
+	address := change(t, server.URL(), func(u *url.URL) { u.User = url.UserPassword("guest", "example-password") })
+	for how, err := range attempts(t.Context(), address) {
+		if how != "ping" && !errors.Is(err, ErrPrivilege) {
+			t.Errorf("%s: %v", how, err)
+		}
+	}
+}
+
 func contains(text string, u *url.URL) bool {
 	password, set := u.User.Password()
 	return set && strings.Contains(text, password)
