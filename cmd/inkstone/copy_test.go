@@ -263,7 +263,7 @@ func TestACopyThatCannotBeIsToldWithWhatToDo(t *testing.T) {
 		{source, newer, "请安装那个版本"},
 		{at("missing.db"), fresh, "没有这个文件，请检查 --from"},
 		{at("garbage.db"), fresh, "它不是数据库或已损坏，请检查 --from"},
-		{server, fresh, "它的结构较旧"},
+		{server, fresh, "它是空的，里面没有站点，请检查 --from"},
 		{source, at("folder-is-a-file/target.db"), "无法打开目标"},
 		{source, full, "不是空的，未写入"},
 		{source, source, "来源与目标是同一个数据库"},

@@ -10,6 +10,7 @@ import (
 var (
 	ErrNewerSchema = errors.New("the database was written by a newer version of inkstone: install that version, or restore an older backup")
 	ErrOldSchema   = errors.New("the database has an older schema: run `inkstone migrate` first")
+	ErrEmpty       = errors.New("the database is empty")
 	ErrForeign     = errors.New("the database is one of another program")
 )
 

@@ -16,8 +16,8 @@ import (
 
 // Options are the same for every engine; the zero value is fine.
 type Options struct {
-	// NoMigrate refuses an older schema instead of bringing it up to date, and a file that is
-	// not there (fs.ErrNotExist) instead of making it.
+	// NoMigrate refuses an older schema instead of bringing it up to date, an empty database
+	// (ErrEmpty), and a file that is not there (fs.ErrNotExist) instead of making it.
 	NoMigrate bool
 	// Copying opens also a database into which a copy is not finished, to go on with it.
 	Copying bool
@@ -57,10 +57,11 @@ var (
 	ErrUnfinished  = blog.ErrUnfinished
 	ErrDamaged     = sqlite.ErrDamaged
 	ErrLocked      = sqlite.ErrLocked
-	ErrEmpty       = sqlite.ErrEmpty
+	ErrEmpty       = blog.ErrEmpty
 	ErrEncoding    = postgres.ErrEncoding
 	ErrPassword    = postgres.ErrPassword
 	ErrNoDatabase  = postgres.ErrNoDatabase
+	ErrPrivilege   = postgres.ErrPrivilege
 	ErrURL         = postgres.ErrURL
 )
 

@@ -92,6 +92,8 @@ func copying(ctx context.Context, q querier) (source string, underway bool, err 
 
 // checkWhole refuses a database into which a copy is not finished.
 func checkWhole(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, defaultTimeout)
+	defer cancel()
 	source, underway, err := copying(ctx, conn)
 	if err == nil && underway {
 		err = fmt.Errorf("%w: from %s", blog.ErrUnfinished, source)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -109,4 +110,30 @@ func onConnection(t *testing.T, address string, do func(*pgx.Conn) error) error 
 	}
 	defer c.Close(t.Context())
 	return do(c)
+}
+
+// A failover that is not over yet leads to a server that only reads.
+func TestAStandbyReadsAndIsUnavailableForWriters(t *testing.T) {
+	t.Parallel()
+	server := enginetest.PrivatePostgres(t)
+	l := newLoad(t, openStore(t, server.URL(), Options{}))
+	var data string
+	if err := l.s.pool.QueryRow(t.Context(), "SHOW data_directory").Scan(&data); err != nil {
+		t.Fatal(err)
+	}
+	server.Stop()
+	if err := os.WriteFile(filepath.Join(data, "standby.signal"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	server.Start()
+	s := openStore(t, server.URL(), Options{Report: func(err error) {
+		if err != nil {
+			t.Error(err)
+		}
+	}})
+	if p, err := s.Posts().Get(t.Context(), l.known.ID); err != nil || p.Title != "known" {
+		t.Errorf("get: %v, %v", p, err)
+	}
+	wantCode(t, "create", s.Posts().Create(t.Context(), newPost(l.author, "new")), blog.CodeUnavailable)
+	wantCode(t, "put", s.Copies().Put(t.Context(), []blog.Record{newPost(l.author, "new")}), blog.CodeUnavailable)
 }

@@ -22,10 +22,11 @@ func Lock(ctx context.Context, url, name string, opt Options) (lock io.Closer, o
 		return nil, false, explain(ctx, err)
 	}
 	held := connection{conn}
-	for _, statement := range []string{"BEGIN", "SET LOCAL idle_in_transaction_session_timeout = 0"} {
-		if _, err := conn.Exec(ctx, statement); err != nil {
-			return nil, false, errors.Join(explain(ctx, err), held.Close())
-		}
+	if _, err := conn.Exec(ctx, "BEGIN"); err != nil {
+		return nil, false, errors.Join(explain(ctx, err), held.Close())
+	}
+	if err := unbound(ctx, conn, "idle_in_transaction_session_timeout", "transaction_timeout"); err != nil {
+		return nil, false, errors.Join(explain(ctx, err), held.Close())
 	}
 	number := fnv.New64a()
 	_, _ = number.Write([]byte("inkstone " + name)) // a hash cannot fail

@@ -73,7 +73,7 @@ func migrate(ctx context.Context, conn *pgx.Conn) (from, to int, err error) {
 // it. The lock is the transaction's, as that of a session does not go through a pooler.
 func step(ctx context.Context, conn *pgx.Conn, steps []string) (version int, err error) {
 	err = pgx.BeginTxFunc(ctx, conn, writing, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+		if err := unbound(ctx, tx, "statement_timeout", "lock_timeout", "transaction_timeout"); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", migrationLock); err != nil {
@@ -125,15 +125,20 @@ func schemaVersion(ctx context.Context, q querier, newest int) (version int, err
 	return version, nil
 }
 
-// checkSchema refuses a database whose schema is not the newest.
+// checkSchema refuses a database whose schema is not the newest, and one that has none.
 func checkSchema(ctx context.Context, conn *pgx.Conn) error {
 	steps, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return err
 	}
 	version, err := schemaVersion(ctx, conn, len(steps))
-	if err == nil && version < len(steps) {
+	switch {
+	case err != nil:
+		return err
+	case version == 0:
+		return blog.ErrEmpty
+	case version < len(steps):
 		return blog.ErrOldSchema
 	}
-	return err
+	return nil
 }

@@ -40,11 +40,12 @@ var (
 	ErrEncoding   = errors.New("the database is not kept in UTF-8")
 	ErrPassword   = errors.New("the server refuses the user or the password")
 	ErrNoDatabase = errors.New("the server has no database of that name")
+	ErrPrivilege  = errors.New("the user has not the rights that it takes")
 )
 
 // Open opens the database at url. ErrURL; and without opt.Report what prevents its use:
-// CodeUnavailable, ErrNewerSchema, ErrOldSchema, ErrForeign, ErrUnfinished, ErrEncoding, ErrPassword,
-// ErrNoDatabase. No error repeats the password.
+// CodeUnavailable, ErrNewerSchema, ErrOldSchema, ErrEmpty, ErrForeign, ErrUnfinished, ErrEncoding,
+// ErrPassword, ErrNoDatabase, ErrPrivilege. No error repeats the password.
 func Open(ctx context.Context, url string, opt Options) (*Store, error) {
 	config, err := configure(url, opt)
 	if err != nil {
@@ -153,6 +154,8 @@ func makeSettings(ctx context.Context, c *pgx.Conn, given map[string]string, tim
 		// runs so long that it is worth compiling.
 		{"random_page_cost", "1.1"},
 		{"jit", "off"},
+		// pgx reads no other, where it asks for text.
+		{"bytea_output", "hex"},
 	} {
 		if _, set := given[s[0]]; !set {
 			batch.Queue("SELECT set_config($1, $2, false)", s[0], s[1])
@@ -251,7 +254,10 @@ const (
 func (s *Store) leap(ctx context.Context, c *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(ctx, leapLimit)
 	defer cancel()
-	_, _ = c.Exec(ctx, "UPDATE generation SET value = value + 1 + floor(random() * $1)::bigint WHERE stripe = 0", int64(generationLeap))
+	_ = pgx.BeginTxFunc(ctx, c, writing, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE generation SET value = value + 1 + floor(random() * $1)::bigint WHERE stripe = 0", int64(generationLeap))
+		return err
+	})
 }
 
 // explain is fault for what only happens at the start.
@@ -262,6 +268,8 @@ func explain(ctx context.Context, err error) error {
 			return fmt.Errorf("%w: %s (%s)", ErrPassword, reply.Message, reply.Code)
 		case "3D000":
 			return ErrNoDatabase
+		case "42501":
+			return fmt.Errorf("%w: %s (%s)", ErrPrivilege, reply.Message, reply.Code)
 		}
 	}
 	return fault(ctx, err)

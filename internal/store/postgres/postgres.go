@@ -13,7 +13,8 @@ import (
 
 // Options are what Open may be told; the zero value is fine.
 type Options struct {
-	// NoMigrate refuses an older schema (ErrOldSchema) instead of bringing it up to date.
+	// NoMigrate refuses an older schema (ErrOldSchema), or none (ErrEmpty), instead of bringing
+	// it up to date.
 	NoMigrate bool
 	// Copying opens also what a copy has not finished (ErrUnfinished).
 	Copying bool

@@ -38,6 +38,16 @@ func TestTenMayStartAtOnceOnAnEmptyDatabase(t *testing.T) {
 	}
 }
 
+func TestWhoMustNotMigrateTellsAnEmptyDatabaseFromAnOldOne(t *testing.T) {
+	older := newDatabase(t)
+	run(t, older, "DELETE FROM inkstone_schema WHERE version > 1")
+	for url, want := range map[string]error{older: blog.ErrOldSchema, enginetest.Postgres(t): blog.ErrEmpty} {
+		if s, err := Open(t.Context(), url, Options{NoMigrate: true}); !errors.Is(err, want) {
+			t.Errorf("got %v %v, want %v", s, err, want)
+		}
+	}
+}
+
 // change returns a URL with something else in it.
 func change(t *testing.T, address string, how func(*url.URL)) string {
 	t.Helper()
@@ -105,6 +115,19 @@ func TestWhatPreventsTheUseOfADatabaseIsNamedWithoutThePassword(t *testing.T) {
 			if u, err2 := url.Parse(c.url); err != nil && (strings.Contains(err.Error(), hidden) || err2 == nil && contains(err.Error(), u)) {
 				t.Errorf("%s: %s prints the password: %v", what, how, err)
 			}
+		}
+	}
+}
+
+// Since PostgreSQL 15 only the owner of a database makes tables in it, unless others were let.
+func TestAUserWhoMayMakeNoTablesIsTold(t *testing.T) {
+	t.Parallel()
+	server := enginetest.PrivatePostgres(t)
+	run(t, server.URL(), "REVOKE CREATE ON SCHEMA public FROM PUBLIC", "CREATE USER guest PASSWORD 'example-password'")
+	address := change(t, server.URL(), func(u *url.URL) { u.User = url.UserPassword("guest", "example-password") })
+	for how, err := range attempts(t.Context(), address) {
+		if how != "ping" && !errors.Is(err, ErrPrivilege) {
+			t.Errorf("%s: %v", how, err)
 		}
 	}
 }

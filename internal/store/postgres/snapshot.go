@@ -148,7 +148,7 @@ func onSnapshot(ctx context.Context, conn *pgx.Conn, read func(blog.Snapshot) er
 	if err != nil {
 		return fault(ctx, err)
 	}
-	if _, err := tx.Exec(ctx, unboundedTransaction); err != nil {
+	if err := unbound(ctx, tx, "statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"); err != nil {
 		return fault(ctx, err)
 	}
 	return read(snapshot{ctx, tx})
@@ -160,10 +160,12 @@ func closeSoon(conn *pgx.Conn) {
 	_ = conn.Close(ctx) // the server ends what was read
 }
 
-// unboundedTransaction takes the bounds of time away from a transaction, as far as the
+// unbound takes bounds of time away from a transaction, whoever has set them, as far as the
 // server's version has them.
-const unboundedTransaction = `SELECT set_config(name, '0', true) FROM pg_settings
-	WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`
+func unbound(ctx context.Context, q querier, bounds ...string) error {
+	_, err := q.Exec(ctx, "SELECT set_config(name, '0', true) FROM pg_settings WHERE name = ANY ($1)", bounds)
+	return err
+}
 
 type snapshot struct {
 	ctx context.Context

@@ -91,7 +91,7 @@ func (s *Store) writeLong(ctx context.Context, operation string, do func(*tx) er
 		defer cancel(nil)
 		go s.watchServer(ctx, 1, cancel)
 		err := s.transact(ctx, s.writers, func(t *tx) error {
-			if _, err := t.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+			if err := unbound(ctx, t, "statement_timeout", "transaction_timeout"); err != nil {
 				return err
 			}
 			return do(t)

@@ -41,6 +41,17 @@ func lockedPost(t *testing.T, url string, id blog.ID) (release func()) {
 	return elsewhere(t, url, "SELECT FROM posts WHERE id = $1 FOR UPDATE", key(id))
 }
 
+// A migration has half an hour, but nothing else that a start does.
+func TestAStartDoesNotWaitForALockedTable(t *testing.T) {
+	t.Parallel()
+	url := newDatabase(t)
+	elsewhere(t, url, "LOCK TABLE copying")
+	ctx, cancel := context.WithTimeout(t.Context(), 2*defaultTimeout)
+	defer cancel()
+	_, err := Open(ctx, url, Options{Pooled: true})
+	wantCode(t, "open", err, blog.CodeUnavailable)
+}
+
 func TestALockedPostHurtsNothingElse(t *testing.T) {
 	url := newDatabase(t)
 	noLeaks(t)

@@ -141,8 +141,13 @@ func checkSchema(c *conn) error {
 		return err
 	}
 	version, err := schemaVersion(c, len(steps))
-	if err == nil && version < len(steps) {
+	switch {
+	case err != nil:
+		return err
+	case version == 0:
+		return blog.ErrEmpty
+	case version < len(steps):
 		return blog.ErrOldSchema
 	}
-	return err
+	return nil
 }

@@ -12,9 +12,6 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// ErrEmpty means that there is no site in a database yet.
-var ErrEmpty = errors.New("the database is empty")
-
 // Pages are one state of a database as the file that it would be, for a backup: a read
 // transaction, so that others may write meanwhile. The write-ahead log can't begin anew as
 // long as it is open. It changes nothing that is kept, not even an older schema. One goroutine may use
@@ -57,7 +54,7 @@ func (p *Pages) begin() (err error) {
 		return err
 	}
 	if p.schema == 0 {
-		return ErrEmpty
+		return blog.ErrEmpty
 	}
 	if err := p.checkWhole(); err != nil {
 		return err

@@ -103,7 +103,7 @@ func TestPagesOfWhatIsNoSiteAreRefused(t *testing.T) {
 	}
 	empty := filepath.Join(dir, "empty")
 	must(t, os.WriteFile(empty, nil, 0o600))
-	if _, err := OpenPages(t.Context(), empty); !errors.Is(err, ErrEmpty) {
+	if _, err := OpenPages(t.Context(), empty); !errors.Is(err, blog.ErrEmpty) {
 		t.Errorf("%v", err)
 	}
 	half := filepath.Join(dir, "half.db")

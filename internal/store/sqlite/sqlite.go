@@ -17,8 +17,8 @@ const (
 
 // Options are what Open may be told; the zero value is fine.
 type Options struct {
-	// NoMigrate refuses an older schema (ErrOldSchema) instead of bringing it up to date.
-	// A file that is not there is not made then.
+	// NoMigrate refuses an older schema (ErrOldSchema), or none (ErrEmpty), instead of bringing
+	// it up to date. A file that is not there is not made then.
 	NoMigrate bool
 	// Copying opens also what a copy has not finished (ErrUnfinished).
 	Copying bool
@@ -51,7 +51,7 @@ type Stats struct {
 }
 
 // Open opens the database at path, made if missing. ErrNewerSchema, ErrOldSchema,
-// ErrForeign, ErrUnfinished, ErrDamaged, ErrLocked; fs.ErrNotExist; CodeUnavailable, CodeStorageFull.
+// ErrEmpty, ErrForeign, ErrUnfinished, ErrDamaged, ErrLocked; fs.ErrNotExist; CodeUnavailable, CodeStorageFull.
 func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 	if err := expectFile(path, !opt.NoMigrate); err != nil {
 		return nil, faultOfSystem(err)

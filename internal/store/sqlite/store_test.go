@@ -299,14 +299,15 @@ func TestADatabaseThatIsNotForThisProgramIsRefused(t *testing.T) {
 	for want, script := range map[error]string{
 		blog.ErrNewerSchema: fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = 99", applicationID),
 		blog.ErrForeign:     "CREATE TABLE bookmarks (url TEXT)",
-		blog.ErrOldSchema:   "PRAGMA user_version = 0",
+		blog.ErrOldSchema:   fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = 1", applicationID),
+		blog.ErrEmpty:       "PRAGMA user_version = 0",
 	} {
 		path := filepath.Join(t.TempDir(), "test.db")
 		c, err := openConn(path, busyWait, writerCacheKiB)
 		must(t, err)
 		must(t, c.script(script))
 		must(t, c.Close())
-		if s, err := Open(t.Context(), path, Options{NoMigrate: want == blog.ErrOldSchema}); !errors.Is(err, want) {
+		if s, err := Open(t.Context(), path, Options{NoMigrate: want == blog.ErrOldSchema || want == blog.ErrEmpty}); !errors.Is(err, want) {
 			t.Errorf("got %v %v, want %v", s, err, want)
 		}
 	}
