@@ -109,9 +109,16 @@ func cannotCopy(o CopyOptions, err error) error {
 	case blog.CodeUnavailable:
 		return fmt.Errorf("数据库没有回答，请检查来源、目标与网络%s（%v）", again, err)
 	case blog.CodeStorageFull:
-		return fmt.Errorf("磁盘空间不足，请腾出空间%s（%v）", again, err)
+		return fmt.Errorf("磁盘空间不足，%s，请腾出空间%s（%v）", whichIsFull(o, err), again, err)
 	}
 	return fmt.Errorf("复制失败%s（%v）", again, err)
+}
+
+func whichIsFull(o CopyOptions, err error) string {
+	if _, source := errors.AsType[*transfer.SourceError](err); source {
+		return "来源 " + store.Name(o.From) + " 因此无法读出"
+	}
+	return "目标 " + store.Name(o.To) + " 放不下全部数据"
 }
 
 func nameOf(r blog.Record) string {
