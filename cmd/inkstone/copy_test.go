@@ -303,7 +303,7 @@ func TestOneCopyAtATimeGoesIntoATarget(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		i.fails("另一个复制正在写入目标", "", "copy", "--from", source, "--to", target)
+		i.fails("另一个复制或恢复正在写入目标", "", "copy", "--from", source, "--to", target)
 		if err := lock.Close(); err != nil {
 			t.Fatal(err)
 		}

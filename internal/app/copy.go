@@ -82,7 +82,7 @@ func lockCopy(ctx context.Context, cfg *config.Config, o CopyOptions) (io.Closer
 func lockTarget(ctx context.Context, cfg *config.Config, url string) (io.Closer, error) {
 	lock, err := store.Lock(ctx, url, copyLock, store.Options{Server: server(cfg)})
 	if errors.Is(err, store.ErrTaken) {
-		return nil, errors.New("另一个复制正在写入目标，请等它结束后再试")
+		return nil, errors.New("另一个复制或恢复正在写入目标，请等它结束后再试")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("无法建立复制锁，请检查目标数据库、权限与磁盘：%v", err)
