@@ -12,6 +12,9 @@ import (
 
 // checkName refuses a name for an archive that can't be one, before anything is done.
 func checkName(file string) error {
+	if file == "" { // as of a variable of the shell that is not set
+		return errors.New("文件名为空，请给出要写成的文件")
+	}
 	info, err := os.Lstat(file)
 	switch {
 	case err == nil && info.IsDir():

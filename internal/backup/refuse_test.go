@@ -68,6 +68,9 @@ func TestWhatIsNoArchiveIsRefused(t *testing.T) {
 	refused(t, s.path(), "不是 inkstone 的备份")
 	refused(t, s.dir, "是文件夹")
 	refused(t, filepath.Join(s.dir, "missing"), "没有这个文件")
+	refused(t, "", "没有这个文件")
+	_, err := Write(t.Context(), "", s.site(), nil)
+	fails(t, err, "文件名为空")
 }
 
 // forge writes an archive with a manifest and an entry of its own.
