@@ -303,7 +303,7 @@ func TestOneCopyAtATimeGoesIntoATarget(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		i.fails("另一个复制正在写入目标", "", "copy", "--from", source, "--to", target)
+		i.fails("另一个复制或恢复正在写入目标", "", "copy", "--from", source, "--to", target)
 		if err := lock.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -332,4 +332,26 @@ func TestARecordThatTheTargetRefusesIsNamed(t *testing.T) {
 	i.env["DATABASE_URL"] = target
 	i.succeeds("a password", "user", "password", "author@example.com", "--password-stdin")
 	i.fails("目标不接受来源的用户 author <author@example.com>：目标中已有它，但内容不同", "", "copy", "--from", source, "--to", target, "--into-existing")
+}
+
+// diskFull makes a function that fails as a server whose disk is full.
+const diskFull = "CREATE FUNCTION disk_full() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'No space left on device' USING ERRCODE = '53100'; END $$; " +
+	"CREATE FUNCTION disk_full_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM disk_full(); END $$; "
+
+func TestItIsNamedWhereTheDiskIsFull(t *testing.T) {
+	i := withSite(t)
+	i.succeeds("", "backup", "site.tar")
+	source, unreadable, full := "sqlite:data/inkstone.db", enginetest.Postgres(t), enginetest.Postgres(t)
+	i.succeeds("", "copy", "--from", source, "--to", unreadable)
+	execute(t, unreadable, diskFull+"ALTER TABLE users RENAME TO people; CREATE VIEW users AS SELECT * FROM people WHERE disk_full()")
+	i.env["DATABASE_URL"] = full
+	i.succeeds("", "migrate")
+	execute(t, full, diskFull+"CREATE TRIGGER full_disk BEFORE INSERT ON users EXECUTE FUNCTION disk_full_row()")
+	target := "磁盘空间不足，目标 " + store.Name(full) + " 放不下全部数据，请腾出空间"
+	i.fails(target, "", "copy", "--from", source, "--to", full)
+	i.fails("磁盘空间不足，来源 "+store.Name(unreadable)+" 因此无法读出，请腾出空间", "", "copy", "--from", unreadable, "--to", "sqlite:other.db")
+	execute(t, full, "DELETE FROM copying")
+	i.fails(target, "", "restore", "site.tar")
+	i.env["DATABASE_URL"] = unreadable
+	i.fails("无法打开数据库 "+store.Name(unreadable)+"：它所在的磁盘空间不足", "", "backup", "other.tar")
 }

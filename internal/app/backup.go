@@ -57,7 +57,8 @@ func Restore(ctx context.Context, cfg *config.Config, file string, progress Back
 	}
 	e := engine{cfg, progress.Records}
 	to := e.target()
-	to.Schema, to.Open, to.Check = schema, e.pages, e.check
+	to.Schema, to.Check = schema, store.Check
+	to.Open = func(ctx context.Context, file string) (backup.Database, error) { return store.OpenPages(ctx, file) }
 	var images *archived
 	defer func() {
 		if images != nil {

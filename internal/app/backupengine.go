@@ -75,7 +75,7 @@ func (f fileEngine) vacant(context.Context, string) error {
 
 func (f fileEngine) install(ctx context.Context, file, _ string) error {
 	if _, _, err := store.Migrate(ctx, "sqlite:"+file, store.Options{}); err != nil {
-		return cannotOpen(f.cfg, err)
+		return cannotKeep(filepath.Dir(file), err)
 	}
 	if _, err := os.Lstat(file + "-wal"); err == nil { // it was closed: its log could not go into it
 		return fmt.Errorf("磁盘空间不足，%s 中放不下升级后的数据库，请腾出空间，再试一次", filepath.Dir(file))
@@ -104,21 +104,34 @@ func (e engine) open(ctx context.Context, scratch string) (backup.Database, erro
 	file := filepath.Join(scratch, "database")
 	to, err := store.Open(ctx, "sqlite:"+file, store.Options{Copying: true})
 	if err != nil {
-		return nil, errors.Join(cannotOpen(e.cfg, err), from.Close())
+		return nil, errors.Join(cannotKeep(scratch, err), from.Close())
 	}
 	report, err := transfer.Copy(ctx, from, to, transfer.Options{Source: "backup", Progress: e.copied})
+	_, ofSource := errors.AsType[*transfer.SourceError](err)
 	switch {
-	case blog.CodeOf(err) == blog.CodeStorageFull:
-		err = fmt.Errorf("磁盘空间不足，%s 中放不下数据库的副本，请腾出空间或换一个位置，再试一次", filepath.Dir(scratch))
+	case ofSource:
+		err = cannotOpen(e.cfg, err)
 	case err == nil && !report.Same():
 		err = errors.New("读出的数据与数据库不一致，请再备份一次")
 	default:
-		err = cannotOpen(e.cfg, err)
+		err = cannotKeep(scratch, err)
 	}
 	if err := errors.Join(err, to.Close(), from.Close()); err != nil {
 		return nil, err
 	}
 	return e.pages(ctx, file)
+}
+
+// cannotKeep says why there can be no copy of the database in a folder for what is not finished.
+func cannotKeep(scratch string, err error) error {
+	folder := filepath.Dir(scratch)
+	switch {
+	case err == nil || errors.Is(err, context.Canceled):
+		return err
+	case blog.CodeOf(err) == blog.CodeStorageFull:
+		return fmt.Errorf("磁盘空间不足，%s 中放不下数据库的副本，请腾出空间或换一个位置，再试一次", folder)
+	}
+	return fmt.Errorf("无法在 %s 中存放数据库的副本，请检查权限与磁盘（%v）", folder, err)
 }
 
 func (e engine) known(ctx context.Context, images []blog.Upload) (known []blog.Upload, err error) {
@@ -175,7 +188,7 @@ func (e engine) vacant(ctx context.Context, source string) (err error) {
 func (e engine) install(ctx context.Context, file, source string) (err error) {
 	from, err := store.Open(ctx, "sqlite:"+file, store.Options{})
 	if err != nil {
-		return cannotOpen(e.cfg, err)
+		return cannotKeep(filepath.Dir(file), err)
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
 	to, err := e.store(ctx, store.Options{Copying: true})

@@ -82,7 +82,7 @@ func lockCopy(ctx context.Context, cfg *config.Config, o CopyOptions) (io.Closer
 func lockTarget(ctx context.Context, cfg *config.Config, url string) (io.Closer, error) {
 	lock, err := store.Lock(ctx, url, copyLock, store.Options{Server: server(cfg)})
 	if errors.Is(err, store.ErrTaken) {
-		return nil, errors.New("另一个复制正在写入目标，请等它结束后再试")
+		return nil, errors.New("另一个复制或恢复正在写入目标，请等它结束后再试")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("无法建立复制锁，请检查目标数据库、权限与磁盘：%v", err)
@@ -109,9 +109,16 @@ func cannotCopy(o CopyOptions, err error) error {
 	case blog.CodeUnavailable:
 		return fmt.Errorf("数据库没有回答，请检查来源、目标与网络%s（%v）", again, err)
 	case blog.CodeStorageFull:
-		return fmt.Errorf("磁盘空间不足，请腾出空间%s（%v）", again, err)
+		return fmt.Errorf("磁盘空间不足，%s，请腾出空间%s（%v）", whichIsFull(o, err), again, err)
 	}
 	return fmt.Errorf("复制失败%s（%v）", again, err)
+}
+
+func whichIsFull(o CopyOptions, err error) string {
+	if _, source := errors.AsType[*transfer.SourceError](err); source {
+		return "来源 " + store.Name(o.From) + " 因此无法读出"
+	}
+	return "目标 " + store.Name(o.To) + " 放不下全部数据"
 }
 
 func nameOf(r blog.Record) string {

@@ -99,7 +99,10 @@ func adviceFor(err error, given string) string {
 			return known.advice
 		}
 	}
-	if blog.CodeOf(err) == blog.CodeUnavailable {
+	switch blog.CodeOf(err) {
+	case blog.CodeStorageFull:
+		return "它所在的磁盘空间不足，请腾出空间，再试一次"
+	case blog.CodeUnavailable:
 		return "连接不上或它没有回答，请检查 " + given + "、数据库是否在运行，以及网络、权限与磁盘"
 	}
 	return "请检查 " + given + "、权限与磁盘"

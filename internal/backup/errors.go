@@ -12,6 +12,9 @@ import (
 
 // checkName refuses a name for an archive that can't be one, before anything is done.
 func checkName(file string) error {
+	if file == "" { // as of a variable of the shell that is not set
+		return errors.New("文件名为空，请给出要写成的文件")
+	}
 	info, err := os.Lstat(file)
 	switch {
 	case err == nil && info.IsDir():
@@ -55,7 +58,11 @@ func full(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(e
 // cannotUnpack says why there is no room for what comes out of an archive.
 func cannotUnpack(folder string, err error) error {
 	if full(err) {
-		return fmt.Errorf("磁盘空间不足，%s 中放不下数据库，请腾出空间，再试一次", folder)
+		return noRoom(folder)
 	}
 	return fmt.Errorf("无法写入文件夹 %s，请检查权限与磁盘：%w", folder, err)
+}
+
+func noRoom(folder string) error {
+	return fmt.Errorf("磁盘空间不足，%s 中放不下数据库，请腾出空间，再试一次", folder)
 }

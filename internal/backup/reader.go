@@ -26,6 +26,9 @@ type reader struct {
 // openArchive opens an archive that this program can read. It does not yet know whether
 // that is whole.
 func openArchive(name string) (*reader, error) {
+	if info, err := os.Stat(name); err == nil && info.Mode()&fs.ModeNamedPipe != 0 { // to open one waits for who writes
+		return nil, irregular(name)
+	}
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("没有这个文件：%s", name)
@@ -49,7 +52,7 @@ func (r *reader) open() error {
 		return fmt.Errorf("%s 是文件夹，请给出备份文件", r.name)
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s 不是普通文件，请给出备份文件", r.name)
+		return irregular(r.name)
 	}
 	r.size = info.Size()
 	t := tar.NewReader(r.file)
@@ -74,6 +77,10 @@ func (r *reader) identify() error {
 	}
 	r.source = "backup " + string(digest)
 	return nil
+}
+
+func irregular(name string) error {
+	return fmt.Errorf("%s 不是普通文件，请给出备份文件", name)
 }
 
 func newer(name, program string) error {

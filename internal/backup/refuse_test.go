@@ -3,6 +3,7 @@ package backup
 import (
 	"bytes"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -67,6 +68,9 @@ func TestWhatIsNoArchiveIsRefused(t *testing.T) {
 	refused(t, s.path(), "不是 inkstone 的备份")
 	refused(t, s.dir, "是文件夹")
 	refused(t, filepath.Join(s.dir, "missing"), "没有这个文件")
+	refused(t, "", "没有这个文件")
+	_, err := Write(t.Context(), "", s.site(), nil)
+	fails(t, err, "文件名为空")
 }
 
 // forge writes an archive with a manifest and an entry of its own.
@@ -99,6 +103,45 @@ func TestASoundArchiveWithStrangeContentIsRefused(t *testing.T) {
 	refused(t, forge(t, m, uploadsName+"image/x.png"), "意外的内容")
 	refused(t, forge(t, m, databaseName), "")
 	refused(t, forge(t, m), "没有数据库")
+}
+
+// rewrite archives what is in a file anew, with another manifest or database, as nobody does
+// who means well.
+func rewrite(t *testing.T, file string, manifest func(*Manifest), database func([]byte)) string {
+	t.Helper()
+	r, err := openArchive(file)
+	must(t, err)
+	defer r.close()
+	m := r.Manifest
+	manifest(&m)
+	text, err := m.encode()
+	must(t, err)
+	forged := filepath.Join(t.TempDir(), "forged.tar")
+	a, err := createArchive(forged, func(int) {})
+	must(t, err)
+	must(t, a.add(manifestName, text, time.Now()))
+	add := func(name string, content io.Reader, change func([]byte)) error {
+		b, err := io.ReadAll(content)
+		change(b)
+		return errors.Join(err, a.add(name, b, time.Now()))
+	}
+	must(t, r.each(t.Context(),
+		func(content io.Reader) error { return add(databaseName, content, database) },
+		func(field, name string, content io.Reader) error {
+			return add(uploadsName+field+"/"+name, content, func([]byte) {})
+		}))
+	must(t, errors.Join(a.finish(), a.close()))
+	return forged
+}
+
+func TestAnArchiveThatIsNotWhatItSaysIsRefused(t *testing.T) {
+	s := newSite(t, 2)
+	file, _ := s.backup()
+	asItIs := func([]byte) {}
+	refused(t, rewrite(t, file, func(m *Manifest) { m.Uploads = false }, asItIs), "清单上没有的图片")
+	refused(t, rewrite(t, file, func(m *Manifest) { m.Counts["posts"]++ }, asItIs), "清单却是")
+	damaged := rewrite(t, file, func(*Manifest) {}, func(b []byte) { copy(b[len(b)/2:], bytes.Repeat([]byte{0xff}, 4096)) })
+	refused(t, damaged, damaged+" 中的数据库无法读取，没有恢复任何内容")
 }
 
 func TestNothingIsOverwritten(t *testing.T) {

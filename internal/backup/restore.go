@@ -118,14 +118,28 @@ func (r *restorer) unpack(ctx context.Context, file string, content io.Reader) e
 	}
 	s, err := r.to.Open(ctx, file)
 	if err != nil {
-		return err
+		return r.unusable(ctx, err)
 	}
 	r.database = s
 	counts, err := s.Counts(ctx)
-	if err == nil && !maps.Equal(counts, r.archive.Counts) {
-		err = r.archive.strange(fmt.Sprintf("有 %v，清单却是 %v", counts, r.archive.Counts))
+	if err != nil {
+		return r.unusable(ctx, err)
 	}
-	return err
+	if !maps.Equal(counts, r.archive.Counts) {
+		return r.archive.strange(fmt.Sprintf("有 %v，清单却是 %v", counts, r.archive.Counts))
+	}
+	return nil
+}
+
+// unusable is about a database that can't be read although its archive is whole.
+func (r *restorer) unusable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if blog.CodeOf(err) == blog.CodeStorageFull {
+		return noRoom(r.to.Scratch)
+	}
+	return fmt.Errorf("%s 中的数据库无法读取，没有恢复任何内容，请换用另一份备份，并检查 %s 所在的磁盘（%v）", r.archive.name, r.to.Scratch, err)
 }
 
 func (r *restorer) write(ctx context.Context, file string, content io.Reader) error {
@@ -143,13 +157,18 @@ func (r *restorer) write(ctx context.Context, file string, content io.Reader) er
 	case err != nil:
 		err = cannotUnpack(r.to.Scratch, err)
 	default:
-		err = r.to.Check(ctx, f, size)
+		if err = r.to.Check(ctx, f, size); err != nil {
+			err = r.unusable(ctx, err)
+		}
 	}
 	return errors.Join(err, f.Close())
 }
 
 // image puts an image, which must be one that the database knows, in its place.
 func (r *restorer) image(ctx context.Context, field, name string, content io.Reader) error {
+	if r.images == nil {
+		return r.archive.strange("有清单上没有的图片")
+	}
 	u, err := r.database.Upload(ctx, name)
 	if blog.CodeOf(err) == blog.CodeFileNotFound || err == nil && u.Field != field {
 		return r.archive.strange(fmt.Sprintf("有数据库中没有的图片 %q", path.Join(field, name)))

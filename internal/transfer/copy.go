@@ -55,14 +55,15 @@ func (r Report) Same() bool {
 // All that it reads of the source is of one state. Unless it goes into an existing store,
 // it begins only in an empty one (blog.ErrNotEmpty); a copy that was cut off goes on
 // behind what has been put (blog.ErrOtherSource), and the target is usable
-// when the report is that both are the same. *blog.RecordError if a record is refused.
+// when the report is that both are the same. *blog.RecordError if a record is refused;
+// *SourceError if it is not the target that failed.
 func Copy(ctx context.Context, from, to blog.Store, opt Options) (report Report, err error) {
 	if !opt.IntoExisting {
 		if err := to.Copies().Begin(ctx, opt.Source); err != nil {
 			return report, err
 		}
 	}
-	err = from.Copies().Snapshot(ctx, func(source blog.Snapshot) error {
+	err = snapshotOf(ctx, from, func(source blog.Snapshot) error {
 		c := copying{ctx: ctx, source: source, to: to.Copies(), opt: opt}
 		if err := c.count(); err != nil {
 			return err

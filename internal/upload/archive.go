@@ -111,10 +111,7 @@ func (a *Archive) Flush(ctx context.Context) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	if err := a.files.Deliver(ctx, batch); err != nil {
-		return errors.Join(err, a.files.Drop(context.WithoutCancel(ctx), batch))
-	}
-	if err := a.files.Publish(ctx, batch); err != nil {
+	if err := a.files.Restore(ctx, batch); err != nil {
 		return errors.Join(err, a.files.Drop(context.WithoutCancel(ctx), batch))
 	}
 	return nil

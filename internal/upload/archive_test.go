@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -121,4 +122,46 @@ func TestWhatIsPutAndNotFlushedLeavesNothing(t *testing.T) {
 			t.Errorf("%v", kept)
 		}
 	})
+}
+
+// TestAnArchiveThatFailsLeavesTheImagesOfAnother is about two restores of one backup into
+// one bucket: what the first had put was taken away by the second's tidying.
+func TestAnArchiveThatFailsLeavesTheImagesOfAnother(t *testing.T) {
+	l := newLine(t)
+	first, second := NewArchive(l.open(t)), NewArchive(l.open(t))
+	for n := range 3 {
+		u, content := imageOf(n, 1000)
+		for _, a := range []*Archive{first, second} {
+			if err := a.Put(t.Context(), u, bytes.NewReader(content)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := first.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	last, _ := imageOf(2, 1000)
+	l.breaks(func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		broken := r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, last.Filename)
+		if broken {
+			refused(w, 403, "AccessDenied")
+		}
+		return broken
+	})
+	if err := errors.Join(second.Flush(t.Context()), second.Close()); blog.CodeOf(err) != blog.CodeUnavailable {
+		t.Errorf("%v", err)
+	}
+	l.mends()
+	for n := range 3 {
+		if u, content := imageOf(n, 1000); !bytes.Equal(read(t, first, u), content) {
+			t.Errorf("image %d is another one", n)
+		}
+	}
+	if kept := l.kept(t); len(kept) != 3 {
+		t.Errorf("%v", kept)
+	}
+	l.swept(t, build(t, l)) // no row has come
+	if kept := l.kept(t); len(kept) != 0 {
+		t.Errorf("nobody would remove %v", kept)
+	}
 }

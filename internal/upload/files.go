@@ -30,6 +30,11 @@ type Files interface {
 	// is not on the stage any more is passed over.
 	Publish(ctx context.Context, images []blog.Upload) error
 
+	// Restore is Deliver and Publish for images that came with their names, so that others
+	// may be putting the same: after an error the batch is to be dropped, but what is in
+	// place already stays, since it may be theirs.
+	Restore(ctx context.Context, images []blog.Upload) error
+
 	// Withdraw prepares for the row to go: from here on the image is dropped or
 	// left. One that is not in place is passed over.
 	Withdraw(ctx context.Context, image blog.Upload) error

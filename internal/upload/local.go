@@ -77,6 +77,11 @@ func (l *Local) Publish(_ context.Context, images []blog.Upload) error {
 	return nil
 }
 
+// Restore implements Files.
+func (l *Local) Restore(ctx context.Context, images []blog.Upload) error {
+	return l.Publish(ctx, images)
+}
+
 // Withdraw implements Files.
 func (l *Local) Withdraw(_ context.Context, u blog.Upload) error {
 	l.hold(u.Filename)

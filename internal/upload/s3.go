@@ -146,13 +146,27 @@ func (s *S3) key(u blog.Upload) string { return s.prefix + place(u) }
 // Deliver implements Files. What could not be put may arrive at S3 nevertheless: the
 // note stays then.
 func (s *S3) Deliver(ctx context.Context, images []blog.Upload) error {
+	return s.deliver(ctx, images, s.takeBack)
+}
+
+// Restore implements Files. What it leaves after an error its note tells of.
+func (s *S3) Restore(ctx context.Context, images []blog.Upload) error {
+	leave := func(context.Context, []blog.Upload) {}
+	if err := s.deliver(ctx, images, leave); err != nil {
+		return err
+	}
+	return s.Publish(ctx, images)
+}
+
+// deliver tells failed what it may have put before an error.
+func (s *S3) deliver(ctx context.Context, images []blog.Upload, failed func(context.Context, []blog.Upload)) error {
 	within, cancel := context.WithTimeout(ctx, s.deliverTime)
 	defer cancel()
 	if err := s.note(within, images); err != nil {
 		return s.failure(ctx, err)
 	}
 	if err := s.putAll(within, images); err != nil {
-		s.takeBack(ctx, images)
+		failed(ctx, images)
 		return s.failure(ctx, err)
 	}
 	var errs []error

@@ -74,7 +74,7 @@ var settle = []string{
 
 // End implements blog.Copies.
 func (r copies) End(ctx context.Context) error {
-	return r.writeLong(ctx, "copies.end", func(t *tx) error {
+	return r.writeWithin(ctx, endLimit, snapshotProbes, "copies.end", func(t *tx) error {
 		for _, statement := range append(slices.Clone(settle), "DELETE FROM copying WHERE one = 1") {
 			if _, err := t.exec(statement); err != nil {
 				return err

@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"context"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"inkstone/internal/blog"
 	"inkstone/internal/enginetest"
@@ -36,6 +39,35 @@ func TestTermsWaitOnlyWhileACopyIsUnderWay(t *testing.T) {
 	}
 	if after := options(); after != before {
 		t.Errorf("after a copy the index has %s, before it %s", after, before)
+	}
+}
+
+// deadlines notes the shortest time that a statement has.
+type deadlines struct{ shortest time.Duration }
+
+func (d *deadlines) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	if end, ok := ctx.Deadline(); ok {
+		d.shortest = min(d.shortest, time.Until(end))
+	}
+	return ctx
+}
+
+func (*deadlines) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// What the end of a copy does to a large database takes longer than anything else.
+func TestTheEndOfACopyMayTakeHours(t *testing.T) {
+	t.Parallel()
+	seen := &deadlines{shortest: 1000 * time.Hour}
+	s := openStore(t, newDatabase(t), Options{tracer: seen})
+	if err := s.Copies().Begin(t.Context(), "somewhere"); err != nil {
+		t.Fatal(err)
+	}
+	seen.shortest = 1000 * time.Hour
+	if err := s.Copies().End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if seen.shortest < 12*time.Hour {
+		t.Errorf("a statement had %v", seen.shortest)
 	}
 }
 

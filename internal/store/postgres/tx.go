@@ -26,6 +26,8 @@ const (
 	// longLimit bounds writes that touch as much as a user has: each of his posts
 	// takes a millisecond.
 	longLimit = 60 * time.Second
+	// endLimit bounds the end of a copy, which takes the longer the larger the database is.
+	endLimit = 24 * time.Hour
 	// probeEvery is how often such a write looks whether the server still answers at all,
 	// which takes it no longer than that.
 	probeEvery = 2 * time.Second
@@ -84,12 +86,17 @@ func (s *Store) write(ctx context.Context, operation string, do func(*tx) error)
 }
 
 // writeLong is write for what may take longer than any other operation.
-func (s *Store) writeLong(ctx context.Context, operation string, do func(*tx) error) (err error) {
+func (s *Store) writeLong(ctx context.Context, operation string, do func(*tx) error) error {
+	return s.writeWithin(ctx, longLimit, 1, operation, do)
+}
+
+// writeWithin is write for as long as the server answers one of so many probes in a row.
+func (s *Store) writeWithin(ctx context.Context, limit time.Duration, probes int, operation string, do func(*tx) error) (err error) {
 	defer s.watch(operation, time.Now(), &err)
-	return s.askWithin(ctx, longLimit, func(ctx context.Context) error {
+	return s.askWithin(ctx, limit, func(ctx context.Context) error {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		go s.watchServer(ctx, 1, cancel)
+		go s.watchServer(ctx, probes, cancel)
 		err := s.transact(ctx, s.writers, func(t *tx) error {
 			if err := unbound(ctx, t, "statement_timeout", "transaction_timeout"); err != nil {
 				return err

@@ -48,6 +48,9 @@ func tryOpen(path string, wait time.Duration, cacheKiB int) (*conn, error) {
 	}
 	c.SetBusyTimeout(wait)
 	own := &conn{Conn: c}
+	if err := own.refuseForeign(); err != nil { // before the first pragma writes into it
+		return nil, errors.Join(err, c.Close())
+	}
 	for _, pragma := range []string{
 		"PRAGMA journal_mode = WAL",
 		"PRAGMA synchronous = FULL",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -132,6 +133,16 @@ func schemaVersion(c *conn, newest int) (int, error) {
 		return int(version), fmt.Errorf("%w (its schema is %d, this program knows %d)", blog.ErrNewerSchema, version, newest)
 	}
 	return int(version), nil
+}
+
+// refuseForeign refuses a database of another program: ErrForeign. It reads one state, as
+// somebody may just make a database of it.
+func (c *conn) refuseForeign() error {
+	if err := c.script("BEGIN"); err != nil {
+		return err
+	}
+	_, err := schemaVersion(c, math.MaxInt)
+	return errors.Join(err, c.script("ROLLBACK"))
 }
 
 // checkSchema refuses a database whose schema is not the newest.
