@@ -136,7 +136,8 @@ func schemaVersion(c *conn, newest int) (int, error) {
 }
 
 // refuseForeign refuses a database of another program: ErrForeign. It reads one state, as
-// somebody may just make a database of it.
+// somebody may just make a database of it. One that a crash has left is brought in order by
+// SQLite when it is read, as whoever opens it next would.
 func (c *conn) refuseForeign() error {
 	if err := c.script("BEGIN"); err != nil {
 		return err
