@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"inkstone/internal/blog"
@@ -23,17 +24,18 @@ func ofSource(err error) error {
 	return &SourceError{err}
 }
 
-// snapshotOf runs read on a snapshot of the source, whose errors are SourceErrors.
+// snapshotOf runs read on a snapshot of the source. Whatever is not an error of read's own is
+// a SourceError, also what the source says instead of one that it has caused.
 func snapshotOf(ctx context.Context, from blog.Store, read func(blog.Snapshot) error) error {
-	begun := false
+	var failed error
 	err := from.Copies().Snapshot(ctx, func(s blog.Snapshot) error {
-		begun = true
-		return read(sourceSnapshot{s})
+		failed = read(sourceSnapshot{s})
+		return failed
 	})
-	if !begun {
-		return ofSource(err)
+	if errors.Is(err, failed) {
+		return err
 	}
-	return err
+	return ofSource(err)
 }
 
 type sourceSnapshot struct{ blog.Snapshot }
