@@ -89,7 +89,7 @@ func adviceFor(err error, given string) string {
 		{store.ErrLocked, "另一个进程锁住了它，请等它结束或停止它，然后再试"},
 		{store.ErrPassword, "用户名或密码不被接受，请检查 " + given},
 		{store.ErrNoDatabase, "服务器上没有这个库，请先创建它，或检查 " + given},
-		{store.ErrPrivilege, "用户的权限不足，请让库归它所有：ALTER DATABASE 库名 OWNER TO 用户名"},
+		{store.ErrPrivilege, "用户的权限不足，请让库和其中的表归它所有，或授予它在 public 模式中建表的权限（GRANT CREATE ON SCHEMA public TO 用户名）"},
 		{store.ErrEncoding, "它的编码不是 UTF-8，请以 ENCODING 'UTF8' 新建一个库"},
 		{store.ErrURL, given + " 不是有效的地址，请填写 postgres://用户:密码@主机:5432/库名"},
 		{store.ErrEmpty, "它是空的，里面没有站点，请检查 " + given},

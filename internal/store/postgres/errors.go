@@ -40,6 +40,14 @@ func fault(ctx context.Context, err error) error {
 	return err
 }
 
+// codeOf is the code of an error that PostgreSQL sent, else "".
+func codeOf(err error) string {
+	if reply, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return reply.Code
+	}
+	return ""
+}
+
 // unavailable tells whether a code says that the server, and not the statement, is why
 // it failed.
 func unavailable(code string) bool {
@@ -48,7 +56,7 @@ func unavailable(code string) bool {
 		"55P03",          // lock_not_available
 		"40001", "40P01", // serialization_failure, deadlock_detected, again and again
 		"25P03", "25P04", // idle_in_transaction_session_timeout, transaction_timeout: this process stood still
-		"25006", "0A000", // read_only_sql_transaction, feature_not_supported: a standby, which begins nothing that writes
+		"25006",                   // read_only_sql_transaction: a standby
 		"28P01", "28000", "3D000", // wrong password, refused, no such database: told apart at the start
 		"58030": // io_error
 		return true

@@ -83,10 +83,26 @@ func TestAServerLeapsInADatabaseThatIsReadOnlyByDefault(t *testing.T) {
 func TestAMigrationIsNotCutByTheBoundsOfARole(t *testing.T) {
 	t.Parallel()
 	url := enginetest.Postgres(t)
-	give(t, url, "statement_timeout = 500", "lock_timeout = 500")
+	give(t, url, "statement_timeout = 1000", "lock_timeout = 1000")
 	release := elsewhere(t, url, "SELECT pg_advisory_xact_lock($1)", migrationLock)
-	time.AfterFunc(1500*time.Millisecond, release)
+	time.AfterFunc(3*time.Second, release)
 	if _, _, err := Migrate(t.Context(), url, Options{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestALongWriteWaitsForALockLongerThanARoleMay(t *testing.T) {
+	t.Parallel()
+	url := newDatabase(t)
+	give(t, url, "lock_timeout = 300")
+	s := openStore(t, url, Options{})
+	release := elsewhere(t, url, "LOCK TABLE copying")
+	time.AfterFunc(time.Second, release)
+	err := s.writeLong(t.Context(), "copies.end", func(w *tx) error {
+		_, err := w.exec("DELETE FROM copying")
+		return err
+	})
+	if err != nil {
 		t.Error(err)
 	}
 }

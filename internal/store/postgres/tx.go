@@ -98,7 +98,7 @@ func (s *Store) writeWithin(ctx context.Context, limit time.Duration, probes int
 		defer cancel(nil)
 		go s.watchServer(ctx, probes, cancel)
 		err := s.transact(ctx, s.writers, func(t *tx) error {
-			if err := unbound(ctx, t, "statement_timeout", "transaction_timeout"); err != nil {
+			if err := unbound(ctx, t, "statement_timeout", "lock_timeout", "transaction_timeout"); err != nil {
 				return err
 			}
 			return do(t)
@@ -197,6 +197,9 @@ func (s *Store) once(ctx context.Context, places chan struct{}, do func(*tx) err
 // the same: pgx's own function closes the connection then.
 func (s *Store) begin(ctx context.Context, c *pgx.Conn, opt pgx.TxOptions, do func(pgx.Tx) error) error {
 	tx, err := c.BeginTx(ctx, opt)
+	if codeOf(err) == "0A000" { // feature_not_supported: a standby begins nothing that writes
+		return blog.Wrap(blog.CodeUnavailable, err)
+	}
 	if err != nil {
 		return err
 	}
