@@ -71,6 +71,9 @@ func (n *news) cause(err error) {
 func (n *news) tell(up bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if !up && n.why == nil { // it has not answered yet, and has not been waited for
+		return
+	}
 	refused := !up && kindOf(n.why) == "server"
 	changed := up == n.toldAway || refused && !n.toldRefused
 	if !changed || !n.toldAt.IsZero() && time.Since(n.toldAt) < newsAtMost {

@@ -123,7 +123,7 @@ func ofTLS(address string, err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); err == nil || ok && op.Op == "dial" {
 		return err
 	}
-	return fmt.Errorf("no TLS with %s: %w", address, err)
+	return fmt.Errorf("TLS with %s: %w", address, err)
 }
 
 // dialError is why there is no new connection.

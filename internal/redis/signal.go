@@ -34,7 +34,7 @@ func (c *Client) NewSignal(key string, heard func()) *Signal {
 
 // Hears reports whether what is sent would be heard, as far as is known: a line that has
 // gone silent is noticed within two seconds. A Redis that takes no writes, as one without
-// memory, keeps its lines and tells nothing.
+// memory, keeps its lines and tells nothing: it is not heard once it counts as away.
 func (s *Signal) Hears() bool { return s.hears.Load() && s.client.Up() }
 
 // Send sends the signal soon, without waiting for it.
@@ -113,7 +113,7 @@ func (s *Signal) listen(ctx context.Context) {
 }
 
 // track makes conn hear, and reports whether something came of what it sends to itself:
-// where HELLO is forbidden Redis agrees to track, and has no way to tell.
+// where there is no HELLO Redis agrees to track, and has no way to tell.
 func (s *Signal) track(ctx context.Context, conn rueidis.DedicatedClient, came <-chan struct{}) bool {
 	ctx, cancel := context.WithTimeout(ctx, connectWait)
 	defer cancel()
