@@ -124,6 +124,36 @@ func TestWhatIsPutAndNotFlushedLeavesNothing(t *testing.T) {
 	})
 }
 
+// Once it is in the bucket nothing takes an image away, whatever becomes of the stage.
+func TestAnArchiveKeepsWhatItHasPutThoughItsStageFails(t *testing.T) {
+	l := newLine(t)
+	s := l.open(t).(*S3)
+	a := NewArchive(s)
+	u, content := imageOf(0, 1000)
+	if err := a.Put(t.Context(), u, bytes.NewReader(content)); err != nil {
+		t.Fatal(err)
+	}
+	staged := s.at(u.Filename)
+	l.breaks(func(w http.ResponseWriter, r *http.Request, pass http.Handler) bool {
+		if r.Method != http.MethodPut || !strings.HasSuffix(r.URL.Path, "/images/"+u.Filename) {
+			return false
+		}
+		pass.ServeHTTP(w, r)
+		err := errors.Join(s.root.Remove(staged), s.root.MkdirAll(staged+"/full", 0o755))
+		if err != nil {
+			t.Error(err)
+		}
+		return true
+	})
+	if err := a.Flush(t.Context()); err != nil {
+		t.Error(err)
+	}
+	l.mends()
+	if kept := l.kept(t); len(kept) != 1 {
+		t.Errorf("%v", kept)
+	}
+}
+
 // TestAnArchiveThatFailsLeavesTheImagesOfAnother is about two restores of one backup into
 // one bucket: what the first had put was taken away by the second's tidying.
 func TestAnArchiveThatFailsLeavesTheImagesOfAnother(t *testing.T) {

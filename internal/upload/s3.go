@@ -146,29 +146,37 @@ func (s *S3) key(u blog.Upload) string { return s.prefix + place(u) }
 // Deliver implements Files. What could not be put may arrive at S3 nevertheless: the
 // note stays then.
 func (s *S3) Deliver(ctx context.Context, images []blog.Upload) error {
-	return s.deliver(ctx, images, s.takeBack)
-}
-
-// Restore implements Files. What it leaves after an error its note tells of.
-func (s *S3) Restore(ctx context.Context, images []blog.Upload) error {
-	leave := func(context.Context, []blog.Upload) {}
-	if err := s.deliver(ctx, images, leave); err != nil {
+	noted, err := s.deliver(ctx, images)
+	if err != nil {
+		if noted {
+			s.takeBack(ctx, images)
+		}
 		return err
 	}
+	return s.unstage(images)
+}
+
+// Restore implements Files. What it has put when it fails the sweep settles, by the note. Once
+// all is put it has succeeded: whoever dropped the batch then would remove it from the bucket.
+func (s *S3) Restore(ctx context.Context, images []blog.Upload) error {
+	if _, err := s.deliver(ctx, images); err != nil {
+		return err
+	}
+	_ = s.unstage(images) // the stage is emptied at its end
 	return s.Publish(ctx, images)
 }
 
-// deliver tells failed what it may have put before an error.
-func (s *S3) deliver(ctx context.Context, images []blog.Upload, failed func(context.Context, []blog.Upload)) error {
+// deliver reports whether it has noted the images, so that some may be put when it fails.
+func (s *S3) deliver(ctx context.Context, images []blog.Upload) (noted bool, err error) {
 	within, cancel := context.WithTimeout(ctx, s.deliverTime)
 	defer cancel()
 	if err := s.note(within, images); err != nil {
-		return s.failure(ctx, err)
+		return false, s.failure(ctx, err)
 	}
-	if err := s.putAll(within, images); err != nil {
-		failed(ctx, images)
-		return s.failure(ctx, err)
-	}
+	return true, s.failure(ctx, s.putAll(within, images))
+}
+
+func (s *S3) unstage(images []blog.Upload) error {
 	var errs []error
 	for _, u := range images {
 		_, err := s.stage.remove(u.Filename)
