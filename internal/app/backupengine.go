@@ -51,6 +51,19 @@ func (f fileEngine) open(ctx context.Context, _ string) (backup.Database, error)
 	return f.pages(ctx, f.path)
 }
 
+func (f fileEngine) pages(ctx context.Context, file string) (backup.Database, error) {
+	p, err := store.OpenPages(ctx, file)
+	if err != nil {
+		return nil, cannotOpen(f.cfg, err)
+	}
+	return pages{p, func(err error) error { return cannotOpen(f.cfg, err) }}, nil
+}
+
+// check finds the damage of the database itself, too: its pages are written as they are.
+func (f fileEngine) check(ctx context.Context, database io.ReaderAt, size int64) error {
+	return cannotOpen(f.cfg, store.Check(ctx, database, size))
+}
+
 func (f fileEngine) known(ctx context.Context, images []blog.Upload) (known []blog.Upload, err error) {
 	p, err := f.pages(ctx, f.path)
 	if err != nil {
@@ -119,7 +132,11 @@ func (e engine) open(ctx context.Context, scratch string) (backup.Database, erro
 	if err := errors.Join(err, to.Close(), from.Close()); err != nil {
 		return nil, err
 	}
-	return e.pages(ctx, file)
+	p, err := store.OpenPages(ctx, file)
+	if err != nil {
+		return nil, cannotKeep(scratch, err)
+	}
+	return pages{p, func(err error) error { return cannotKeep(scratch, err) }}, nil
 }
 
 // cannotKeep says why there can be no copy of the database in a folder for what is not finished.
@@ -227,30 +244,26 @@ func (e engine) store(ctx context.Context, o store.Options) (blog.Store, error) 
 }
 
 func (e engine) check(ctx context.Context, database io.ReaderAt, size int64) error {
-	return cannotOpen(e.cfg, store.Check(ctx, database, size))
-}
-
-func (e engine) pages(ctx context.Context, file string) (backup.Database, error) {
-	p, err := store.OpenPages(ctx, file)
-	if err != nil {
-		return nil, cannotOpen(e.cfg, err)
+	err := store.Check(ctx, database, size)
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
 	}
-	return pages{p, e.cfg}, nil
+	return fmt.Errorf("写成的备份无法读回，请再备份一次，并检查它所在的磁盘（%v）", err)
 }
 
 // pages are store.Pages whose errors are for people.
 type pages struct {
 	*store.Pages
-	cfg *config.Config
+	explain func(error) error
 }
 
 // Counts implements backup.Database.
 func (p pages) Counts(ctx context.Context) (map[string]int64, error) {
 	counts, err := p.Pages.Counts(ctx)
-	return counts, cannotOpen(p.cfg, err)
+	return counts, p.explain(err)
 }
 
 // Write implements backup.Database.
 func (p pages) Write(ctx context.Context, w io.Writer) error {
-	return cannotOpen(p.cfg, p.Pages.Write(ctx, w))
+	return p.explain(p.Pages.Write(ctx, w))
 }
