@@ -1,9 +1,11 @@
 package telemetry
 
 import (
+	"bytes"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -45,7 +47,28 @@ func TestLogsInOneFolderLoseNoLine(t *testing.T) {
 		}
 		all += len(lines(t, string(text)))
 	}
-	if all != 202 {
-		t.Errorf("%d lines of 202", all)
+	if want := 202 + 1; all != want { // and that of the second one about its folder
+		t.Errorf("%d lines of %d", all, want)
+	}
+}
+
+func TestASecondProcessStartsThoughItCanHaveNoFolder(t *testing.T) {
+	dir := t.TempDir()
+	first, err := OpenLogs(LogOptions{Console: io.Discard, Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	if err := os.WriteFile(filepath.Join(dir, "2"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var console bytes.Buffer
+	second, err := OpenLogs(LogOptions{Console: &console, Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second.Logger.Info("a line")
+	if err := second.Close(); err != nil || !strings.Contains(console.String(), "a line") {
+		t.Errorf("%v, %s", err, &console)
 	}
 }

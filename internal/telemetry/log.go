@@ -41,6 +41,10 @@ type Logs struct {
 // OpenLogs makes the logger. A folder that cannot be made is an error; one that
 // fails later only loses lines.
 func OpenLogs(o LogOptions) (*Logs, error) {
+	dir, lock, err := ownFolder(o.Dir)
+	if err != nil {
+		return nil, err
+	}
 	l := &Logs{Level: &slog.LevelVar{}}
 	l.Level.Set(o.Level)
 	lost := o.Lost
@@ -52,16 +56,12 @@ func OpenLogs(o LogOptions) (*Logs, error) {
 		return slog.NewTextHandler(console, &slog.HandlerOptions{Level: l.Level, ReplaceAttr: shortTime})
 	}
 	switch {
-	case o.Dir == "" && o.Readable:
+	case dir == "" && o.Readable:
 		l.Logger = slog.New(readable())
 		return l, nil
-	case o.Dir == "":
+	case dir == "":
 		l.Logger = slog.New(jsonHandler(console, l.Level))
 		return l, nil
-	}
-	dir, lock, err := ownFolder(o.Dir)
-	if err != nil {
-		return nil, err
 	}
 	combined := l.file(filepath.Join(dir, combinedFile), lost)
 	handlers := fanout{jsonHandler(l.file(filepath.Join(dir, errorFile), lost), slog.LevelError)}
@@ -73,6 +73,9 @@ func OpenLogs(o LogOptions) (*Logs, error) {
 		handlers = append(handlers, jsonHandler(io.MultiWriter(console, combined), l.Level))
 	}
 	l.Logger = slog.New(handlers)
+	if dir != o.Dir {
+		l.Logger.Info("another process writes into LOG_DIR", "folder", dir)
+	}
 	return l, nil
 }
 
