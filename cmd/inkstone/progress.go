@@ -11,10 +11,16 @@ import (
 	"inkstone/internal/backup"
 )
 
+// terminal returns stream as the terminal that it is.
+func terminal(stream any) (f *os.File, ok bool) {
+	f, ok = stream.(*os.File)
+	return f, ok && term.IsTerminal(int(f.Fd()))
+}
+
 // progress draws a bar, on a terminal only.
 func progress(w io.Writer, what string) func(done, total int) {
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	f, ok := terminal(w)
+	if !ok {
 		return nil
 	}
 	var bar *progressbar.ProgressBar
@@ -32,8 +38,8 @@ func progress(w io.Writer, what string) func(done, total int) {
 
 // byteProgress is progress of bytes, whose total may yet grow.
 func byteProgress(w io.Writer, what string) backup.Progress {
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	f, ok := terminal(w)
+	if !ok {
 		return nil
 	}
 	bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what),

@@ -182,8 +182,8 @@ func askPassword(c *cobra.Command, fromStdin bool) (string, error) {
 		}
 		return strings.TrimRight(line, "\r\n"), nil
 	}
-	f, ok := c.InOrStdin().(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	f, ok := terminal(c.InOrStdin())
+	if !ok {
 		return "", errors.New("标准输入不是终端，请用 --password-stdin 从标准输入给出密码")
 	}
 	first, err := askHidden(c.Context(), c.ErrOrStderr(), f, "密码：")

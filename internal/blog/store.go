@@ -14,6 +14,18 @@ var (
 	ErrForeign     = errors.New("the database is one of another program")
 )
 
+// CheckSchema refuses a database, by the version of its schema and the newest that there is,
+// that no store can be opened on as it stands: ErrEmpty for 0, ErrOldSchema.
+func CheckSchema(version, newest int) error {
+	switch {
+	case version == 0:
+		return ErrEmpty
+	case version < newest:
+		return ErrOldSchema
+	}
+	return nil
+}
+
 // Store is where everything is kept. An engine implements it; storetest is the
 // suite that says what that means, in code.
 //

@@ -71,7 +71,7 @@ func copyPosts(ctx context.Context, conn *pgx.Conn, authors []blog.ID, from, to,
 		{name: pgx.Identifier{"post_terms"}, columns: []string{"post", "status", "author", "category", "published", "tags", "title_terms", "terms"}},
 		{name: pgx.Identifier{"post_texts"}, columns: []string{"post", "plain"}},
 	}
-	const published = int16(2)
+	published := int16(blog.Published.Number())
 	for i := from; i < to; i++ {
 		p := newPost(i, authors, bytes)
 		at := blog.Millis(p.PublishedAt)

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"inkstone/internal/blog"
-	"inkstone/scripts/bench/cputime"
+	"inkstone/internal/store/storetest"
 )
 
 // benchURL is a database that scripts/bench has filled; the benchmarks only read it.
@@ -21,19 +21,6 @@ func benchURL(b *testing.B) string {
 		b.Skip("BENCH_DB names no database")
 	}
 	return url
-}
-
-// measure runs do b.N times and reports this process's time of each.
-func measure(b *testing.B, do func() error) {
-	b.Helper()
-	b.ReportAllocs()
-	start := cputime.Used()
-	for b.Loop() {
-		if err := do(); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64((cputime.Used()-start).Microseconds())/float64(b.N), "cpu-µs/op")
 }
 
 func newest() blog.PostFilter {
@@ -54,7 +41,7 @@ func BenchmarkGet(b *testing.B) {
 	id := somePost(b, s).ID
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
-	measure(b, func() error { _, err := s.Posts().Get(ctx, id); return err })
+	storetest.Measure(b, func() error { _, err := s.Posts().Get(ctx, id); return err })
 }
 
 // BenchmarkGetSQL is the SQL of Get alone, by the plainest use of the driver.
@@ -68,7 +55,7 @@ func BenchmarkGetSQL(b *testing.B) {
 	defer pool.Close()
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
-	measure(b, func() error {
+	storetest.Measure(b, func() error {
 		rows, err := pool.Query(ctx, getPost, key(id), int64(math.MaxInt64))
 		if err != nil {
 			return err

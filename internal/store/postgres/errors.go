@@ -24,17 +24,10 @@ func fault(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	reply, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		if isConnection(err) {
-			return blog.Wrap(blog.CodeUnavailable, err)
-		}
-		return err
-	}
-	switch {
-	case reply.Code == "53100": // disk_full
+	switch code := codeOf(err); {
+	case code == "53100": // disk_full
 		return blog.Wrap(blog.CodeStorageFull, err)
-	case unavailable(reply.Code):
+	case unavailable(code), code == "" && isConnection(err):
 		return blog.Wrap(blog.CodeUnavailable, err)
 	}
 	return err

@@ -132,13 +132,8 @@ func checkSchema(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	version, err := schemaVersion(ctx, conn, len(steps))
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case version == 0:
-		return blog.ErrEmpty
-	case version < len(steps):
-		return blog.ErrOldSchema
 	}
-	return nil
+	return blog.CheckSchema(version, len(steps))
 }

@@ -314,11 +314,13 @@ func isBroken(err error) bool {
 	if _, none := errors.AsType[notConnected](err); none {
 		return false
 	}
-	if reply, ok := errors.AsType[*pgconn.PgError](err); ok {
-		// admin_shutdown, of this connection's process, perhaps; crash_shutdown; idle_session_timeout
-		return reply.Code == "57P01" || reply.Code == "57P02" || reply.Code == "57P05"
+	switch codeOf(err) {
+	case "":
+		return isClosed(err)
+	case "57P01", "57P02", "57P05": // admin_shutdown, of this connection's process, perhaps; crash_shutdown; idle_session_timeout
+		return true
 	}
-	return isClosed(err)
+	return false
 }
 
 func isClosed(err error) bool {

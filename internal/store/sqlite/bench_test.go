@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"inkstone/internal/blog"
+	"inkstone/internal/store/storetest"
 	"inkstone/scripts/bench/cputime"
 )
 
@@ -76,19 +77,6 @@ func bench(b *testing.B) *Store {
 	return s
 }
 
-// measure runs do b.N times and reports the processor time of each.
-func measure(b *testing.B, do func() error) {
-	b.Helper()
-	b.ReportAllocs()
-	start := cputime.Used()
-	for b.Loop() {
-		if err := do(); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64((cputime.Used()-start).Microseconds())/float64(b.N), "cpu-µs/op")
-}
-
 func newest(limit int) blog.PostFilter {
 	return blog.PostFilter{Status: blog.Published, Order: blog.Order{Field: "publishedAt", Desc: true}, Page: blog.Page{Number: 1, Limit: limit}}
 }
@@ -103,7 +91,7 @@ func somePost(b *testing.B, s *Store) *blog.Post {
 func BenchmarkGet(b *testing.B) {
 	s := bench(b)
 	id := somePost(b, s).ID
-	measure(b, func() error { _, err := s.Posts().Get(context.Background(), id); return err })
+	storetest.Measure(b, func() error { _, err := s.Posts().Get(context.Background(), id); return err })
 }
 
 // BenchmarkGetBare is the SQL of Get alone, with nothing around it.
@@ -113,23 +101,23 @@ func BenchmarkGetBare(b *testing.B) {
 	c, err := s.readers.take(b.Context())
 	must(b, err)
 	defer s.readers.put(c, false)
-	measure(b, func() error { _, err := getPost(c, id); return err })
+	storetest.Measure(b, func() error { _, err := getPost(c, id); return err })
 }
 
 func BenchmarkSession(b *testing.B) {
 	s := bench(b)
 	id := somePost(b, s).Author.ID
-	measure(b, func() error { _, err := s.Users().Session(context.Background(), id, "token"); return err })
+	storetest.Measure(b, func() error { _, err := s.Users().Session(context.Background(), id, "token"); return err })
 }
 
 func BenchmarkGeneration(b *testing.B) {
 	s := bench(b)
-	measure(b, func() error { _, err := s.Generation(context.Background()); return err })
+	storetest.Measure(b, func() error { _, err := s.Generation(context.Background()); return err })
 }
 
 func BenchmarkTags(b *testing.B) {
 	s := bench(b)
-	measure(b, func() error { _, err := s.Posts().Tags(context.Background(), 100); return err })
+	storetest.Measure(b, func() error { _, err := s.Posts().Tags(context.Background(), 100); return err })
 }
 
 func BenchmarkList(b *testing.B) {
@@ -150,7 +138,7 @@ func BenchmarkList(b *testing.B) {
 		f := newest(10)
 		narrow(&f)
 		b.Run(name, func(b *testing.B) {
-			measure(b, func() error { _, err := s.Posts().List(context.Background(), f); return err })
+			storetest.Measure(b, func() error { _, err := s.Posts().List(context.Background(), f); return err })
 		})
 	}
 }
@@ -163,7 +151,7 @@ func BenchmarkPage1000ByCursor(b *testing.B) {
 		must(b, err)
 		f.Page.After = l.Next
 	}
-	measure(b, func() error { _, err := s.Posts().List(context.Background(), f); return err })
+	storetest.Measure(b, func() error { _, err := s.Posts().List(context.Background(), f); return err })
 }
 
 func benchPosts(b *testing.B, s *Store) int64 {
@@ -180,7 +168,7 @@ func BenchmarkSearch(b *testing.B) {
 			f := newest(10)
 			f.Search, f.Order.Field = blog.ParseQuery(text), sort
 			b.Run(name+"/"+sort, func(b *testing.B) {
-				measure(b, func() error { _, err := s.Posts().List(context.Background(), f); return err })
+				storetest.Measure(b, func() error { _, err := s.Posts().List(context.Background(), f); return err })
 			})
 		}
 	}

@@ -148,18 +148,19 @@ func (c *conn) refuseForeign() error {
 
 // checkSchema refuses a database whose schema is not the newest.
 func checkSchema(c *conn) error {
-	steps, err := fs.Glob(migrations, "migrations/*.sql")
+	newest, err := NewestSchema()
 	if err != nil {
 		return err
 	}
-	version, err := schemaVersion(c, len(steps))
-	switch {
-	case err != nil:
+	version, err := schemaVersion(c, newest)
+	if err != nil {
 		return err
-	case version == 0:
-		return blog.ErrEmpty
-	case version < len(steps):
-		return blog.ErrOldSchema
 	}
-	return nil
+	return blog.CheckSchema(version, newest)
+}
+
+// NewestSchema is the version that this program brings a database to.
+func NewestSchema() (int, error) {
+	steps, err := fs.Glob(migrations, "migrations/*.sql")
+	return len(steps), err
 }

@@ -146,12 +146,6 @@ func (p *Pages) Write(ctx context.Context, w io.Writer) error {
 	return fault(ctx, err)
 }
 
-// NewestSchema is the version that this program brings a database to.
-func NewestSchema() (int, error) {
-	steps, err := fs.Glob(migrations, "migrations/*.sql")
-	return len(steps), err
-}
-
 // Vacant fails with fs.ErrExist if anything of a database is at path. A log that is left
 // there would be taken for that of the database that comes.
 func Vacant(path string) error {
