@@ -92,7 +92,7 @@ func (a *App) reportStore(err error) {
 }
 
 // observe notes a store operation; it has failed if the fault is not the input's.
-func (a *App) observe(operation string, took time.Duration, err error) {
+func (a *App) observe(_ context.Context, operation string, took time.Duration, err error) {
 	failed := false
 	switch blog.CodeOf(err) {
 	case blog.CodeInternal:

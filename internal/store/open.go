@@ -25,7 +25,7 @@ type Options struct {
 	// and how it ended. It may be called by several goroutines at once and must be quick.
 	// Operations are called as the methods, in lower case ("posts.get"); a list of posts
 	// with a search is "posts.search".
-	Observe func(operation string, took time.Duration, err error)
+	Observe func(ctx context.Context, operation string, took time.Duration, err error)
 	// Read does the work of a reading operation, when and where it sees fit, and returns
 	// its error; or it refuses it with one that the method then returns. nil does it at once.
 	Read func(ctx context.Context, operation string, work func() error) error

@@ -36,7 +36,7 @@ type Options struct {
 	// and no setting is made on a connection.
 	Pooled bool
 	// Observe, Read and Changed are those of store.Options.
-	Observe func(operation string, took time.Duration, err error)
+	Observe func(ctx context.Context, operation string, took time.Duration, err error)
 	Read    func(ctx context.Context, operation string, work func() error) error
 	Changed func()
 
@@ -47,7 +47,7 @@ type Options struct {
 type Store struct {
 	pool    *pgxpool.Pool
 	timeout time.Duration
-	observe func(string, time.Duration, error)
+	observe func(context.Context, string, time.Duration, error)
 	reading func(ctx context.Context, operation string, work func() error) error
 	changed func()
 
