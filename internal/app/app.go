@@ -28,6 +28,8 @@ type App struct {
 	console  io.Writer
 	log      *slog.Logger
 	metrics  *telemetry.Metrics
+	traces   *telemetry.Traces       // nil: there are none
+	report   func(telemetry.Failure) // nil: nobody takes reports
 	parts    *parts
 	redis    *redis.Client // nil: there is none
 	store    blog.Store

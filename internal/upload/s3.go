@@ -70,6 +70,9 @@ type S3Options struct {
 	Bucket     string
 	Prefix     string // of all names in the bucket; may be empty
 	Addressing string // "path", "host", or "auto": as the endpoint is known to want it
+
+	// Through wraps what asks S3, which is given signed requests; nil leaves it as it is.
+	Through func(http.RoundTripper) http.RoundTripper
 }
 
 var addressing = map[string]minio.BucketLookupType{
@@ -83,9 +86,13 @@ func OpenS3(o S3Options) (*S3, error) {
 		return nil, fmt.Errorf("S3 endpoint: %w", err)
 	}
 	connections := transport()
+	var asks http.RoundTripper = connections
+	if o.Through != nil {
+		asks = o.Through(connections)
+	}
 	client, err := minio.NewCore(endpoint.Host, &minio.Options{
 		Creds:  credentials.NewStaticV4(o.AccessKey, o.SecretKey, ""),
-		Secure: endpoint.Scheme == "https", Transport: connections, Region: o.Region,
+		Secure: endpoint.Scheme == "https", Transport: asks, Region: o.Region,
 		BucketLookup: addressing[o.Addressing], MaxRetries: 1, // see send; net/http tries again by itself where it may
 	})
 	if err != nil {
