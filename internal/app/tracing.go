@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"inkstone/internal/cache"
+	"inkstone/internal/store"
 	"inkstone/internal/telemetry"
 	"inkstone/internal/web"
 )
@@ -62,8 +62,8 @@ func release() string {
 
 // engine is what semantic conventions call the engine of the store.
 func (a *App) engine() string {
-	if strings.HasPrefix(a.cfg.Database, "sqlite:") {
-		return "sqlite"
+	if name := store.Engine(a.cfg.Database); name != "postgres" {
+		return name
 	}
 	return "postgresql"
 }

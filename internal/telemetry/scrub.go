@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// hidden is what is masked in a text that leaves the site: what is, or may be, personal or a
+// masks are for what is masked in a text that leaves the site: what is, or may be, personal or a
 // secret. The order matters: what comes first is what is made of what follows.
-var hidden = []struct {
+var masks = []struct {
 	pattern *regexp.Regexp
 	by      string
 }{
@@ -31,7 +31,7 @@ var (
 func scrub(text string, most int) string {
 	const looked = 64 << 10 // bytes at which a text is cut before it is looked at
 	text = strings.ToValidUTF8(text[:min(len(text), max(looked, most))], "\uFFFD")
-	for _, h := range hidden {
+	for _, h := range masks {
 		text = h.pattern.ReplaceAllString(text, h.by)
 	}
 	text = keyLike.ReplaceAllStringFunc(text, maskKey)

@@ -3,6 +3,7 @@ package upload
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -72,7 +73,8 @@ type S3Options struct {
 	Addressing string // "path", "host", or "auto": as the endpoint is known to want it
 
 	// Through wraps what asks S3, which is given signed requests; nil leaves it as it is.
-	Through func(http.RoundTripper) http.RoundTripper
+	Through   func(http.RoundTripper) http.RoundTripper
+	Handshake func(tls.ConnectionState) // told of each TLS connection; may be nil
 }
 
 var addressing = map[string]minio.BucketLookupType{
@@ -86,6 +88,9 @@ func OpenS3(o S3Options) (*S3, error) {
 		return nil, fmt.Errorf("S3 endpoint: %w", err)
 	}
 	connections := transport()
+	if o.Handshake != nil {
+		connections.TLSClientConfig = &tls.Config{VerifyConnection: func(s tls.ConnectionState) error { o.Handshake(s); return nil }}
+	}
 	var asks http.RoundTripper = connections
 	if o.Through != nil {
 		asks = o.Through(connections)

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +40,8 @@ type Options struct {
 	Observe func(ctx context.Context, operation string, took time.Duration, err error)
 	Read    func(ctx context.Context, operation string, work func() error) error
 	Changed func()
+	// Handshake is told of each TLS connection; may be nil.
+	Handshake func(tls.ConnectionState)
 
 	tracer pgx.QueryTracer // tests: told of each statement
 }
