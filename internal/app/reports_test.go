@@ -59,6 +59,7 @@ func TestAPanicIsReportedWithItsStackAndNothingOfAnybody(t *testing.T) {
 func TestAFailureIsReportedOnceInAWhile(t *testing.T) {
 	in := enginetest.StartInbox(t)
 	o := observe(t, map[string]string{"SENTRY_DSN": in.DSN("pub1ickey")})
+	begun := time.Now()
 	for range 20 {
 		o.ask("POST", "/api/failing/mei@example.com?token=s3cr3tKey")
 	}
@@ -81,7 +82,7 @@ func TestAFailureIsReportedOnceInAWhile(t *testing.T) {
 			}
 		}
 	}
-	if failing == 0 || failing > 10 || len(reports) != failing+1 {
+	if most := 1 + int(time.Since(begun)/(10*time.Second)); failing == 0 || failing > most || len(reports) != failing+1 {
 		t.Errorf("%d reports, %d of one failure", len(reports), failing)
 	}
 }
@@ -89,7 +90,7 @@ func TestAFailureIsReportedOnceInAWhile(t *testing.T) {
 func TestAPanicInAnotherGoroutineIsReportedOnceFromWhereItCame(t *testing.T) {
 	in := enginetest.StartInbox(t)
 	o := observe(t, map[string]string{"SENTRY_DSN": in.DSN("pub1ickey")})
-	for path, origin := range map[string]string{"/api/broken-load": "breakInLoad", "/api/broken-write": "Create"} {
+	for path, origin := range map[string]string{"/api/broken-load": "breakInLoad", "/api/broken-write": "breakInWrite"} {
 		before := len(in.Reports())
 		if status := o.ask("GET", path); status != 500 {
 			t.Fatalf("%s: %d", path, status)

@@ -114,9 +114,22 @@ func (o *observed) mountFailures() {
 		return err
 	})
 	handle("GET /api/broken-write", func(ctx context.Context) error {
-		return o.store.Posts().Create(ctx, nil) // dereferences nothing, in the writer or before it
+		_, err := o.store.Posts().Update(ctx, o.aPost(ctx), breakInWrite)
+		return err
 	})
 }
+
+func (o *observed) aPost(ctx context.Context) blog.ID {
+	now := time.Now().UTC()
+	u := blog.User{ID: blog.NewID(now), Username: "writer", Email: "writer@example.com", Role: blog.RoleUser, Active: true, CreatedAt: now, UpdatedAt: now}
+	p := blog.Post{ID: blog.NewID(now), Title: "t", Content: "c", Author: blog.Author{ID: u.ID}, Category: "技术", Status: blog.Draft, CreatedAt: now, UpdatedAt: now}
+	if err := errors.Join(o.store.Users().Create(ctx, &u), o.store.Posts().Create(ctx, &p)); err != nil {
+		o.t.Error(err)
+	}
+	return p.ID
+}
+
+func breakInWrite(*blog.Post) error { panic("the change breaks") }
 
 func breakInLoad() (*web.Answer, error) { panic("the load breaks") }
 
@@ -334,6 +347,7 @@ func TestWithoutACollectorLinesOfOneRequestHaveOneTraceID(t *testing.T) {
 func hanging(t *testing.T) (url string) {
 	release := make(chan struct{})
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // else the server does not see that the client leaves
 		select {
 		case <-release:
 		case <-r.Context().Done():

@@ -49,12 +49,10 @@ func maskKey(s string) string {
 }
 
 func maskAddress(s string) string {
-	if isAddress(s) {
-		return "[ip]"
-	}
-	core := strings.Trim(s, ":.") // of the sentence around it
-	if before, after, ok := strings.Cut(s, core); ok && isAddress(core) {
-		return before + "[ip]" + after
+	for _, core := range []string{s, strings.TrimRight(s, ":."), strings.Trim(s, ":.")} { // the ends may be the sentence's
+		if isAddress(core) {
+			return strings.Replace(s, core, "[ip]", 1)
+		}
 	}
 	return s
 }
