@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -17,6 +18,7 @@ const (
 	errorFile    = "error.log"
 	maxFileMB    = 5
 	maxFiles     = 5
+	fileMode     = 0o640
 )
 
 // LogOptions says where log lines go.
@@ -78,7 +80,10 @@ func OpenLogs(o LogOptions) (*Logs, error) {
 }
 
 func (l *Logs) file(path string, lost func()) io.Writer {
-	f := &timberjack.Logger{Filename: path, MaxSize: maxFileMB, MaxBackups: maxFiles - 1}
+	if f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, fileMode); err == nil {
+		_ = f.Close() // it is there for whoever looks, be there an error to write or not
+	}
+	f := &timberjack.Logger{Filename: path, MaxSize: maxFileMB, MaxBackups: maxFiles - 1, FileMode: fileMode}
 	l.files = append(l.files, f)
 	return l.async(f, lost)
 }

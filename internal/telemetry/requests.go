@@ -21,7 +21,7 @@ var sizeBuckets = []float64{256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10
 // that refusals, which a stranger can ask for everywhere, never take them.
 const (
 	mostDurations, mostOtherDurations = 36, 4
-	mostTotals, mostOtherTotals       = 44, 50
+	mostTotals, mostOtherTotals       = 44, 40
 )
 
 // The labels of what has no series of its own; otherMethod is also that of methods

@@ -201,12 +201,12 @@ func TestRequestsHaveABoundOfSeries(t *testing.T) {
 	}
 	text := scrape(m)
 	for want, count := range map[string]int{
-		"\nhttp_requests_total{":                                                                             mostOtherTotals + 4 + 1,
-		"\nhttp_request_duration_seconds_count{":                                                             mostOtherDurations + 4 + 1,
+		"\nhttp_requests_total{":                                                                               mostOtherTotals + 4 + 1,
+		"\nhttp_request_duration_seconds_count{":                                                               mostOtherDurations + 4 + 1,
 		`http_requests_total{method="POST",route="/api/{id}",status_code="201"} 2`:                             1,
 		`http_request_duration_seconds_bucket{method="POST",route="/api/{id}",status_code="201",le="0.005"} 2`: 1,
-		`http_request_duration_seconds_count{method="OTHER",route="other",status_code="3xx"} `:               1,
-		`http_request_duration_seconds_count{method="OTHER",route="other",status_code="5xx"} `:               1,
+		`http_request_duration_seconds_count{method="OTHER",route="other",status_code="3xx"} `:                 1,
+		`http_request_duration_seconds_count{method="OTHER",route="other",status_code="5xx"} `:                 1,
 	} {
 		if n := strings.Count(text, want); n != count {
 			t.Errorf("%d times %s, want %d", n, want, count)
