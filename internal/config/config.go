@@ -56,6 +56,9 @@ type Config struct {
 	DrainWait       time.Duration
 	ShutdownTimeout time.Duration
 	MetricsAddr     string // "": /metrics is on the main listener
+
+	Tracing Tracing
+	Reports Reports
 }
 
 // Database is about the connections to a database that is a server.
@@ -101,6 +104,7 @@ func Load(lookup func(string) (string, bool), dir string) (*Config, []Value, err
 	}
 	l.checkAdmin()
 	l.joinRedis()
+	l.checkTracing()
 	if len(l.mistakes) > 0 {
 		return nil, l.values, l.mistakes
 	}
