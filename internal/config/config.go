@@ -56,6 +56,8 @@ type Config struct {
 	DrainWait       time.Duration
 	ShutdownTimeout time.Duration
 	MetricsAddr     string // "": /metrics is on the main listener
+
+	Alerts Alerts
 }
 
 // Database is about the connections to a database that is a server.
