@@ -62,7 +62,7 @@ func TestEachRobotTakesTheMessageInItsOwnForm(t *testing.T) {
 		if got := post(t, s, "/"+name, resolved("InkstoneDown"), firing("InkstoneDown")); got != http.StatusNoContent {
 			t.Fatalf("%s: %d\n%s", name, got, log)
 		}
-		said := f.said[name]
+		said := f.said(name)
 		for _, want := range []string{
 			"[触发] 严重 InkstoneDown", "[恢复] 严重 InkstoneDown", "实例无法访问", "实例：10.0.0.1:3000", "时间：2026-11-26 23:00:00 +08:00",
 			"2026-11-26 23:00:00 +08:00 至 2026-11-26 23:10:00 +08:00", "说明：已有一分钟", "处理：docs/runbook.md#inkstonedown",
@@ -75,12 +75,12 @@ func TestEachRobotTakesTheMessageInItsOwnForm(t *testing.T) {
 			t.Errorf("%s: what fires is not first:\n%s", name, said)
 		}
 	}
-	if want := "red 砚台告警：1 条触发，1 条恢复"; !strings.HasPrefix(f.said["feishu"], want) {
-		t.Errorf("%s", f.said["feishu"])
+	if want := "red 砚台告警：1 条触发，1 条恢复"; !strings.HasPrefix(f.said("feishu"), want) {
+		t.Errorf("%s", f.said("feishu"))
 	}
 	post(t, s, "/feishu", resolved("InkstoneDown"))
-	if want := "green [恢复] 严重：实例无法访问"; !strings.HasPrefix(f.said["feishu"], want) {
-		t.Errorf("%s", f.said["feishu"])
+	if want := "green [恢复] 严重：实例无法访问"; !strings.HasPrefix(f.said("feishu"), want) {
+		t.Errorf("%s", f.said("feishu"))
 	}
 }
 
@@ -177,7 +177,7 @@ func TestOneAlertAlwaysFits(t *testing.T) {
 		if got := post(t, s, "/"+name, a, a, a, a, a, a, a, a); got != http.StatusNoContent {
 			t.Errorf("%s: %d\n%s", name, got, log)
 		}
-		if said := f.said[name]; !utf8.ValidString(said) || strings.ContainsRune(said, utf8.RuneError) || !strings.Contains(said, "𠮷…") {
+		if said := f.said(name); !utf8.ValidString(said) || strings.ContainsRune(said, utf8.RuneError) || !strings.Contains(said, "𠮷…") {
 			t.Errorf("%s: %s", name, said)
 		}
 	}

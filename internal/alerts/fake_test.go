@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 )
@@ -23,12 +24,27 @@ const (
 // fakes are the three vendors, as strict as their documentation says.
 type fakes struct {
 	*httptest.Server
-	said map[string]string // the last message by the robot's name
+
+	mu   sync.Mutex
+	last map[string]string // message by the robot's name
+}
+
+// said is the last message that a robot took.
+func (f *fakes) said(robot string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last[robot]
+}
+
+func (f *fakes) take(robot, message string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last[robot] = message
 }
 
 func newFakes(t *testing.T) *fakes {
 	t.Helper()
-	f := &fakes{said: map[string]string{}}
+	f := &fakes{last: map[string]string{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /robot/send", f.dingTalk)
 	mux.HandleFunc("POST /open-apis/bot/v2/hook/{token}", f.feishu)
@@ -74,7 +90,7 @@ func (f *fakes) dingTalk(w http.ResponseWriter, r *http.Request) {
 	case decode(r, &m) > 20_000 || m.Type != "markdown" || m.Markdown.Title == "" || m.Markdown.Text == "":
 		fmt.Fprint(w, `{"errcode":40035,"errmsg":"invalid parameter"}`)
 	default:
-		f.said["dingtalk"] = m.Markdown.Title + "\n" + m.Markdown.Text
+		f.take("dingtalk", m.Markdown.Title+"\n"+m.Markdown.Text)
 		fmt.Fprint(w, `{"errcode":0,"errmsg":"ok"}`)
 	}
 }
@@ -100,7 +116,7 @@ func (f *fakes) feishu(w http.ResponseWriter, r *http.Request) {
 	case size > 20<<10 || m.Type != "interactive" || m.Card.Header.Title.Tag != "plain_text" || len(m.Card.Elements) != 1 || m.Card.Elements[0].Tag != "markdown":
 		fmt.Fprint(w, `{"code":9499,"msg":"Bad Request","data":{}}`)
 	default:
-		f.said["feishu"] = m.Card.Header.Template + " " + m.Card.Header.Title.Content + "\n" + m.Card.Elements[0].Content
+		f.take("feishu", m.Card.Header.Template+" "+m.Card.Header.Title.Content+"\n"+m.Card.Elements[0].Content)
 		fmt.Fprint(w, `{"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}`)
 	}
 }
@@ -117,7 +133,7 @@ func (f *fakes) weCom(w http.ResponseWriter, r *http.Request) {
 	case m.Type != "markdown" || m.Markdown.Content == "" || len(m.Markdown.Content) > 4096:
 		fmt.Fprint(w, `{"errcode":40058,"errmsg":"markdown.content exceed max length 4096"}`)
 	default:
-		f.said["wecom"] = m.Markdown.Content
+		f.take("wecom", m.Markdown.Content)
 		fmt.Fprint(w, `{"errcode":0,"errmsg":"ok"}`)
 	}
 }
