@@ -26,6 +26,7 @@ func (p *program) alerts() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer outliveReaders()()
 			return p.relay(c, cfg)
 		},
 	}

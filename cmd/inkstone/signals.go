@@ -52,3 +52,10 @@ func die(s os.Signal) {
 	}
 	os.Exit(code)
 }
+
+// outliveReaders keeps a server going whose log nobody reads any more: a line for a
+// reader who has gone away would end it.
+func outliveReaders() (undo func()) {
+	signal.Ignore(syscall.SIGPIPE)
+	return func() { signal.Reset(syscall.SIGPIPE) }
+}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -35,24 +36,31 @@ func TestASecondSignalIsWhatTheProcessEndedBy(t *testing.T) {
 }
 
 func TestALostLogDoesNotEndTheServer(t *testing.T) {
-	reader, writer, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(builtOnce(t), "serve")
-	cmd.Stderr = writer
-	s := startAs(t, cmd, t.TempDir(), "LOG_LEVEL=debug")
-	if err := errors.Join(reader.Close(), writer.Close()); err != nil {
-		t.Fatal(err)
-	}
-	for range 3 {
-		if got := s.status("/api/posts"); got != http.StatusOK {
-			t.Errorf("status %d", got)
+	for command, path := range map[string]string{"serve": "/api/posts", "alerts": "/livez"} {
+		reader, writer, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
 		}
-		time.Sleep(100 * time.Millisecond) // the log is written behind the answer
-	}
-	s.signal(syscall.SIGTERM)
-	if code, _ := s.ends(10 * time.Second); code != 0 {
-		t.Errorf("exit code %d", code)
+		cmd := exec.Command(builtOnce(t), command)
+		cmd.Stderr = writer
+		s := startAs(t, cmd, t.TempDir(), "LOG_LEVEL=debug", "ALERTS_ADDR=127.0.0.1:0", "WECOM_WEBHOOK_URL=https://robot.invalid/")
+		if err := errors.Join(reader.Close(), writer.Close()); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			r, err := http.Post(s.base+"/wecom", "application/json", strings.NewReader("{}")) // the relay refuses it, and logs that
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Body.Close()
+			if got := s.status(path); got != http.StatusOK {
+				t.Errorf("%s: status %d", command, got)
+			}
+			time.Sleep(100 * time.Millisecond) // the log is written behind the answer
+		}
+		s.signal(syscall.SIGTERM)
+		if code, _ := s.ends(10 * time.Second); code != 0 {
+			t.Errorf("%s: exit code %d", command, code)
+		}
 	}
 }
