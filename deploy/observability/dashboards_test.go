@@ -68,6 +68,11 @@ func TestDashboardsAreWhatGrafanaReads(t *testing.T) {
 		if len(v) != 2 || v[0].Name != "datasource" || v[0].Type != "datasource" || v[0].Query != "prometheus" || v[1].Name != "instance" || v[1].Datasource != chosen {
 			t.Errorf("%s: variables %+v", d.path, v)
 		}
+		for _, q := range d.Annotations.List {
+			if q.Expr != "" && q.Datasource != chosen {
+				t.Errorf("%s: annotation %+v", d.path, q)
+			}
+		}
 		ids := map[int]bool{}
 		for i, p := range d.Panels {
 			if ids[p.ID] || p.ID == 0 {

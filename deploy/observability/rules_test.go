@@ -100,6 +100,25 @@ func checkSection(t *testing.T, name, section string) {
 	}
 }
 
+func TestTheGuideSaysWhyEachAlertHasItsThreshold(t *testing.T) {
+	rows := map[string]string{}
+	for line := range strings.Lines(read(t, "../../docs/monitoring.md")) {
+		cells := strings.Split(line, " | ")
+		if name, ok := strings.CutPrefix(cells[0], "| Inkstone"); ok && len(cells) == 4 {
+			rows["Inkstone"+name] = cells[1]
+		}
+	}
+	for _, a := range alerts(t) {
+		if rows[a.Alert] != a.Labels["severity"] {
+			t.Errorf("%s is %s, the guide says %q", a.Alert, a.Labels["severity"], rows[a.Alert])
+		}
+		delete(rows, a.Alert)
+	}
+	for name := range rows {
+		t.Errorf("the guide has %s, which is no alert", name)
+	}
+}
+
 // promtool runs the tests of rules; here it is held that there are some, both ways.
 func TestEachAlertIsTestedBothWays(t *testing.T) {
 	fires, silent := map[string]bool{}, map[string]bool{}
