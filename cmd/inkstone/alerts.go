@@ -37,7 +37,7 @@ func (p *program) relay(c *cobra.Command, cfg *config.Config) (err error) {
 	if len(robots) == 0 {
 		return errors.New("没有机器人，请设置 DINGTALK_WEBHOOK_URL、FEISHU_WEBHOOK_URL 或 WECOM_WEBHOOK_URL")
 	}
-	logs, err := telemetry.OpenLogs(telemetry.LogOptions{Console: c.ErrOrStderr(), Readable: !cfg.Production}) // LOG_DIR is the server's
+	logs, err := telemetry.OpenLogs(telemetry.LogOptions{Console: c.OutOrStdout(), Readable: !cfg.Production}) // LOG_DIR is the server's
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,11 @@ func (p *program) relay(c *cobra.Command, cfg *config.Config) (err error) {
 	if err != nil {
 		return fmt.Errorf("无法监听 %s，可能已被占用，请检查 ALERTS_ADDR：%w", cfg.Alerts.Addr, err)
 	}
-	fmt.Fprintf(c.OutOrStdout(), "告警转发已启动，%d 个机器人，地址 http://%s\n", len(robots), l.Addr())
+	if cfg.Production { // standard output has lines of the log only
+		logs.Logger.Info("relaying", "robots", len(robots), "url", "http://"+l.Addr().String())
+	} else {
+		fmt.Fprintf(c.OutOrStdout(), "告警转发已启动，%d 个机器人，地址 http://%s\n", len(robots), l.Addr())
+	}
 	return alerts.Serve(c.Context(), l, alerts.Handler(alerts.Options{
 		Robots: robots, Runbook: cfg.Alerts.RunbookURL, Zone: p.zone(), Log: logs.Logger,
 	}))

@@ -4,6 +4,7 @@ package store
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"strings"
@@ -25,7 +26,7 @@ type Options struct {
 	// and how it ended. It may be called by several goroutines at once and must be quick.
 	// Operations are called as the methods, in lower case ("posts.get"); a list of posts
 	// with a search is "posts.search".
-	Observe func(operation string, took time.Duration, err error)
+	Observe func(ctx context.Context, operation string, took time.Duration, err error)
 	// Read does the work of a reading operation, when and where it sees fit, and returns
 	// its error; or it refuses it with one that the method then returns. nil does it at once.
 	Read func(ctx context.Context, operation string, work func() error) error
@@ -33,6 +34,8 @@ type Options struct {
 	// that made a new generation, before the method that made it returns. It must be quick.
 	Changed func()
 
+	// Handshake is told of each TLS connection to a database that is a server; may be nil.
+	Handshake func(tls.ConnectionState)
 	// Report lets a database that is a server be away when it is opened: it is tried again
 	// and again in the background, and all methods are CodeUnavailable until it is there.
 	// Report is told why, and at last nil. Without it Open fails.
@@ -88,10 +91,18 @@ func Open(ctx context.Context, url string, opt Options) (blog.Store, error) {
 
 func postgresOptions(opt Options) postgres.Options {
 	return postgres.Options{
-		NoMigrate: opt.NoMigrate, Copying: opt.Copying, Observe: opt.Observe, Read: opt.Read, Changed: opt.Changed, Report: opt.Report,
+		NoMigrate: opt.NoMigrate, Copying: opt.Copying, Observe: opt.Observe, Read: opt.Read, Changed: opt.Changed, Report: opt.Report, Handshake: opt.Handshake,
 		MaxConns: opt.Server.MaxConns, ConnLifetime: opt.Server.ConnLifetime, ConnectTimeout: opt.Server.ConnectTimeout,
 		StatementTimeout: opt.Server.StatementTimeout, Pooled: opt.Server.Pooled,
 	}
+}
+
+// Engine is the name of the engine of a store at a URL: sqlite or postgres.
+func Engine(url string) string {
+	if isPostgres(url) {
+		return "postgres"
+	}
+	return "sqlite"
 }
 
 // Connections is how many connections a store at a URL has at most; 0: it is a file.

@@ -79,7 +79,7 @@ type endpoint struct {
 // ServeHTTP implements http.Handler.
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s := stateOf(r)
-	s.route = e.route.Pattern
+	s.method, s.route = e.route.Method, e.route.Pattern
 	who, err := s.admit(e.route.Access)
 	if err == nil {
 		err = e.handle(w, r, who)

@@ -1,12 +1,15 @@
 package web
 
 import (
+	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"inkstone/internal/blog"
+	"inkstone/internal/telemetry"
 )
 
 func testMux() *Mux {
@@ -68,5 +71,21 @@ func TestMuxTakesNoPatternOfATree(t *testing.T) {
 			}()
 			NewMux().Handle(pattern, Anyone, nil)
 		}()
+	}
+}
+
+func TestWhatARequestCallsCanTellItsRoute(t *testing.T) {
+	m, got := NewMux(), ""
+	m.Handle("GET /api/posts/{id}", Anyone, func(_ http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+		got = RouteOf(context.WithoutCancel(r.Context())) // as a load of the cache has it
+		return nil
+	})
+	edge := Edge(m, EdgeOptions{Log: slog.New(slog.DiscardHandler), Metrics: telemetry.NewMetrics()})
+	edge.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("HEAD", "/api/posts/1", nil))
+	if got != "GET /api/posts/{id}" {
+		t.Errorf("route %q", got)
+	}
+	if got := RouteOf(t.Context()); got != "" {
+		t.Errorf("outside of requests: %q", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 type state struct {
 	id      string     // the request id
 	ip      string     // the client's address, as the limiter keys it
+	method  string     // of the matched route
 	route   string     // the matched pattern without its method; "" is unmatched
 	actor   blog.Actor // who asks, if authErr is nil
 	authErr error      // why the token that was sent does not count
@@ -34,6 +35,15 @@ func stateOf(r *http.Request) *state {
 
 func withState(r *http.Request, s *state) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), stateKey{}, s))
+}
+
+// RouteOf returns method and pattern of the route that works with ctx, like "GET /api/posts/{id}".
+// It is "" outside of requests, and while it is found out who asks.
+func RouteOf(ctx context.Context) string {
+	if s, ok := ctx.Value(stateKey{}).(*state); ok && s.route != "" {
+		return s.method + " " + s.route
+	}
+	return ""
 }
 
 // ClientIP returns the client's address as the limits count it: an IPv6 address

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
 	"sync/atomic"
 	"time"
 
@@ -36,9 +37,11 @@ type Options struct {
 	// and no setting is made on a connection.
 	Pooled bool
 	// Observe, Read and Changed are those of store.Options.
-	Observe func(operation string, took time.Duration, err error)
+	Observe func(ctx context.Context, operation string, took time.Duration, err error)
 	Read    func(ctx context.Context, operation string, work func() error) error
 	Changed func()
+	// Handshake is told of each TLS connection; may be nil.
+	Handshake func(tls.ConnectionState)
 
 	tracer pgx.QueryTracer // tests: told of each statement
 }
@@ -47,7 +50,7 @@ type Options struct {
 type Store struct {
 	pool    *pgxpool.Pool
 	timeout time.Duration
-	observe func(string, time.Duration, error)
+	observe func(context.Context, string, time.Duration, error)
 	reading func(ctx context.Context, operation string, work func() error) error
 	changed func()
 

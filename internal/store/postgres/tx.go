@@ -52,7 +52,7 @@ func (s *Store) search(ctx context.Context, operation string, do func(context.Co
 }
 
 func (s *Store) readWithin(ctx context.Context, limit time.Duration, operation string, do func(context.Context, *pgx.Conn) error) (err error) {
-	defer s.watch(operation, time.Now(), &err)
+	defer s.watch(ctx, operation, time.Now(), &err)
 	return s.askWithin(ctx, limit, func(ctx context.Context) error {
 		return s.reading(ctx, operation, func() error {
 			return s.again(func() error { return s.onConn(ctx, func(c *pgx.Conn) error { return do(ctx, c) }) })
@@ -62,7 +62,7 @@ func (s *Store) readWithin(ctx context.Context, limit time.Duration, operation s
 
 // view is read for several statements that see one state.
 func (s *Store) view(ctx context.Context, operation string, do func(context.Context, querier) error) (err error) {
-	defer s.watch(operation, time.Now(), &err)
+	defer s.watch(ctx, operation, time.Now(), &err)
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return s.ask(ctx, func(ctx context.Context) error {
 		return s.reading(ctx, operation, func() error {
@@ -77,7 +77,7 @@ func (s *Store) view(ctx context.Context, operation string, do func(context.Cont
 
 // write runs do in a transaction, and again if it loses a race.
 func (s *Store) write(ctx context.Context, operation string, do func(*tx) error) (err error) {
-	defer s.watch(operation, time.Now(), &err)
+	defer s.watch(ctx, operation, time.Now(), &err)
 	places := s.writers
 	if strings.HasPrefix(operation, "users.") {
 		places = s.accountWriters
@@ -92,7 +92,7 @@ func (s *Store) writeLong(ctx context.Context, operation string, do func(*tx) er
 
 // writeWithin is write for as long as the server answers one of so many probes in a row.
 func (s *Store) writeWithin(ctx context.Context, limit time.Duration, probes int, operation string, do func(*tx) error) (err error) {
-	defer s.watch(operation, time.Now(), &err)
+	defer s.watch(ctx, operation, time.Now(), &err)
 	return s.askWithin(ctx, limit, func(ctx context.Context) error {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
@@ -332,9 +332,9 @@ func isOp(err error) bool {
 	return ok
 }
 
-func (s *Store) watch(operation string, start time.Time, err *error) {
+func (s *Store) watch(ctx context.Context, operation string, start time.Time, err *error) {
 	if s.observe != nil {
-		s.observe(operation, time.Since(start), *err)
+		s.observe(ctx, operation, time.Since(start), *err)
 	}
 }
 

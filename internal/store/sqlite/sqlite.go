@@ -25,7 +25,7 @@ type Options struct {
 	// Readers is the number of connections that read; 0: twice the processors, at least 4.
 	Readers int
 	// Observe and Read are those of store.Options.
-	Observe func(operation string, took time.Duration, err error)
+	Observe func(ctx context.Context, operation string, took time.Duration, err error)
 	Read    func(ctx context.Context, operation string, work func() error) error
 
 	prepared func(query string) // tests: told of each statement that runs
@@ -36,7 +36,7 @@ type Store struct {
 	writer     *writer
 	readers    *readers
 	generation *generation
-	observe    func(string, time.Duration, error)
+	observe    func(context.Context, string, time.Duration, error)
 	reading    func(ctx context.Context, operation string, work func() error) error
 }
 
@@ -163,7 +163,7 @@ func (s *Store) Close() error {
 
 // read runs do on a reading connection, for at most limit.
 func (s *Store) read(ctx context.Context, operation string, limit time.Duration, do func(*conn) error) (err error) {
-	defer s.watch(operation, time.Now(), &err)
+	defer s.watch(ctx, operation, time.Now(), &err)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -199,12 +199,12 @@ func (s *Store) view(ctx context.Context, operation string, limit time.Duration,
 
 // write runs do in a transaction of the writer.
 func (s *Store) write(ctx context.Context, operation string, do func(*conn) error) (err error) {
-	defer s.watch(operation, time.Now(), &err)
+	defer s.watch(ctx, operation, time.Now(), &err)
 	return s.writer.write(ctx, do)
 }
 
-func (s *Store) watch(operation string, start time.Time, err *error) {
+func (s *Store) watch(ctx context.Context, operation string, start time.Time, err *error) {
 	if s.observe != nil {
-		s.observe(operation, time.Since(start), *err)
+		s.observe(ctx, operation, time.Since(start), *err)
 	}
 }
