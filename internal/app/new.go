@@ -180,14 +180,18 @@ func (a *App) openRoutes(context.Context) error {
 		return err
 	}
 	a.closers = append(a.closers, probe.Close)
-	a.handler = web.Edge(a.mux, web.EdgeOptions{
+	a.handler = web.Edge(a.mux, a.edge(probe.Probe))
+	return nil
+}
+
+func (a *App) edge(probe web.Probe) web.EdgeOptions {
+	return web.EdgeOptions{
 		Verifier: auth.NewVerifier(a.parts.tokens, a.store.Users()), Log: a.log, Metrics: a.metrics,
 		Origins: a.cfg.Origins, Trusted: a.cfg.TrustedProxies,
 		Limiter: a.parts.limits, Max: a.cfg.RateMax, UserMax: a.cfg.RateUserMax,
-		Shedder: web.NewShedder(probe.Probe, time.Now), Full: a.parts.admission.full(a.parts.posts.NeedsSearch),
+		Shedder: web.NewShedder(probe, time.Now), Full: a.parts.admission.full(a.parts.posts.NeedsSearch),
 		Traces: a.traces, Report: a.report,
-	})
-	return nil
+	}
 }
 
 // level reads a LOG_LEVEL that the settings have checked.

@@ -21,7 +21,7 @@ var (
 
 // Metrics is everything /metrics shows, in at most 1,000 lines. All labels are bounded:
 // the caller gives route patterns, never paths, and names from fixed sets; requests
-// also have a bound of their own.
+// also have a bound of their own. A nil Metrics takes no notice of requests.
 type Metrics struct {
 	registry *prometheus.Registry
 
@@ -98,13 +98,25 @@ func histograms(name, help string, buckets []float64, labels ...string) *prometh
 func (m *Metrics) Connections(delta int) { m.active.Add(float64(delta)) }
 
 // Panic counts a panic in a handler.
-func (m *Metrics) Panic() { m.panics.Inc() }
+func (m *Metrics) Panic() {
+	if m != nil {
+		m.panics.Inc()
+	}
+}
 
 // RateLimited counts a 429.
-func (m *Metrics) RateLimited() { m.rateLimited.Inc() }
+func (m *Metrics) RateLimited() {
+	if m != nil {
+		m.rateLimited.Inc()
+	}
+}
 
 // Shed counts a request refused because of overload.
-func (m *Metrics) Shed() { m.shed.Inc() }
+func (m *Metrics) Shed() {
+	if m != nil {
+		m.shed.Inc()
+	}
+}
 
 // LogLineLost counts a log line that could not be written.
 func (m *Metrics) LogLineLost() { m.lostLines.Inc() }

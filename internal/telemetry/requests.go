@@ -79,10 +79,17 @@ type Request struct {
 }
 
 // Began notes that a request is being answered. Ended follows.
-func (m *Metrics) Began() { m.requests.inFlight.Inc() }
+func (m *Metrics) Began() {
+	if m != nil {
+		m.requests.inFlight.Inc()
+	}
+}
 
 // Ended notes an answered request.
 func (m *Metrics) Ended(r Request) {
+	if m == nil {
+		return
+	}
 	m.requests.inFlight.Dec()
 	series := m.requests.of(requestLabels{knownMethod(r.Method), r.Route, r.Status})
 	series.duration.Observe(r.Took.Seconds())

@@ -19,18 +19,18 @@ import (
 	"inkstone/internal/telemetry"
 )
 
-// EdgeOptions are what the chain facing clients needs. Log and Metrics are required.
+// EdgeOptions are what the chain facing clients needs. Log is required.
 type EdgeOptions struct {
 	Verifier Verifier // nil takes no token
 	Log      *slog.Logger
-	Metrics  *telemetry.Metrics
-	Origins  []string       // exact origins that may read answers
-	Trusted  []netip.Prefix // proxies whose X-Forwarded-For counts
-	Limiter  Limiter        // nil is no limit
-	Max      int            // requests of an anonymous address in a window; 0 is no limit
-	UserMax  int            // requests of a signed-in user in a window; 0 is no limit
-	Shedder  *Shedder       // nil sheds nothing
-	Bounds   Bounds         // none are DefaultBounds
+	Metrics  *telemetry.Metrics // nil counts nothing
+	Origins  []string           // exact origins that may read answers
+	Trusted  []netip.Prefix     // proxies whose X-Forwarded-For counts
+	Limiter  Limiter            // nil is no limit
+	Max      int                // requests of an anonymous address in a window; 0 is no limit
+	UserMax  int                // requests of a signed-in user in a window; 0 is no limit
+	Shedder  *Shedder           // nil sheds nothing
+	Bounds   Bounds             // none are DefaultBounds
 
 	// Full reports whether enough wait already for what r needs. It is asked only while the
 	// Shedder is busy, and r is refused if it says so. nil is never.
@@ -170,9 +170,9 @@ func (e *edge) record(w *recorder, r *http.Request, s *state, took time.Duration
 	}
 	line := slog.NewRecord(time.Now(), level, "request", 0) // the Logger would look for its caller, at a microsecond a line
 	line.AddAttrs(
-		slog.String("requestId", s.id), slog.String("traceId", s.trace.ID()), slog.String("method", bounded(r.Method, 32)), slog.String("url", loggedURL(r)), slog.String("route", route),
+		slog.String("method", bounded(r.Method, 32)), slog.String("url", loggedURL(r)), slog.String("route", route),
 		slog.Int("status", status), slog.Float64("durationMs", float64(took.Microseconds())/1000), slog.Int64("bytes", w.bytes), slog.String("ip", s.ip),
-		slog.String("userAgent", bounded(r.UserAgent(), 256)), user, cause)
+		slog.String("userAgent", bounded(r.UserAgent(), 256)), user, cause, slog.String("requestId", s.id), slog.String("traceId", s.trace.ID()))
 	_ = e.Log.Handler().Handle(r.Context(), line) // as the Logger does: who would be told
 }
 
@@ -188,7 +188,7 @@ func (s *state) level(status int, took time.Duration, route string) slog.Level {
 		return slog.LevelError
 	case status >= 400 || took >= time.Second:
 		return slog.LevelWarn
-	case route == "/health" || route == "/livez" || route == "/readyz" || route == "/metrics":
+	case isProbe(route):
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo
