@@ -57,7 +57,9 @@ type Config struct {
 	ShutdownTimeout time.Duration
 	MetricsAddr     string // "": /metrics is on the main listener
 
-	Alerts Alerts
+	Tracing Tracing
+	Reports Reports
+	Alerts  Alerts
 }
 
 // Database is about the connections to a database that is a server.
@@ -103,6 +105,7 @@ func Load(lookup func(string) (string, bool), dir string) (*Config, []Value, err
 	}
 	l.checkAdmin()
 	l.joinRedis()
+	l.checkTracing()
 	if len(l.mistakes) > 0 {
 		return nil, l.values, l.mistakes
 	}
