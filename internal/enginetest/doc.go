@@ -2,6 +2,7 @@
 // S3 server. It owns what a test needs to have one for itself, a database in a
 // server that all share, or a server of its own that it may stop and kill. It
 // leaves bringing the shared ones up, and finding the programs, to scripts/services.
+// Program is for what a test runs itself, such as Prometheus.
 //
 // Without them the tests that ask skip and say so: `make test` asks for each engine,
 // `go test -v ./... | grep 'left out'` collects it test by test. (go shows nothing of a
