@@ -32,6 +32,7 @@ var may = map[string][]string{
 	"importer":   {"blog"},
 	"backup":     {"blog"},
 	"transfer":   {"blog"},
+	"alerts":     {},
 	"enginetest": {},
 }
 

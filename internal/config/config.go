@@ -59,6 +59,7 @@ type Config struct {
 
 	Tracing Tracing
 	Reports Reports
+	Alerts  Alerts
 }
 
 // Database is about the connections to a database that is a server.
