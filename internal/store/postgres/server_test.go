@@ -77,10 +77,11 @@ func TestTheServersCountsAreThoseOfOurStatements(t *testing.T) {
 		}
 		for kind, n := range ours {
 			verb, _, _ := strings.Cut(strings.TrimLeft(kind, "( "), " ")
-			if !strings.Contains("SELECT WITH INSERT UPDATE DELETE", verb) {
-				continue
+			got, exact := counts[kind], verb == "SELECT" || verb == "WITH" // others may be in batches, too
+			if !exact && verb != "INSERT" && verb != "UPDATE" && verb != "DELETE" || strings.Contains(kind, "; ") {
+				continue // what the server does not count by itself, and a batch
 			}
-			if got := counts[kind]; got.Calls != n || got.Total <= 0 {
+			if got.Total <= 0 || got.Calls < n || exact && got.Calls != n {
 				t.Errorf("ran %d times, the server says %+v: %s", n, got, kind)
 			}
 		}
