@@ -105,12 +105,13 @@ func TestUsesAreCountedSinceTheyWereReset(t *testing.T) {
 		t.Errorf("since %v, the server started %v: %v", use.Since, started, err)
 	}
 	newAuthor(t, s)
-	run(t, server.URL(), "SET enable_seqscan = off; SELECT FROM users WHERE email = 'x'")
-	enginetest.Within(t, time.Minute, "a use is counted", func() bool { _, byName := indexesByName(t, s); return byName["users_email_key"].Uses > 0 })
+	const uses = 20 // the store's own ones are fewer, and may be told of after the reset
+	run(t, server.URL(), "SET enable_seqscan = off", "DO $$ BEGIN FOR i IN 1..20 LOOP PERFORM FROM users WHERE email = 'x'; END LOOP; END $$")
+	enginetest.Within(t, time.Minute, "uses are counted", func() bool { _, byName := indexesByName(t, s); return byName["users_email_key"].Uses >= uses })
 	run(t, server.URL(), "SELECT pg_stat_reset()")
-	enginetest.Within(t, time.Minute, "it is counted anew", func() bool {
+	enginetest.Within(t, time.Minute, "they are counted anew", func() bool {
 		later, byName := indexesByName(t, s)
-		return later.Since.After(use.Since) && byName["users_email_key"].Uses == 0
+		return later.Since.After(use.Since) && byName["users_email_key"].Uses < uses
 	})
 }
 
