@@ -98,8 +98,9 @@ func TestUsesAreCountedSinceTheyWereReset(t *testing.T) {
 	s := openStore(t, server.URL(), Options{})
 	use, _ := indexesByName(t, s)
 	var started time.Time
+	var version int
 	err := onConnection(t, server.URL(), func(c *pgx.Conn) error {
-		return c.QueryRow(t.Context(), "SELECT pg_postmaster_start_time()").Scan(&started)
+		return c.QueryRow(t.Context(), "SELECT pg_postmaster_start_time(), current_setting('server_version_num')::int").Scan(&started, &version)
 	})
 	if err != nil || use.Since.Before(started.Add(-time.Second)) {
 		t.Errorf("since %v, the server started %v: %v", use.Since, started, err)
@@ -108,6 +109,10 @@ func TestUsesAreCountedSinceTheyWereReset(t *testing.T) {
 	const uses = 20 // the store's own ones are fewer, and may be told of after the reset
 	run(t, server.URL(), "SET enable_seqscan = off", "DO $$ BEGIN FOR i IN 1..20 LOOP PERFORM FROM users WHERE email = 'x'; END LOOP; END $$")
 	enginetest.Within(t, time.Minute, "uses are counted", func() bool { _, byName := indexesByName(t, s); return byName["users_email_key"].Uses >= uses })
+	_, byName := indexesByName(t, s)
+	if at := byName["users_email_key"].LastUsed; at.IsZero() != (version < 160000) || !at.IsZero() && at.Before(started.Add(-time.Second)) {
+		t.Errorf("server %d: last used %v, it started %v", version, at, started)
+	}
 	run(t, server.URL(), "SELECT pg_stat_reset()")
 	enginetest.Within(t, time.Minute, "they are counted anew", func() bool {
 		later, byName := indexesByName(t, s)
