@@ -106,8 +106,8 @@ func databaseRows() []setting {
 func careRows() []setting {
 	return []setting{
 		{Setting: Setting{Name: "SLOW_QUERY_THRESHOLD", Default: "100ms",
-			ZH: "数据库语句超过多久算慢，被记下", EN: "how long a database statement takes to be slow, and noted"},
-			parse: span(func(c *Config) *duration { return &c.SlowQuery.Threshold }, millisecond, minute)},
+			ZH: "数据库语句超过多久算慢，被记下；`0` 记下全部", EN: "how long a database statement takes to be slow, and noted; `0`: all are"},
+			parse: span(func(c *Config) *duration { return &c.SlowQuery.Threshold }, 0, minute)},
 		{Setting: Setting{Name: "SLOW_QUERY_WINDOW", Default: "24h",
 			ZH: "慢语句保留并统计多久", EN: "how long slow statements are kept and counted"},
 			parse: span(func(c *Config) *duration { return &c.SlowQuery.Window }, hour, 30*day)},

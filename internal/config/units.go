@@ -10,13 +10,12 @@ import (
 type duration = time.Duration
 
 const (
-	second      = time.Second
-	minute      = time.Minute
-	hour        = time.Hour
-	day         = 24 * hour
-	week        = 7 * day
-	millisecond = time.Millisecond
-	year        = 8766 * hour // 365.25 days
+	second = time.Second
+	minute = time.Minute
+	hour   = time.Hour
+	day    = 24 * hour
+	week   = 7 * day
+	year   = 8766 * hour // 365.25 days
 )
 
 // spans are the units of the ms notation, in its spellings.
