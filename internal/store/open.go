@@ -92,7 +92,7 @@ func Open(ctx context.Context, url string, opt Options) (blog.Store, error) {
 
 func postgresOptions(opt Options) postgres.Options {
 	return postgres.Options{
-		NoMigrate: opt.NoMigrate, Copying: opt.Copying, Observe: opt.Observe, Read: opt.Read, Changed: opt.Changed, Report: opt.Report,
+		NoMigrate: opt.NoMigrate, Copying: opt.Copying, Observe: opt.Observe, Statement: opt.Statement, Read: opt.Read, Changed: opt.Changed, Report: opt.Report,
 		MaxConns: opt.Server.MaxConns, ConnLifetime: opt.Server.ConnLifetime, ConnectTimeout: opt.Server.ConnectTimeout,
 		StatementTimeout: opt.Server.StatementTimeout, Pooled: opt.Server.Pooled,
 	}

@@ -31,7 +31,7 @@ func StatsOf(s blog.Store) (st Stats, ok bool) {
 		}, true
 	case *postgres.Store:
 		now := engine.Stats()
-		return Stats{Open: now.Open, InUse: now.InUse, Waiting: int(now.Waiting)}, true
+		return Stats{Max: now.Max, Open: now.Open, InUse: now.InUse, Idle: now.Idle, Waiting: int(now.Waiting), Waits: now.Waits, Waited: now.Waited}, true
 	}
 	return Stats{}, false
 }
