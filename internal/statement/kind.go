@@ -10,7 +10,7 @@ func Kind(query string) string {
 	tokens := shortened(withoutValues(query))
 	var b strings.Builder
 	for i, t := range tokens {
-		if i > 0 && blankBetween(tokens[i-1], t) {
+		if i > 0 && t.Blank {
 			b.WriteByte(' ')
 		}
 		b.WriteString(t.Text)
@@ -21,7 +21,7 @@ func Kind(query string) string {
 func withoutValues(query string) (tokens []Token) {
 	for t := range Tokens(query) {
 		if t.Sort == Number || t.Sort == Text {
-			t = Token{Parameter, "?"}
+			t.Sort, t.Text = Parameter, "?"
 		}
 		tokens = append(tokens, t)
 	}
@@ -29,7 +29,7 @@ func withoutValues(query string) (tokens []Token) {
 }
 
 // ellipsis stands for the rest of a list.
-var ellipsis = Token{Word, "…"}
+var ellipsis = Token{Word, "…", true}
 
 // shortened leaves of each list of values the first.
 func shortened(tokens []Token) (short []Token) {
@@ -41,9 +41,9 @@ func shortened(tokens []Token) (short []Token) {
 		}
 		short = append(short, tokens[i], tokens[i+1])
 		if end > 3 {
-			short = append(short, Token{Sign, ","}, ellipsis)
+			short = append(short, Token{Sign, ",", false}, ellipsis)
 		}
-		short = append(short, Token{Sign, ")"})
+		short = append(short, Token{Sign, ")", false})
 		i += end - 1
 		more := false
 		for i+2 < len(tokens) && tokens[i+1].sign(",") {
@@ -55,7 +55,7 @@ func shortened(tokens []Token) (short []Token) {
 			i += 1 + n
 		}
 		if more {
-			short = append(short, Token{Sign, ","}, ellipsis)
+			short = append(short, Token{Sign, ",", false}, ellipsis)
 		}
 	}
 	return short
@@ -77,28 +77,4 @@ func list(tokens []Token) int {
 		}
 	}
 	return 0
-}
-
-// blankBetween says how a statement is written: a, b.c = f(?)
-func blankBetween(a, b Token) bool {
-	switch {
-	case b.sign(",") || b.sign(")") || b.sign(".") || b.sign(";") || b.sign("::") || b.sign("["):
-		return false
-	case a.sign("(") || a.sign(".") || a.sign("::") || a.sign("["):
-		return false
-	case b.sign("("):
-		return a.Sort != Word || opensAfterBlank(a)
-	case a.sign("+") || a.sign("-"):
-		return !b.value() && b.Sort != Word
-	}
-	return true
-}
-
-// opensAfterBlank tells keywords before a bracket from functions.
-func opensAfterBlank(t Token) bool {
-	switch strings.ToUpper(t.Text) {
-	case "IN", "AND", "OR", "NOT", "AS", "VALUES", "FROM", "WHERE", "ON", "EXISTS", "SELECT", "THEN", "WHEN", "ELSE", "BY", "JOIN", "LIMIT", "SET", "BETWEEN", "ALL", "UNION", "ANY":
-		return true
-	}
-	return false
 }

@@ -23,8 +23,9 @@ const (
 
 // Token is a piece of a statement.
 type Token struct {
-	Sort Sort
-	Text string // as it stands
+	Sort  Sort
+	Text  string // as it stands
+	Blank bool   // there is a blank or a comment before it
 }
 
 // is reports whether t is a keyword, in any case.
@@ -50,11 +51,13 @@ func (t Token) name() (string, bool) {
 // comment without an end goes to the end of the statement.
 func Tokens(query string) iter.Seq[Token] {
 	return func(yield func(Token) bool) {
+		blank := false
 		for rest := query; rest != ""; {
 			sort, n := next(rest)
-			if sort >= 0 && !yield(Token{sort, rest[:n]}) {
+			if sort != skipped && !yield(Token{sort, rest[:n], blank}) {
 				return
 			}
+			blank = sort == skipped
 			rest = rest[n:]
 		}
 	}

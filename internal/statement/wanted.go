@@ -106,6 +106,7 @@ func Look(query, alias string, columns []string) (w Wanted) {
 		at := i
 		i += n - 1
 		switch {
+		case column == "": // another table's
 		case ordering:
 			w.Order = add(w.Order, column)
 		case setting || at > 0 && tokens[at-1].sign("+"):
@@ -118,7 +119,8 @@ func Look(query, alias string, columns []string) (w Wanted) {
 	return w
 }
 
-// columnAt returns the column that tokens begin with, and how many of them name it.
+// columnAt returns the column that tokens begin with, "" if it is another table's, and how many of
+// them name it, or 0.
 func columnAt(tokens []Token, alias string, columns []string) (column string, n int) {
 	name, ok := tokens[0].name()
 	if !ok {
@@ -127,7 +129,7 @@ func columnAt(tokens []Token, alias string, columns []string) (column string, n 
 	if len(tokens) > 2 && tokens[1].sign(".") {
 		column, _ = tokens[2].name()
 		if name != alias || !slices.Contains(columns, column) {
-			return "", 0
+			return "", 3
 		}
 		return column, 3
 	}

@@ -12,7 +12,8 @@ import (
 )
 
 // Bounds of what is found out about tables: reading all pages of a large one takes minutes.
-const (
+// Tests lower them.
+var (
 	sizesLimit  = 2 * time.Second // for the sizes of all
 	countedRows = 100_000         // of a table; of more the greatest key has to do
 )
@@ -94,7 +95,7 @@ func (c *conn) column(query string, args ...any) (all []string, err error) {
 func (c *conn) rows(table string) (int64, error) {
 	quoted := quotedName(table)
 	n, err := c.transient("SELECT count(*) FROM (SELECT 1 FROM " + quoted + " LIMIT " + strconv.Itoa(countedRows+1) + ")")
-	if err != nil || n <= countedRows {
+	if err != nil || n <= int64(countedRows) {
 		return n, err
 	}
 	plain, err := c.number("SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name = ? AND type = 'table' AND NOT wr", table)
