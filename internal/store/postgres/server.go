@@ -62,7 +62,8 @@ func counters(ctx context.Context, q querier) (view, total string, err error) {
 }
 
 // likeness is what is the same of a statement as we know it and as the server does, which has
-// places for all values, and from version 18 on in a list the first one and a comment.
+// places for all values, and from version 18 on in a list the first one and a comment. Blanks do
+// not count.
 func likeness(query string) string {
 	var b strings.Builder
 	for t := range statement.Tokens(strings.ReplaceAll(query, "/*, ... */", ", …")) {
@@ -74,7 +75,7 @@ func likeness(query string) string {
 		}
 		b.WriteByte(' ')
 	}
-	return statement.Kind(b.String())
+	return strings.ReplaceAll(statement.Kind(b.String()), " ", "")
 }
 
 // isValue tells whether a word is a value.
