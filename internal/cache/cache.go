@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
+	"github.com/maypok86/otter/v2/stats"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -49,6 +50,7 @@ type Cache[V Sized] struct {
 	entries    *otter.Cache[string, V]
 	loads      singleflight.Group
 	generation atomic.Uint64 // when it was last asked for
+	evictions  *evictions
 }
 
 // New makes a Cache.
@@ -56,7 +58,9 @@ func New[V Sized](opt Options[V]) (*Cache[V], error) {
 	if opt.Looked == nil {
 		opt.Looked = func(Level, bool) {}
 	}
+	evicted := &evictions{}
 	entries, err := otter.New(&otter.Options[string, V]{
+		StatsRecorder: evicted,
 		MaximumWeight: uint64(max(opt.Bytes, 1)),
 		Weigher:       func(key string, v V) uint32 { return uint32(len(key) + v.Size()) },
 		ExpiryCalculator: otter.ExpiryCreatingFunc(func(otter.Entry[string, V]) time.Duration {
@@ -66,7 +70,28 @@ func New[V Sized](opt Options[V]) (*Cache[V], error) {
 	if err != nil {
 		return nil, fmt.Errorf("make cache: %w", err)
 	}
-	return &Cache[V]{opt: opt, entries: entries}, nil
+	return &Cache[V]{opt: opt, entries: entries, evictions: evicted}, nil
+}
+
+// evictions counts what had to make room.
+type evictions struct {
+	stats.NoopRecorder
+	n atomic.Int64
+}
+
+// RecordEviction implements stats.Recorder.
+func (e *evictions) RecordEviction(uint32) { e.n.Add(1) }
+
+// Stats says what is kept in memory.
+type Stats struct {
+	Entries   int
+	Bytes     int64
+	Evictions int64 // of entries that had to make room, since the start
+}
+
+// Stats returns what is kept in memory at the moment, about.
+func (c *Cache[V]) Stats() Stats {
+	return Stats{c.entries.EstimatedSize(), int64(c.entries.WeightedSize()), c.evictions.n.Load()}
 }
 
 // Get returns what is kept under key, or loads it: once for all who ask at the

@@ -55,6 +55,8 @@ type Options struct {
 	Report func(err error)
 	// Failed is told of each call that failed: one of Kinds.
 	Failed func(kind string)
+	// Handshake is told of each TLS connection; may be nil.
+	Handshake func(tls.ConnectionState)
 }
 
 // Kinds are the ways in which a call fails: no answer in time, no connection, an error
@@ -88,6 +90,9 @@ func Open(o Options) (*Client, error) {
 	opt.Dialer = net.Dialer{Timeout: connectWait, KeepAlive: time.Second}
 	opt.ConnWriteTimeout = time.Second // a connection that is silent for so long is given up
 	opt.DialCtxFn = c.dial
+	if opt.TLSConfig != nil && o.Handshake != nil {
+		opt.TLSConfig.VerifyConnection = func(s tls.ConnectionState) error { o.Handshake(s); return nil }
+	}
 	c.conn, err = rueidis.NewClient(opt)
 	if c.conn == nil {
 		return nil, err

@@ -106,6 +106,7 @@ func tellBusy(w http.ResponseWriter, r *http.Request) {
 
 func (e *edge) serve(w http.ResponseWriter, r *http.Request, inner http.Handler) {
 	start := time.Now()
+	e.Metrics.Began()
 	noteWork(r)
 	s := &state{id: requestID(r), ip: clientIP(r, e.Trusted)}
 	r = withState(r, s)
@@ -140,13 +141,14 @@ func (e *edge) finish(w *recorder, r *http.Request, s *state, start time.Time) {
 	if s.shed {
 		e.countShed()
 	}
-	e.record(w.status, r, s, time.Since(start))
+	e.record(w, r, s, time.Since(start))
 	if cause != nil {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-func (e *edge) record(status int, r *http.Request, s *state, took time.Duration) {
+func (e *edge) record(w *recorder, r *http.Request, s *state, took time.Duration) {
+	status := w.status
 	if s.gone {
 		status = statusGone
 	} else if status == 0 {
@@ -156,7 +158,7 @@ func (e *edge) record(status int, r *http.Request, s *state, took time.Duration)
 	if route == "" {
 		route = "unmatched"
 	}
-	e.Metrics.Request(r.Method, route, status, took)
+	e.Metrics.Ended(telemetry.Request{Method: r.Method, Route: route, Status: status, Took: took, Bytes: w.bytes})
 	var user, cause slog.Attr // empty ones are left out
 	if !s.actor.Anonymous() {
 		user = slog.String("userId", s.actor.ID.String())
@@ -171,7 +173,7 @@ func (e *edge) record(status int, r *http.Request, s *state, took time.Duration)
 	line := slog.NewRecord(time.Now(), level, "request", 0) // the Logger would look for its caller, at a microsecond a line
 	line.AddAttrs(
 		slog.String("requestId", s.id), slog.String("method", bounded(r.Method, 32)), slog.String("url", loggedURL(r)), slog.String("route", route),
-		slog.Int("status", status), slog.Float64("durationMs", float64(took.Microseconds())/1000), slog.String("ip", s.ip),
+		slog.Int("status", status), slog.Float64("durationMs", float64(took.Microseconds())/1000), slog.Int64("bytes", w.bytes), slog.String("ip", s.ip),
 		slog.String("userAgent", bounded(r.UserAgent(), 256)), user, cause)
 	_ = e.Log.Handler().Handle(r.Context(), line) // as the Logger does: who would be told
 }
