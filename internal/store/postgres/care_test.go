@@ -145,6 +145,19 @@ func TestInstancesNoteTheSameKindsAtOnce(t *testing.T) {
 	}
 }
 
+// An older version may be at work while a newer one brings its table.
+func TestTheTableOfNotesIsMadeWhileAllOthersAreLocked(t *testing.T) {
+	t.Parallel()
+	url := newDatabase(t)
+	run(t, url, "DROP TABLE slow_statements", "DELETE FROM inkstone_schema WHERE version = 5")
+	elsewhere(t, url, "LOCK TABLE users, posts, post_tags, post_terms, post_texts, post_counts, post_sums, likes, comments, uploads, sources, revoked, generation, copying")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if from, to, err := Migrate(ctx, url, Options{}); err != nil || from != 4 || to != 5 {
+		t.Errorf("from %d to %d: %v", from, to, err)
+	}
+}
+
 func TestWhatEndedBeforeIsForgotten(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, newDatabase(t), Options{})

@@ -45,10 +45,6 @@ func TestCareThroughPgBouncer(t *testing.T) {
 	caredFor(t, func(t testing.TB) string { return enginetest.PgBouncer(t, newDatabase(t)) }, Options{Pooled: true})
 }
 
-func TestCareThroughPgBouncerInSessionMode(t *testing.T) {
-	caredFor(t, func(t testing.TB) string { return enginetest.PgBouncerSession(t, newDatabase(t)) }, Options{})
-}
-
 func caredFor(t *testing.T, database func(testing.TB) string, opt Options) {
 	t.Parallel()
 	opt.StatementTimeout = time.Minute

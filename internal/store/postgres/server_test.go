@@ -59,7 +59,7 @@ func TestTheServersCountsAreThoseOfOurStatements(t *testing.T) {
 	run(t, server.URL(), "CREATE SCHEMA elsewhere", "CREATE EXTENSION pg_stat_statements SCHEMA elsewhere")
 
 	t.Run("of all that requests ask", func(t *testing.T) {
-		fillBySQL(t, s, 2000)
+		fillBySQL(t, s, 200)
 		run(t, server.URL(), "SELECT elsewhere.pg_stat_statements_reset()")
 		c.reset()
 		storetest.Requests(t, s)
@@ -77,10 +77,11 @@ func TestTheServersCountsAreThoseOfOurStatements(t *testing.T) {
 		}
 		for kind, n := range ours {
 			verb, _, _ := strings.Cut(strings.TrimLeft(kind, "( "), " ")
-			if !strings.Contains("SELECT WITH INSERT UPDATE DELETE", verb) {
-				continue
+			got, exact := counts[kind], verb == "SELECT" || verb == "WITH" // others may be in batches, too
+			if !exact && verb != "INSERT" && verb != "UPDATE" && verb != "DELETE" || strings.Contains(kind, "; ") {
+				continue // what the server does not count by itself, and a batch
 			}
-			if got := counts[kind]; got.Calls != n || got.Total <= 0 {
+			if got.Total <= 0 || got.Calls < n || exact && got.Calls != n {
 				t.Errorf("ran %d times, the server says %+v: %s", n, got, kind)
 			}
 		}
