@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -30,9 +28,7 @@ func (p *program) serve() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			// Else a line for a reader of the log who has gone away would end the server.
-			signal.Ignore(syscall.SIGPIPE)
-			defer signal.Reset(syscall.SIGPIPE)
+			defer outliveReaders()()
 			a, err := start(c, cfg)
 			if errors.Is(err, context.Canceled) {
 				return nil // told to stop before all was open: that is an end in order, too

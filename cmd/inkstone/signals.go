@@ -89,3 +89,10 @@ func hasTerminal() bool {
 	_ = f.Close() // only that it is there counts
 	return true
 }
+
+// outliveReaders keeps a server going whose log nobody reads any more: a line for a
+// reader who has gone away would end it.
+func outliveReaders() (undo func()) {
+	signal.Ignore(syscall.SIGPIPE)
+	return func() { signal.Reset(syscall.SIGPIPE) }
+}

@@ -30,6 +30,8 @@ type App struct {
 	log      *slog.Logger
 	logLevel *slog.LevelVar
 	metrics  *telemetry.Metrics
+	traces   *telemetry.Traces       // nil: there are none
+	report   func(telemetry.Failure) // nil: nobody takes reports
 	parts    *parts
 	redis    *redis.Client // nil: there is none
 	store    blog.Store

@@ -45,7 +45,7 @@ type parts struct {
 func New(ctx context.Context, cfg *config.Config, console io.Writer) (*App, error) {
 	a := &App{cfg: cfg, console: console, metrics: telemetry.NewMetrics(), parts: &parts{}}
 	steps := []func(context.Context) error{
-		a.openLogs, a.openRedis, a.openNews, a.openStore, a.openAuth, a.openLimits, a.openAnswers, a.openServices, a.openUploads, a.openRoutes, a.openWatch, a.listen, a.openMetrics,
+		a.openLogs, a.openTraces, a.openReports, a.openRedis, a.openNews, a.openStore, a.openAuth, a.openLimits, a.openAnswers, a.openServices, a.openUploads, a.openRoutes, a.openWatch, a.listen, a.openMetrics,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -63,7 +63,7 @@ func (a *App) openLogs(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("无法使用日志目录 %s，请检查 LOG_DIR 与权限：%w", a.cfg.LogDir, err)
 	}
-	a.log, a.logLevel = logs.Logger, logs.Level
+	a.log, a.logLevel = telemetry.WithIDs(logs.Logger, web.IDs), logs.Level
 	slog.SetDefault(a.log)
 	a.closers = append(a.closers, logs.Close)
 	return nil
@@ -100,8 +100,10 @@ func (a *App) reportStore(err error) {
 }
 
 // observe notes a store operation; it has failed if the fault is not the input's.
-func (a *App) observe(_ context.Context, operation string, took time.Duration, err error) {
-	a.operated(operation, took, isFailure(err))
+func (a *App) observe(ctx context.Context, operation string, took time.Duration, err error) {
+	failed := isFailure(err)
+	a.operated(operation, took, failed)
+	a.traces.Store(ctx, a.engine(), operation, took, failed)
 }
 
 func (a *App) openAuth(ctx context.Context) error {
@@ -188,6 +190,7 @@ func (a *App) openRoutes(context.Context) error {
 		Origins: a.cfg.Origins, Trusted: a.cfg.TrustedProxies,
 		Limiter: a.parts.limits, Max: a.cfg.RateMax, UserMax: a.cfg.RateUserMax,
 		Shedder: web.NewShedder(probe.Probe, time.Now), Full: a.parts.admission.full(a.parts.posts.NeedsSearch),
+		Traces: a.traces, Report: a.report,
 	})
 	return nil
 }

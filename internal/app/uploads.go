@@ -42,7 +42,7 @@ func (a *App) openBucket() (upload.Files, error) {
 	c := a.cfg.S3
 	bucket, err := upload.OpenS3(upload.S3Options{
 		Stage: a.cfg.DataDir, Endpoint: c.Endpoint, Region: c.Region, AccessKey: c.AccessKey, SecretKey: c.SecretKey,
-		Bucket: c.Bucket, Prefix: c.Prefix, Addressing: c.Addressing, Handshake: a.certificate("uploads"),
+		Bucket: c.Bucket, Prefix: c.Prefix, Addressing: c.Addressing, Through: a.hop("s3"), Handshake: a.certificate("uploads"),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("无法准备对象存储，请检查 S3_ENDPOINT，以及数据目录 %s 的权限：%w", a.cfg.DataDir, err)

@@ -31,8 +31,9 @@ type Options[V Sized] struct {
 	// a load and is part of the key, so a change makes what was kept unreachable.
 	Generation func(context.Context) (uint64, error)
 	Shared     *Shared[V] // looked into before a load, and filled after it; may be nil
-	// Looked is told of each look into a level, and whether it had what was wanted; may be nil.
-	Looked func(level Level, hit bool)
+	// Looked is told of each look into a level for ctx, how long it took, and whether it had
+	// what was wanted; may be nil.
+	Looked func(ctx context.Context, level Level, took time.Duration, hit bool)
 }
 
 // Level is where values are kept.
@@ -56,7 +57,7 @@ type Cache[V Sized] struct {
 // New makes a Cache.
 func New[V Sized](opt Options[V]) (*Cache[V], error) {
 	if opt.Looked == nil {
-		opt.Looked = func(Level, bool) {}
+		opt.Looked = func(context.Context, Level, time.Duration, bool) {}
 	}
 	evicted := &evictions{}
 	entries, err := otter.New(&otter.Options[string, V]{
@@ -106,8 +107,9 @@ func (c *Cache[V]) Get(ctx context.Context, key string, load func(context.Contex
 	if err != nil {
 		return none, err
 	}
+	begun := time.Now()
 	v, ok := c.entries.GetIfPresent(key)
-	c.opt.Looked(InMemory, ok)
+	c.opt.Looked(ctx, InMemory, time.Since(begun), ok)
 	if ok {
 		return v, nil
 	}
@@ -165,7 +167,7 @@ func (c *Cache[V]) load(ctx context.Context, key string, load func(context.Conte
 	}
 	c.entries.Set(key, v)
 	if !ok && c.opt.Shared != nil {
-		c.opt.Shared.set(key, v)
+		c.opt.Shared.set(ctx, key, v)
 	}
 	return v, nil
 }
@@ -175,8 +177,9 @@ func (c *Cache[V]) shared(ctx context.Context, key string) (v V, ok bool) {
 	if c.opt.Shared == nil {
 		return v, false
 	}
+	begun := time.Now()
 	v, ok = c.opt.Shared.get(ctx, key)
-	c.opt.Looked(InRedis, ok)
+	c.opt.Looked(ctx, InRedis, time.Since(begun), ok)
 	return v, ok
 }
 

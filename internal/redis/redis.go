@@ -55,6 +55,9 @@ type Options struct {
 	Report func(err error)
 	// Failed is told of each call that failed: one of Kinds.
 	Failed func(kind string)
+	// Observe is told of each call that was made for ctx: its command, how long it took, and
+	// its error. It must be quick; may be nil.
+	Observe func(ctx context.Context, command string, took time.Duration, err error)
 	// Handshake is told of each TLS connection; may be nil.
 	Handshake func(tls.ConnectionState)
 }
@@ -69,6 +72,7 @@ type Client struct {
 	breaker breaker
 	news    news
 	failed  func(kind string)
+	observe func(ctx context.Context, command string, took time.Duration, err error)
 	calls   chan struct{} // holds a token for each call under way; in its line, who came first is first
 	dials   atomic.Bool   // whether connections are made
 	running sync.WaitGroup
@@ -80,7 +84,7 @@ func Open(o Options) (*Client, error) {
 	if err != nil {
 		return nil, errors.New("not a Redis URL") // the library's words quote it, password and all
 	}
-	c := &Client{failed: o.Failed, calls: make(chan struct{}, maxConns), news: news{report: o.Report}}
+	c := &Client{failed: o.Failed, observe: o.Observe, calls: make(chan struct{}, maxConns), news: news{report: o.Report}}
 	opt.ForceSingleClient = true
 	opt.DisableAutoPipelining, opt.BlockingPoolSize = true, maxConns+2 // and one each to look for it and to listen
 	opt.DisableCache = true

@@ -68,6 +68,13 @@ func NewMetrics() *Metrics {
 	m.registry.MustRegister(m.requests.duration, m.requests.total, m.requests.inFlight, m.requests.size, m.active,
 		m.panics, m.rateLimited, m.shed, m.lostLines, m.cache, m.operations, m.calls, m.queryErrors, m.hashes, m.logins, m.uploads, m.uploaded, m.certificates,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	// Of a counter that begins with its first event Prometheus sees no increase.
+	for _, result := range []string{"ok", "failed", "limited"} {
+		m.logins.WithLabelValues(result)
+	}
+	for _, result := range []string{"stored", "refused", "failed"} {
+		m.uploads.WithLabelValues(result)
+	}
 	return m
 }
 

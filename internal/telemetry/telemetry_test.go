@@ -253,3 +253,17 @@ func TestTheLevelCanBeChanged(t *testing.T) {
 		t.Errorf("lines %v", got)
 	}
 }
+
+// Of a counter that begins with its first event Prometheus sees no increase, and no alert fires.
+func TestWhatAlertsCountBeginsAtZero(t *testing.T) {
+	text := scrape(NewMetrics())
+	for _, want := range []string{
+		`logins_total{result="ok"} 0`, `logins_total{result="failed"} 0`, `logins_total{result="limited"} 0`,
+		`uploads_total{result="stored"} 0`, `uploads_total{result="refused"} 0`, `uploads_total{result="failed"} 0`,
+		"http_panics_total 0", "http_shed_total 0", "log_lines_lost_total 0",
+	} {
+		if !strings.Contains(text, "\n"+want+"\n") {
+			t.Errorf("no %s", want)
+		}
+	}
+}

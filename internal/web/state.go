@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"inkstone/internal/blog"
+	"inkstone/internal/telemetry"
 )
 
 // state is what the chain knows about one request. Edge makes it; the Mux and
@@ -21,6 +22,9 @@ type state struct {
 	entered bool       // let in by the Shedder
 	shed    bool       // refused because of overload
 	quota   *quota     // nil: the request does not count
+
+	trace    telemetry.Trace
+	reported bool // its failure, already
 }
 
 type stateKey struct{}
