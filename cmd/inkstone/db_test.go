@@ -72,6 +72,8 @@ func TestTheDatabaseIsLookedAtWhileAServerRunsAndAfterwards(t *testing.T) {
 	}
 	if out := i.succeeds("", "db", "indexes"); !strings.Contains(out, "posts_title") || !strings.Contains(out, "从未使用的索引") {
 		t.Errorf("%s", out)
+	} else if !strings.Contains(out, "不到一周") {
+		t.Errorf("a database of today is called unused: %s", out)
 	}
 	i.env["JWT_SECRET"] = "of another site, and long enough for all: 0123456789"
 	i.fails("不接受本命令的令牌", "", "db", "pool")
@@ -171,7 +173,7 @@ func TestWhatIsSlowIsShownAsATable(t *testing.T) {
 		{Statement: "COMMIT", Count: 1, Routes: []admin.RouteCount{{Route: "", Count: 1}}, LastSeen: last},
 	}})
 	for _, line := range []string{
-		"#  次数  合计   平均   P95    最长   行数  最近            来自\n",
+		"共 2 种，按合计排列", "#  次数  合计   平均   P95    最长   行数  最近            来自\n",
 		"1  12    2.1m   1.5s   250ms  7.2ms  3     01-02 03:04:05  GET /api/posts 等 2 处\n",
 		"2  1     0.0ms  0.0ms  0.0ms  0.0ms  0     01-02 03:04:05  程序自身\n",
 		"#1  SELECT a FROM 表\n    数据库统计：执行 7 次，合计 1.0ms，2 行\n    SCAN 表\n",

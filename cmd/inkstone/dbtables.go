@@ -14,13 +14,16 @@ import (
 	"inkstone/internal/web"
 )
 
+// sortWords are the heads of the columns that slow statements are sorted by.
+var sortWords = map[string]string{"total": "合计", "mean": "平均", "p95": "P95", "max": "最长", "count": "次数"}
+
 func printSlow(w io.Writer, r admin.SlowReport) {
 	since := time.Time(r.Since).Local().Format("01-02 15:04")
 	if len(r.Queries) == 0 {
 		fmt.Fprintf(w, "%s 以来没有慢于 %s 的语句\n", since, span(r.ThresholdMs))
 		return
 	}
-	fmt.Fprintf(w, "%s 以来慢于 %s 的语句，共 %d 种，按 %s 排列：\n\n", since, span(r.ThresholdMs), r.Kinds, r.Sort)
+	fmt.Fprintf(w, "%s 以来慢于 %s 的语句，共 %d 种，按%s排列：\n\n", since, span(r.ThresholdMs), r.Kinds, sortWords[r.Sort])
 	rows := [][]string{{"#", "次数", "合计", "平均", "P95", "最长", "行数", "最近", "来自"}}
 	for i, q := range r.Queries {
 		rows = append(rows, []string{
@@ -73,11 +76,18 @@ func printIndexes(w io.Writer, r admin.IndexReport) {
 	}
 	if len(r.Unused) > 0 {
 		fmt.Fprintf(w, "从未使用的索引%s：%s\n", since, strings.Join(r.Unused, "、"))
+		if r.Since != nil && time.Since(time.Time(*r.Since)) < enoughTime {
+			fmt.Fprintln(w, "统计还不到一周，请勿据此删除")
+		}
 	} else {
 		fmt.Fprintf(w, "没有从未使用的索引%s\n", since)
 	}
 	printScans(w, r)
 }
+
+// enoughTime is how long uses are counted before an index may be called unused: some requests are
+// made once a week.
+const enoughTime = 7 * 24 * time.Hour
 
 // duty says what an index is there for, though nobody looks by it.
 func duty(i admin.Index) string {

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os/signal"
+	"log/slog"
 	"path/filepath"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +18,7 @@ func (p *program) serve() *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
 		Short: "启动服务",
-		Long:  "启动服务：准备数据目录，升级数据库，监听端口。\nSIGTERM 或 Ctrl-C 使它有序退出，再来一次则立即退出。",
+		Long:  "启动服务：准备数据目录，升级数据库，监听端口。\nSIGTERM 或 Ctrl-C 使它有序退出，再来一次则立即退出；SIGHUP 使它重新读取 LOG_LEVEL。",
 		Example: "  inkstone serve\n" +
 			"  PORT=8080 inkstone serve\n" +
 			"  ADMIN_EMAIL=me@example.com ADMIN_USERNAME=me ADMIN_PASSWORD_FILE=/run/secrets/admin inkstone serve",
@@ -30,9 +28,7 @@ func (p *program) serve() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			// Else a line for a reader of the log who has gone away would end the server.
-			signal.Ignore(syscall.SIGPIPE)
-			defer signal.Reset(syscall.SIGPIPE)
+			defer outliveReaders()()
 			a, err := start(c, cfg)
 			if errors.Is(err, context.Canceled) {
 				return nil // told to stop before all was open: that is an end in order, too
@@ -40,40 +36,67 @@ func (p *program) serve() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.Run(c.Context())
+			ctx, end := context.WithCancel(c.Context())
+			defer end()
+			defer onHangup(func() { p.readLogLevel(a) }, end)()
+			return a.Run(ctx)
 		},
 	}
 }
 
 func start(c *cobra.Command, cfg *config.Config) (*app.App, error) {
-	a, err := app.New(c.Context(), cfg, c.ErrOrStderr())
+	a, err := app.New(c.Context(), cfg, c.OutOrStdout())
 	if err != nil {
 		return nil, err
 	}
-	if err := greet(c.Context(), c.OutOrStdout(), cfg, a); err != nil {
+	if err := greet(c, cfg, a); err != nil {
 		return nil, closeWith(a, err)
 	}
 	return a, nil
 }
 
+// readLogLevel reads all settings once more, and takes over the LOG_LEVEL. In a process that
+// runs only .env can have changed.
+func (p *program) readLogLevel(a *app.App) {
+	cfg, err := p.config()
+	if err != nil {
+		a.Log().Error("the settings could not be read again; LOG_LEVEL stays as it is", "error", err)
+		return
+	}
+	a.SetLogLevel(cfg.LogLevel)
+}
+
 // greet tells where everything is, and how to make the first admin if there is none. A
-// database that is away is no reason to end: the server tries to reach it.
-func greet(ctx context.Context, w io.Writer, cfg *config.Config, a *app.App) error {
+// database that is away is no reason to end: the server tries to reach it. In production
+// standard output has lines of the log only.
+func greet(c *cobra.Command, cfg *config.Config, a *app.App) error {
 	data, err := filepath.Abs(cfg.DataDir)
 	if err != nil {
 		return err
 	}
-	has, err := app.HasAdmin(ctx, a.Store())
+	has, err := app.HasAdmin(c.Context(), a.Store())
 	away := blog.CodeOf(err) == blog.CodeUnavailable
 	if err != nil && !away {
 		return err
 	}
-	fmt.Fprintf(w, "砚台 %s 已启动\n  地址      %s\n  接口文档  %s/docs\n  数据目录  %s\n", buildVersion(), a.URL(), a.URL(), data)
+	out := c.OutOrStdout()
+	if cfg.Production {
+		log := a.Log()
+		log.Info("serving", "version", buildVersion(), "url", a.URL(), "docs", a.URL()+"/docs", "dataDir", data)
+		if !has && !away {
+			log.Warn("there is no admin yet: inkstone user create --admin --email you@example.com --username you")
+		}
+		if log.Enabled(c.Context(), slog.LevelInfo) {
+			return nil
+		}
+		out = c.ErrOrStderr() // for who has to know the port
+	}
+	fmt.Fprintf(out, "砚台 %s 已启动\n  地址      %s\n  接口文档  %s/docs\n  数据目录  %s\n", buildVersion(), a.URL(), a.URL(), data)
 	switch {
 	case away:
-		fmt.Fprintln(w, "  数据库暂时无法使用，正在反复尝试，原因见日志；在此之前接口回答 503")
+		fmt.Fprintln(out, "  数据库暂时无法使用，正在反复尝试，原因见日志；在此之前接口回答 503")
 	case !has:
-		fmt.Fprintln(w, "  还没有管理员，创建一位：inkstone user create --admin --email you@example.com --username you")
+		fmt.Fprintln(out, "  还没有管理员，创建一位：inkstone user create --admin --email you@example.com --username you")
 	}
 	return nil
 }

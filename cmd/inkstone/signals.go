@@ -52,3 +52,47 @@ func die(s os.Signal) {
 	}
 	os.Exit(code)
 }
+
+// onHangup calls reload for each SIGHUP until stop is called. If that comes because the
+// terminal is gone that the process was started in, it calls end instead, as
+// SIGHUP then means.
+func onHangup(reload, end func()) (stop func()) {
+	signals, done := make(chan os.Signal, 1), make(chan struct{})
+	started := hasTerminal()
+	signal.Notify(signals, syscall.SIGHUP)
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-signals:
+				if started && !hasTerminal() {
+					end()
+					return
+				}
+				reload()
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(done)
+	}
+}
+
+// hasTerminal tells whether the process belongs to a terminal, wherever its output goes.
+func hasTerminal() bool {
+	f, err := os.Open("/dev/tty")
+	if err != nil {
+		return false
+	}
+	_ = f.Close() // only that it is there counts
+	return true
+}
+
+// outliveReaders keeps a server going whose log nobody reads any more: a line for a
+// reader who has gone away would end it.
+func outliveReaders() (undo func()) {
+	signal.Ignore(syscall.SIGPIPE)
+	return func() { signal.Reset(syscall.SIGPIPE) }
+}

@@ -2,9 +2,12 @@ package main
 
 import (
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -35,24 +38,49 @@ func TestASecondSignalIsWhatTheProcessEndedBy(t *testing.T) {
 }
 
 func TestALostLogDoesNotEndTheServer(t *testing.T) {
+	for _, command := range []string{"serve", "alerts"} {
+		s, log := startIntoPipe(t, command)
+		if err := log.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			r, err := http.Post(s.base+"/wecom", "application/json", strings.NewReader("{}")) // a route of neither, or a notice that is none
+			if err != nil {
+				t.Fatalf("%s: %v", command, err)
+			}
+			r.Body.Close()
+			time.Sleep(100 * time.Millisecond) // the log is written behind the answer
+		}
+		s.signal(syscall.SIGTERM)
+		if code, _ := s.ends(20 * time.Second); code != 0 {
+			t.Errorf("%s: exit code %d", command, code)
+		}
+	}
+}
+
+// startIntoPipe starts a server whose whole output goes into the pipe that is returned.
+func startIntoPipe(t *testing.T, command string) (*server, io.Closer) {
+	t.Helper()
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(builtOnce(t), "serve")
-	cmd.Stderr = writer
-	s := startAs(t, cmd, t.TempDir(), "LOG_LEVEL=debug")
-	if err := errors.Join(reader.Close(), writer.Close()); err != nil {
+	address := freeAddress(t)
+	_, port, _ := net.SplitHostPort(address)
+	cmd := exec.Command(builtOnce(t), command)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = t.TempDir(), writer, writer
+	cmd.Env = append(os.Environ(), "HOST=127.0.0.1", "PORT="+port, "ALERTS_ADDR="+address, "LOG_DIR=", "LOG_LEVEL=debug", "WECOM_WEBHOOK_URL=https://robot.invalid/")
+	if err := errors.Join(cmd.Start(), writer.Close()); err != nil {
 		t.Fatal(err)
 	}
-	for range 3 {
-		if got := s.status("/api/posts"); got != http.StatusOK {
-			t.Errorf("status %d", got)
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if c, err := net.Dial("tcp", address); err == nil {
+			c.Close()
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatalf("%s does not listen: %v", command, err)
 		}
-		time.Sleep(100 * time.Millisecond) // the log is written behind the answer
 	}
-	s.signal(syscall.SIGTERM)
-	if code, _ := s.ends(10 * time.Second); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
+	return &server{t: t, base: "http://" + address, cmd: cmd, out: &firstURL{}}, reader
 }

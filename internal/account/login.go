@@ -15,10 +15,33 @@ type LoginLimits struct {
 	PerIP      int // for one IP
 }
 
+// LoginResult is how a login ended that was neither malformed nor prevented by us.
+type LoginResult string
+
+// The results of logins.
+const (
+	LoginOK      LoginResult = "ok"
+	LoginFailed  LoginResult = "failed"  // CodeBadCredentials
+	LoginLimited LoginResult = "limited" // CodeRateLimited, after too many that failed
+)
+
 // Login signs in. Only failures count towards the limits, which are asked before
 // anything is hashed. CodeInvalid, CodeBusy, CodeRateLimited; CodeBadCredentials, after
 // the same time, for a wrong address, a wrong password and a disabled user.
 func (s *Service) Login(ctx context.Context, email, password, ip string) (*blog.User, string, error) {
+	u, token, err := s.tryLogin(ctx, email, password, ip)
+	switch {
+	case err == nil:
+		s.loggedIn(LoginOK)
+	case blog.CodeOf(err) == blog.CodeBadCredentials:
+		s.loggedIn(LoginFailed)
+	case blog.CodeOf(err) == blog.CodeRateLimited:
+		s.loggedIn(LoginLimited)
+	}
+	return u, token, err
+}
+
+func (s *Service) tryLogin(ctx context.Context, email, password, ip string) (*blog.User, string, error) {
 	email = blog.NormalEmail(email)
 	if err := checkCredentials(email, password); err != nil {
 		return nil, "", err

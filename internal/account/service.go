@@ -33,6 +33,7 @@ type Options struct {
 	Passwords *auth.Passwords
 	Limiter   Limiter
 	Login     LoginLimits
+	LoggedIn  func(LoginResult) // told of each login that was tried; may be nil
 	Now       func() time.Time
 }
 
@@ -43,12 +44,16 @@ type Service struct {
 	passwords *auth.Passwords
 	limiter   Limiter
 	limits    LoginLimits
+	loggedIn  func(LoginResult)
 	clock     func() time.Time
 }
 
 // New makes the service.
 func New(o Options) *Service {
-	return &Service{o.Users, o.Tokens, o.Passwords, o.Limiter, o.Login, o.Now}
+	if o.LoggedIn == nil {
+		o.LoggedIn = func(LoginResult) {}
+	}
+	return &Service{o.Users, o.Tokens, o.Passwords, o.Limiter, o.Login, o.LoggedIn, o.Now}
 }
 
 func (s *Service) now() time.Time { return blog.ToMillisecond(s.clock()) }

@@ -87,7 +87,8 @@ func (r *Recorder) Statement(ctx context.Context, query string, took time.Durati
 	warn := r.mayWarn(s.Statement, now)
 	r.mu.Unlock()
 	if warn {
-		r.log.WarnContext(ctx, "slow statement", "statement", s.Statement, "durationMs", milliseconds(took), "rows", rows, "route", s.Route)
+		r.log.WarnContext(ctx, "slow statement", "statement", s.Statement, "durationMs", milliseconds(took), "rows", rows,
+			"route", s.Route, "requestId", web.RequestIDOf(ctx))
 	}
 }
 

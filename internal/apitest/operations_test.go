@@ -2,9 +2,15 @@ package apitest
 
 import (
 	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"inkstone/api"
 )
@@ -31,7 +37,8 @@ func TestMetricsNameRoutesByPattern(t *testing.T) {
 		text := string(s.Anyone.Get("/metrics").Expect(200).Body)
 		for _, want := range []string{
 			"http_request_duration_seconds_bucket{", `le="0.1"`, `le="0.5"`, `le="1"`, `le="2"`, `le="5"`, "http_requests_total{", "active_connections ",
-			"go_goroutines", "process_", "db_query_duration_seconds_bucket{", "db_pool_open ", "db_pool_in_use ", "db_pool_waiting ", "db_write_queue ", "/api/posts/{id}", `status_code="200"`, `method="GET"`,
+			"go_goroutines", "process_", "db_query_duration_seconds_bucket{", "db_pool_open ", "db_pool_in_use ", "db_pool_waiting ", "db_write_queue ",
+			"db_pool_max ", "db_pool_idle ", "db_pool_waits_total ", "db_pool_wait_seconds_total ", "/api/posts/{id}", `status_code="200"`, `method="GET"`,
 		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("no %s", want)
@@ -60,6 +67,93 @@ func TestMethodsThatNoRouteHasAreOneInTheMetrics(t *testing.T) {
 			t.Errorf("%d routes: %d more", len(s.routes), added)
 		}
 	})
+}
+
+func TestTenThousandPathsAndMethodsAddNoSeries(t *testing.T) {
+	environments[0].run(t, nil, func(t *testing.T, s *site) { // none of them gets as far as the engine
+		series := func() int {
+			return bytes.Count(s.Anyone.Get("/metrics").Expect(200).Body, []byte("\n")) // help and types with them
+		}
+		s.Anyone.Get("/nothing").Expect(404)
+		s.Anyone.Send("BREW", "/nothing", nil).Expect(404)
+		s.Anyone.Send("BREW", "/api/posts", nil).Expect(405)
+		series() // notes itself
+		before := series()
+		for i := range 5_000 {
+			s.Anyone.Get(fmt.Sprintf("/%x/%x?%x", rand.Uint64(), rand.Uint64(), i)).Expect(404)
+			method := fmt.Sprintf("M%X", rand.Uint64())
+			s.Anyone.Send(method, []string{"/api/posts", "/api/" + method}[i%2], nil).Expect([]int{405, 404}[i%2])
+		}
+		if after := series(); after != before {
+			t.Errorf("%d lines, and %d before", after, before)
+		}
+	})
+}
+
+func TestWhatIsAnsweredIsMeasured(t *testing.T) {
+	each(t, settings{"LOGIN_LIMIT_MAX": "2"}, func(t *testing.T, s *site) {
+		wait := make(chan struct{})
+		sent := make(chan error, 1)
+		u := s.User()
+		go func() { // a request that goes on until it is let go
+			r, err := http.NewRequest("POST", s.url+"/api/upload/single", readerFunc(func([]byte) (int, error) { <-wait; return 0, io.ErrUnexpectedEOF }))
+			if err == nil {
+				r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+				r.Header.Set("Authorization", "Bearer "+u.Token)
+				_, err = http.DefaultClient.Do(r)
+			}
+			sent <- err
+		}()
+		for s.metric("http_requests_in_flight") < 2 { // and the one that asks
+			time.Sleep(time.Millisecond)
+		}
+		close(wait)
+		<-sent
+		u.Upload("/api/upload/single", file{"image", "a.png", "image/png", sized(1000)}).Expect(200)
+		u.Upload("/api/upload/single", file{"image", "a.txt", "text/plain", []byte("no image")}).Expect(400)
+		for _, status := range []int{401, 401, 429} {
+			s.Anyone.Post("/api/auth/login", object{"email": "nobody@example.com", "password": "something"}).Expect(status)
+		}
+		size := len(s.Anyone.Get("/openapi.yaml").Expect(200).Body)
+		s.Anyone.Get("/api/posts").Expect(200)
+		s.Anyone.Get("/api/posts").Expect(200)
+		s.Anyone.Get("/readyz").Expect(200)
+		for name, least := range map[string]float64{
+			"http_response_size_bytes_sum": float64(size), `uploads_total{result="stored"}`: 1, `uploads_total{result="refused"}`: 1, "upload_bytes_total": 1000,
+			`logins_total{result="ok"}`: 1, `logins_total{result="failed"}`: 2, `logins_total{result="limited"}`: 1,
+			"bcrypt_duration_seconds_count": 4, "bcrypt_workers": 1, `cache_entries{level="memory"}`: 1, `cache_bytes{level="memory"}`: 50,
+			"ready": 1, `dependency_up{name="database"}`: 1, `disk_free_bytes{place="data"}`: 1, `disk_size_bytes{place="data"}`: 1 << 20,
+			"db_call_duration_seconds_count": 5, "inkstone_build_info": 1,
+		} {
+			for end := time.Now().Add(20 * time.Second); s.metric(name) < least; time.Sleep(10 * time.Millisecond) { // some are looked for in the background
+				if time.Now().After(end) {
+					t.Errorf("%s is %v, want %v at least", name, s.metric(name), least)
+					break
+				}
+			}
+		}
+	})
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+
+// metric is the sum of the series of /metrics that begin like that.
+func (s *site) metric(name string) (sum float64) {
+	s.t.Helper()
+	for line := range strings.Lines(string(s.Anyone.Get("/metrics").Expect(200).Body)) {
+		rest, is := strings.CutPrefix(line, name)
+		if !is || rest[0] != ' ' && rest[0] != '{' {
+			continue
+		}
+		n, err := strconv.ParseFloat(strings.TrimSpace(rest[strings.LastIndex(rest, " "):]), 64)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		sum += n
+	}
+	return sum
 }
 
 // Whatever is asked for, /metrics has at most 1,000 series, and each request is counted.

@@ -52,7 +52,7 @@ func (a *App) openAnswers(context.Context) (err error) {
 	}
 	a.parts.answers, err = cache.New(cache.Options[*web.Answer]{
 		Bytes: a.cfg.CacheBytes, TTL: answerLife, Generation: generation, Shared: shared,
-		Looked: func(level cache.Level, hit bool) { looked[level](hit) },
+		Looked: a.looked(looked),
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,7 +28,10 @@ type App struct {
 	cfg      *config.Config
 	console  io.Writer
 	log      *slog.Logger
+	logLevel *slog.LevelVar
 	metrics  *telemetry.Metrics
+	traces   *telemetry.Traces       // nil: there are none
+	report   func(telemetry.Failure) // nil: nobody takes reports
 	parts    *parts
 	redis    *redis.Client // nil: there is none
 	store    blog.Store
@@ -42,12 +46,27 @@ type App struct {
 
 	reached chan struct{} // closed when a database that was away has been reached
 
+	operated              func(operation string, took time.Duration, failed bool) // tells the metrics of an operation of the store
+	databaseUp, uploadsUp number                                                  // 1 if it answered when it was last asked
+
 	background []func(context.Context) // each runs until its context ends
 	closers    []func() error          // called in reverse when all else has stopped
 }
 
 // Store returns the opened store.
 func (a *App) Store() blog.Store { return a.store }
+
+// Log returns the program's logger.
+func (a *App) Log() *slog.Logger { return a.log }
+
+// SetLogLevel changes what is logged: one of the names that LOG_LEVEL has.
+func (a *App) SetLogLevel(name string) {
+	from := a.logLevel.Level()
+	to := level(name)
+	a.logLevel.Set(min(from, to)) // for this line
+	a.log.Info("LOG_LEVEL is read again", "from", strings.ToLower(from.String()), "to", name)
+	a.logLevel.Set(to)
+}
 
 // Handler returns all that the program serves, for tests.
 func (a *App) Handler() http.Handler { return a.handler }

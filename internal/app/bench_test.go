@@ -92,12 +92,16 @@ func benchmarkAnswer(b *testing.B, url, path string) {
 	b.ReportMetric(float64(size), "bytes")
 }
 
-// runApp runs the program as in production with ten posts of 3 KB and returns where.
-func runApp(b testing.TB, cacheBytes string) string {
+// runApp runs the program as in production with ten posts of 3 KB, and with more settings,
+// and returns where.
+func runApp(b testing.TB, cacheBytes string, more ...string) string {
 	dir := b.TempDir()
 	settings := map[string]string{
 		"DATA_DIR": dir, "LOG_DIR": filepath.Join(dir, "logs"), "HOST": "127.0.0.1", "PORT": "0", "NODE_ENV": "production",
 		"JWT_SECRET": "benchmarks-only-5d0c2a7be94f4c13a86e", "RATE_LIMIT_MAX": "1000000000", "BCRYPT_COST": "10", "CACHE_BYTES": cacheBytes,
+	}
+	for i := 0; i < len(more); i += 2 {
+		settings[more[i]] = more[i+1]
 	}
 	cfg, _, err := config.Load(func(name string) (string, bool) { v, ok := settings[name]; return v, ok }, dir)
 	if err != nil {

@@ -45,7 +45,7 @@ type parts struct {
 func New(ctx context.Context, cfg *config.Config, console io.Writer) (*App, error) {
 	a := &App{cfg: cfg, console: console, metrics: telemetry.NewMetrics(), parts: &parts{}}
 	steps := []func(context.Context) error{
-		a.openLogs, a.openRedis, a.openNews, a.openStore, a.openAuth, a.openLimits, a.openAnswers, a.openServices, a.openUploads, a.openRoutes, a.listen, a.openMetrics,
+		a.openLogs, a.openTraces, a.openReports, a.openRedis, a.openNews, a.openStore, a.openAuth, a.openLimits, a.openAnswers, a.openServices, a.openUploads, a.openRoutes, a.openWatch, a.listen, a.openMetrics,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -63,7 +63,7 @@ func (a *App) openLogs(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("无法使用日志目录 %s，请检查 LOG_DIR 与权限：%w", a.cfg.LogDir, err)
 	}
-	a.log = logs.Logger
+	a.log, a.logLevel = telemetry.WithIDs(logs.Logger, web.IDs), logs.Level
 	slog.SetDefault(a.log)
 	a.closers = append(a.closers, logs.Close)
 	return nil
@@ -73,9 +73,10 @@ func (a *App) openStore(ctx context.Context) error {
 	a.parts.admission = newAdmission(store.Connections(a.cfg.Database, server(a.cfg)))
 	a.closers = append(a.closers, a.parts.admission.close)
 	a.reached = make(chan struct{})
+	a.operated = a.metrics.Store(store.Engine(a.cfg.Database))
 	slow := a.newRecorder()
 	s, err := openStore(ctx, a.cfg, store.Options{
-		Observe: a.observe, Statement: slow.Statement, Read: a.parts.admission.read, Changed: a.changed, Report: a.reportStore,
+		Observe: a.observe, Statement: slow.Statement, Read: a.parts.admission.read, Changed: a.changed, Report: a.reportStore, Handshake: a.certificate("database"),
 	})
 	if err != nil {
 		return err
@@ -99,15 +100,10 @@ func (a *App) reportStore(err error) {
 }
 
 // observe notes a store operation; it has failed if the fault is not the input's.
-func (a *App) observe(_ context.Context, operation string, took time.Duration, err error) {
-	failed := false
-	switch blog.CodeOf(err) {
-	case blog.CodeInternal:
-		failed = !errors.Is(err, context.Canceled)
-	case blog.CodeUnavailable, blog.CodeStorageFull:
-		failed = true
-	}
-	a.metrics.Query(operation, took, failed)
+func (a *App) observe(ctx context.Context, operation string, took time.Duration, err error) {
+	failed := isFailure(err)
+	a.operated(operation, took, failed)
+	a.traces.Store(ctx, a.engine(), operation, took, failed)
 }
 
 func (a *App) openAuth(ctx context.Context) error {
@@ -120,6 +116,7 @@ func (a *App) openAuth(ctx context.Context) error {
 	if p.passwords, err = auth.NewPasswords(a.cfg.BcryptCost); err != nil {
 		return err
 	}
+	p.passwords.OnHash(a.metrics.Hash)
 	err = firstAdmin(ctx, a.cfg, a.store, p.passwords)
 	if blog.CodeOf(err) != blog.CodeUnavailable || store.Connections(a.cfg.Database, server(a.cfg)) == 0 {
 		return err // a file is not waited for
@@ -160,9 +157,11 @@ func (a *App) openServices(context.Context) error {
 	p, s := a.parts, a.store
 	p.accounts = account.New(account.Options{
 		Users: s.Users(), Tokens: p.tokens, Passwords: p.passwords, Limiter: loginLimiter{p.limits}, Now: time.Now,
-		Login: account.LoginLimits{PerAccount: a.cfg.LoginMax, PerIP: a.cfg.LoginIPMax},
+		Login:    account.LoginLimits{PerAccount: a.cfg.LoginMax, PerIP: a.cfg.LoginIPMax},
+		LoggedIn: func(r account.LoginResult) { a.metrics.Login(string(r)) },
 	})
 	views := post.NewViews(s.Posts().AddViews, func(err error) { a.log.Error("views could not be written", "error", err) })
+	a.metrics.Gauge("views_waiting", "Views of posts that are not written to the database yet.", func() float64 { return float64(views.Waiting()) })
 	a.closers = append(a.closers, func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), flushLimit)
 		defer cancel()
@@ -191,6 +190,7 @@ func (a *App) openRoutes(context.Context) error {
 		Origins: a.cfg.Origins, Trusted: a.cfg.TrustedProxies,
 		Limiter: a.parts.limits, Max: a.cfg.RateMax, UserMax: a.cfg.RateUserMax,
 		Shedder: web.NewShedder(probe.Probe, time.Now), Full: a.parts.admission.full(a.parts.posts.NeedsSearch),
+		Traces: a.traces, Report: a.report,
 	})
 	return nil
 }

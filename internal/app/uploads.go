@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"inkstone/internal/upload"
@@ -17,7 +18,7 @@ func (a *App) openUploads(context.Context) error {
 		return err
 	}
 	a.parts.uploads = upload.New(upload.Options{
-		Rows: a.store.Uploads(), Files: files, Quota: a.cfg.UploadQuota, PublicURL: a.cfg.UploadsURL, Log: a.log,
+		Rows: a.store.Uploads(), Files: files, Quota: a.cfg.UploadQuota, PublicURL: a.cfg.UploadsURL, Log: a.log, Saved: a.countSaved,
 	})
 	a.background = append(a.background, a.parts.uploads.Run)
 	return nil
@@ -41,7 +42,7 @@ func (a *App) openBucket() (upload.Files, error) {
 	c := a.cfg.S3
 	bucket, err := upload.OpenS3(upload.S3Options{
 		Stage: a.cfg.DataDir, Endpoint: c.Endpoint, Region: c.Region, AccessKey: c.AccessKey, SecretKey: c.SecretKey,
-		Bucket: c.Bucket, Prefix: c.Prefix, Addressing: c.Addressing,
+		Bucket: c.Bucket, Prefix: c.Prefix, Addressing: c.Addressing, Through: a.hop("s3"), Handshake: a.certificate("uploads"),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("无法准备对象存储，请检查 S3_ENDPOINT，以及数据目录 %s 的权限：%w", a.cfg.DataDir, err)
@@ -54,13 +55,19 @@ func (a *App) openBucket() (upload.Files, error) {
 
 // ready tells whether the dependencies without which there is no site answer.
 func (a *App) ready(ctx context.Context) error {
-	if err := a.store.Ping(ctx); err != nil {
+	err := a.store.Ping(ctx)
+	if err == nil || !errors.Is(err, context.Canceled) { // a client who goes away shows nothing
+		a.databaseUp.set(oneIf(err == nil))
+	}
+	if err != nil {
 		return web.Away("database", err)
 	}
 	if a.bucket == nil {
 		return nil
 	}
-	if err := a.bucket.Ready(ctx); err != nil {
+	err = a.bucket.Ready(ctx)
+	a.uploadsUp.set(oneIf(err == nil))
+	if err != nil {
 		return web.Away("uploads", err)
 	}
 	return nil

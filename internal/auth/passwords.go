@@ -15,8 +15,9 @@ import (
 // Passwords hashes and compares with bcrypt, at most half the cores at once, so
 // that a flood of logins leaves the other half to everybody else.
 type Passwords struct {
-	cost  int
-	queue queue
+	cost   int
+	queue  queue
+	hashed func(took time.Duration)
 }
 
 // NewPasswords makes a Passwords of a bcrypt cost (4..31). How long a hash takes is a
@@ -26,8 +27,23 @@ func NewPasswords(cost int) (*Passwords, error) {
 		return nil, bcrypt.InvalidCostError(cost)
 	}
 	workers := max(1, runtime.GOMAXPROCS(0)/2)
-	return &Passwords{cost: cost, queue: queue{workers: workers, average: 70 * time.Microsecond << cost}}, nil
+	return &Passwords{cost: cost, queue: queue{workers: workers, average: 70 * time.Microsecond << cost}, hashed: func(time.Duration) {}}, nil
 }
+
+// OnHash has f told of each hash how long it took, without its waiting. It is to be called before
+// anything is hashed.
+func (p *Passwords) OnHash(f func(took time.Duration)) { p.hashed = f }
+
+// PasswordStats says how busy a Passwords is.
+type PasswordStats struct {
+	Workers int   // most hashes at once
+	Busy    int   // hashes that are made
+	Waiting int   // that wait for a worker
+	Refused int64 // with CodeBusy since the start
+}
+
+// Stats returns how busy p is at the moment.
+func (p *Passwords) Stats() PasswordStats { return p.queue.stats() }
 
 // nobody is a well-formed hash of that cost which no password is known to have,
 // and which takes as much work to compare with as any other.
@@ -83,7 +99,9 @@ const hashNice = 10
 // reads wait for a hash as if it were their equal.
 func (p *Passwords) run(ctx context.Context, who Asker, work func() error) error {
 	return p.queue.do(ctx, who, func() (err error) {
+		begun := time.Now()
 		background.Do(hashNice, func() { err = work() })
+		p.hashed(time.Since(begun))
 		return err
 	})
 }

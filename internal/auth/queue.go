@@ -30,6 +30,7 @@ type queue struct {
 	working int
 	waiting []*waiter
 	average time.Duration // of recent work
+	refused int64
 }
 
 type waiter struct {
@@ -41,15 +42,32 @@ type waiter struct {
 // turn does not come within maxWait; the context's error.
 func (q *queue) do(ctx context.Context, who Asker, work func() error) error {
 	w, err := q.enter(who)
-	if err != nil {
-		return err
+	if err == nil {
+		err = q.wait(ctx, w)
 	}
-	if err := q.wait(ctx, w); err != nil {
+	if err != nil {
+		q.count(err)
 		return err
 	}
 	start := time.Now()
 	defer func() { q.leave(time.Since(start)) }()
 	return work()
+}
+
+// count notes a refusal; who goes away by himself is none.
+func (q *queue) count(err error) {
+	if blog.CodeOf(err) != blog.CodeBusy {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.refused++
+}
+
+func (q *queue) stats() PasswordStats {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return PasswordStats{Workers: q.workers, Busy: q.working, Waiting: len(q.waiting), Refused: q.refused}
 }
 
 // enter begins to wait, unless that would be in vain: whoever cannot be served in time

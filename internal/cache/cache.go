@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
+	"github.com/maypok86/otter/v2/stats"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -30,8 +31,9 @@ type Options[V Sized] struct {
 	// a load and is part of the key, so a change makes what was kept unreachable.
 	Generation func(context.Context) (uint64, error)
 	Shared     *Shared[V] // looked into before a load, and filled after it; may be nil
-	// Looked is told of each look into a level, and whether it had what was wanted; may be nil.
-	Looked func(level Level, hit bool)
+	// Looked is told of each look into a level for ctx, how long it took, and whether it had
+	// what was wanted; may be nil.
+	Looked func(ctx context.Context, level Level, took time.Duration, hit bool)
 }
 
 // Level is where values are kept.
@@ -49,14 +51,17 @@ type Cache[V Sized] struct {
 	entries    *otter.Cache[string, V]
 	loads      singleflight.Group
 	generation atomic.Uint64 // when it was last asked for
+	evictions  *evictions
 }
 
 // New makes a Cache.
 func New[V Sized](opt Options[V]) (*Cache[V], error) {
 	if opt.Looked == nil {
-		opt.Looked = func(Level, bool) {}
+		opt.Looked = func(context.Context, Level, time.Duration, bool) {}
 	}
+	evicted := &evictions{}
 	entries, err := otter.New(&otter.Options[string, V]{
+		StatsRecorder: evicted,
 		MaximumWeight: uint64(max(opt.Bytes, 1)),
 		Weigher:       func(key string, v V) uint32 { return uint32(len(key) + v.Size()) },
 		ExpiryCalculator: otter.ExpiryCreatingFunc(func(otter.Entry[string, V]) time.Duration {
@@ -66,7 +71,28 @@ func New[V Sized](opt Options[V]) (*Cache[V], error) {
 	if err != nil {
 		return nil, fmt.Errorf("make cache: %w", err)
 	}
-	return &Cache[V]{opt: opt, entries: entries}, nil
+	return &Cache[V]{opt: opt, entries: entries, evictions: evicted}, nil
+}
+
+// evictions counts what had to make room.
+type evictions struct {
+	stats.NoopRecorder
+	n atomic.Int64
+}
+
+// RecordEviction implements stats.Recorder.
+func (e *evictions) RecordEviction(uint32) { e.n.Add(1) }
+
+// Stats says what is kept in memory.
+type Stats struct {
+	Entries   int
+	Bytes     int64
+	Evictions int64 // of entries that had to make room, since the start
+}
+
+// Stats returns what is kept in memory at the moment, about.
+func (c *Cache[V]) Stats() Stats {
+	return Stats{c.entries.EstimatedSize(), int64(c.entries.WeightedSize()), c.evictions.n.Load()}
 }
 
 // Get returns what is kept under key, or loads it: once for all who ask at the
@@ -81,8 +107,9 @@ func (c *Cache[V]) Get(ctx context.Context, key string, load func(context.Contex
 	if err != nil {
 		return none, err
 	}
+	begun := time.Now()
 	v, ok := c.entries.GetIfPresent(key)
-	c.opt.Looked(InMemory, ok)
+	c.opt.Looked(ctx, InMemory, time.Since(begun), ok)
 	if ok {
 		return v, nil
 	}
@@ -140,7 +167,7 @@ func (c *Cache[V]) load(ctx context.Context, key string, load func(context.Conte
 	}
 	c.entries.Set(key, v)
 	if !ok && c.opt.Shared != nil {
-		c.opt.Shared.set(key, v)
+		c.opt.Shared.set(ctx, key, v)
 	}
 	return v, nil
 }
@@ -150,8 +177,9 @@ func (c *Cache[V]) shared(ctx context.Context, key string) (v V, ok bool) {
 	if c.opt.Shared == nil {
 		return v, false
 	}
+	begun := time.Now()
 	v, ok = c.opt.Shared.get(ctx, key)
-	c.opt.Looked(InRedis, ok)
+	c.opt.Looked(ctx, InRedis, time.Since(begun), ok)
 	return v, ok
 }
 

@@ -210,7 +210,7 @@ func TestOneLoadServesAllWhoAskAtOnceAndHasAnEnd(t *testing.T) {
 
 func TestHitsAndMissesAreCounted(t *testing.T) {
 	var hits, misses int
-	c, err := New(Options[text]{Bytes: 1 << 20, TTL: time.Minute, Generation: never, Looked: func(level Level, hit bool) {
+	c, err := New(Options[text]{Bytes: 1 << 20, TTL: time.Minute, Generation: never, Looked: func(_ context.Context, level Level, _ time.Duration, hit bool) {
 		switch {
 		case level != InMemory:
 			t.Errorf("looked into %s", level)

@@ -60,8 +60,8 @@ func (s *Shared[V]) get(ctx context.Context, key string) (v V, ok bool) {
 	return v, err == nil
 }
 
-// set keeps v, for which nobody waits.
-func (s *Shared[V]) set(key string, v V) {
+// set keeps v, for which nobody waits. It goes on when ctx has ended.
+func (s *Shared[V]) set(ctx context.Context, key string, v V) {
 	if !s.server.Up() {
 		return
 	}
@@ -77,7 +77,7 @@ func (s *Shared[V]) set(key string, v V) {
 			return
 		}
 		value := append(binary.BigEndian.AppendUint64(make([]byte, 0, sumBytes+len(data)), sumOf(key, data)), data...)
-		_ = s.server.Set(context.Background(), s.name(key), value, jitter(sharedLife)) // a miss for others
+		_ = s.server.Set(redis.Unhurried(ctx), s.name(key), value, jitter(sharedLife)) // a miss for others
 	}()
 }
 

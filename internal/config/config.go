@@ -57,6 +57,10 @@ type Config struct {
 	DrainWait       time.Duration
 	ShutdownTimeout time.Duration
 	MetricsAddr     string // "": /metrics is on the main listener
+
+	Tracing Tracing
+	Reports Reports
+	Alerts  Alerts
 }
 
 // Database is about the connections to a database that is a server.
@@ -108,6 +112,7 @@ func Load(lookup func(string) (string, bool), dir string) (*Config, []Value, err
 	}
 	l.checkAdmin()
 	l.joinRedis()
+	l.checkTracing()
 	if len(l.mistakes) > 0 {
 		return nil, l.values, l.mistakes
 	}

@@ -176,6 +176,8 @@ func TestAllMistakesAreReportedAtOnce(t *testing.T) {
 		"TRUSTED_PROXIES": "home", "POST_CATEGORIES": " , ", "LOG_LEVEL": "loud", "TARGET": "post", "DATABASE_URL": "postgres://x:y%@z/w",
 		"REDIS_URL": "redis://", "UPLOADS": "s3://B", "S3_ENDPOINT": "localhost:9000", "S3_REGION": "a b", "S3_ADDRESSING": "dns", "S3_ACCESS_KEY": "a b", "S3_SECRET_KEY": "a\n",
 		"UPLOADS_PUBLIC_URL": "img.example.com", "CACHE_BYTES": "much", "METRICS_ADDR": "9100", "ADMIN_EMAIL": "nobody",
+		"ALERTS_ADDR": "9095", "RUNBOOK_URL": "docs/runbook.md", "DINGTALK_WEBHOOK_URL": "oapi.dingtalk.com", "DINGTALK_SECRET": "SEC", "FEISHU_WEBHOOK_URL": "x",
+		"FEISHU_SECRET": "a", "WECOM_WEBHOOK_URL": "https://",
 	}
 	_, _, err := load(t, t.TempDir(), env)
 	mistakes, ok := errors.AsType[Mistakes](err)
@@ -197,6 +199,7 @@ func TestNoSecretIsShownOrTold(t *testing.T) {
 	write(t, dir, ".env", "REDIS_PASSWORD=hidden-c\nJWT_SECRET='hidden-d\n")
 	env := map[string]string{"NODE_ENV": "production", "JWT_SECRET": "hidden-a", "ADMIN_PASSWORD": "hidden-b",
 		"UPLOADS": "s3://hidden-h:hidden-i@bucket", "S3_ACCESS_KEY": "hidden j", "S3_SECRET_KEY": "hidden k", "S3_ENDPOINT": "https://localhost/",
+		"DINGTALK_WEBHOOK_URL": "hidden-l", "DINGTALK_SECRET": "hidden-m", "FEISHU_WEBHOOK_URL": "https://h/\x00hidden-n", "FEISHU_SECRET": "hidden-o", "WECOM_WEBHOOK_URL": "ftp://h/hidden-p",
 		"DATABASE_URL": "postgres://u:hidden-e@h/d", "MONGODB_URI": "mongodb://u:hidden-f@h", "REDIS_URL": "redis://:hidden-g@h"}
 	_, values, err := load(t, dir, env)
 	if err == nil {
@@ -335,5 +338,20 @@ func TestASpanIsWrittenAsItIsRead(t *testing.T) {
 		if got, ok := parseSpan(writeSpan(d)); !ok || got != d {
 			t.Errorf("%v is written %s", d, writeSpan(d))
 		}
+	}
+}
+
+func TestARobotIsAnAddressAndPerhapsASecret(t *testing.T) {
+	env := map[string]string{"DINGTALK_WEBHOOK_URL": "https://oapi.dingtalk.com/robot/send?access_token=x", "DINGTALK_SECRET": "SECx", "WECOM_WEBHOOK_URL": "http://127.0.0.1:1/?key=x"}
+	c, _, err := load(t, t.TempDir(), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Alerts{Addr: "127.0.0.1:9095", DingTalk: Robot{env["DINGTALK_WEBHOOK_URL"], "SECx"}, WeCom: Robot{Webhook: env["WECOM_WEBHOOK_URL"]}}
+	if c.Alerts != want {
+		t.Errorf("%+v", c.Alerts)
+	}
+	if _, _, err := load(t, t.TempDir(), map[string]string{"FEISHU_SECRET": "x"}); err == nil || !strings.Contains(err.Error(), "FEISHU_SECRET：") {
+		t.Errorf("a secret without a robot: %v", err)
 	}
 }

@@ -196,12 +196,18 @@ func metricsAddr(c *Config, v string) error {
 	if v == "" {
 		return nil
 	}
-	_, port, err := net.SplitHostPort(v)
-	if n, errPort := strconv.Atoi(port); err != nil || errPort != nil || n < 0 || n > 65535 {
-		return fmt.Errorf("%q 无效，应为 地址:端口，例如 127.0.0.1:9100", v)
+	return listener(func(c *Config) *string { return &c.MetricsAddr })(c, v)
+}
+
+func listener(at func(*Config) *string) parser {
+	return func(c *Config, v string) error {
+		_, port, err := net.SplitHostPort(v)
+		if n, errPort := strconv.Atoi(port); err != nil || errPort != nil || n < 0 || n > 65535 {
+			return fmt.Errorf("%q 无效，应为 地址:端口，例如 127.0.0.1:9100", v)
+		}
+		*at(c) = v
+		return nil
 	}
-	c.MetricsAddr = v
-	return nil
 }
 
 func later(_ *Config, v string) error {

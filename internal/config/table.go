@@ -40,8 +40,8 @@ func (s setting) masked(value string) string {
 
 // table is every setting. A row may rely on those above it: NODE_ENV and DATA_DIR stand first.
 func table() []setting {
-	rows := make([]setting, 0, 64)
-	for _, group := range [][]setting{placeRows(), databaseRows(), careRows(), redisRows(), uploadRows(), accountRows(), limitRows(), processRows(), laterRows()} {
+	rows := make([]setting, 0, 96)
+	for _, group := range [][]setting{placeRows(), databaseRows(), careRows(), redisRows(), uploadRows(), accountRows(), limitRows(), processRows(), tracingRows(), reportRows(), alertRows(), laterRows()} {
 		rows = append(rows, group...)
 	}
 	return rows

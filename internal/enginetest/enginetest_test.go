@@ -246,6 +246,19 @@ func TestAMissingEngineIsToldAndUnderCIFails(t *testing.T) {
 	}
 }
 
+func TestAMissingProgramIsToldAndUnderCIFails(t *testing.T) {
+	for ci, want := range map[string]string{"": "skip: no-such-a or no-such-b is left out", "true": "fail: no-such-a or no-such-b must not be left out"} {
+		t.Setenv("CI", ci)
+		h := &heard{TB: t}
+		if path := Program(h, "no-such-a", "no-such-b"); path != "" || !strings.HasPrefix(h.said, want) {
+			t.Errorf("CI=%s: %s%s", ci, h.said, path)
+		}
+	}
+	if Program(t, "no-such-a", "go") == "" {
+		t.Error("the second name is not looked up")
+	}
+}
+
 func connect(t *testing.T, url string) *pgx.Conn {
 	t.Helper()
 	c, err := pgx.Connect(t.Context(), url)

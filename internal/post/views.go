@@ -22,6 +22,7 @@ type Views struct {
 
 	mu      sync.Mutex
 	pending map[blog.ID]int64
+	waiting int64 // the sum of pending
 
 	once sync.Once
 	stop chan struct{}
@@ -49,7 +50,15 @@ func (v *Views) Count(id blog.ID) {
 func (v *Views) put(id blog.ID, n int64) {
 	if _, known := v.pending[id]; known || len(v.pending) < maxViewed {
 		v.pending[id] += n
+		v.waiting += n
 	}
+}
+
+// Waiting returns how many views are not written yet.
+func (v *Views) Waiting() int64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.waiting
 }
 
 // Close stops the ticking and writes what is left, as long as ctx allows.
@@ -80,7 +89,7 @@ func (v *Views) run() {
 func (v *Views) flush(ctx context.Context) error {
 	v.mu.Lock()
 	batch := v.pending
-	v.pending = map[blog.ID]int64{}
+	v.pending, v.waiting = map[blog.ID]int64{}, 0
 	v.mu.Unlock()
 	if len(batch) == 0 {
 		return nil

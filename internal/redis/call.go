@@ -31,13 +31,13 @@ func NewScript(text string) *Script {
 // not end a call, for it would look as if Redis had failed; and what is asked with no time
 // left to wait for the answer is asked all the same.
 func (c *Client) Eval(ctx context.Context, s *Script, keys, args []string) ([]int64, error) {
-	return ask(ctx, c, evaluate(s, keys, args))
+	return ask(ctx, c, "EVAL", evaluate(s, keys, args))
 }
 
 // Get returns what is kept under key; nil if that is nothing, more than most bytes, or no
 // string. Errors as Eval.
 func (c *Client) Get(ctx context.Context, key string, most int64) ([]byte, error) {
-	return ask(ctx, c, func(ctx context.Context, conn rueidis.Client) ([]byte, error) {
+	return ask(ctx, c, "GETRANGE", func(ctx context.Context, conn rueidis.Client) ([]byte, error) {
 		// A range, so that no more is read of what somebody else may have put there.
 		value, err := conn.Do(ctx, conn.B().Getrange().Key(key).Start(0).End(most).Build()).AsBytes()
 		if e, answered := rueidis.IsRedisErr(err); answered && strings.HasPrefix(e.Error(), "WRONGTYPE") {
@@ -52,7 +52,7 @@ func (c *Client) Get(ctx context.Context, key string, most int64) ([]byte, error
 
 // Set keeps a value for a while, which is cut to milliseconds. Errors as Eval.
 func (c *Client) Set(ctx context.Context, key string, value []byte, life time.Duration) error {
-	_, err := ask(ctx, c, func(ctx context.Context, conn rueidis.Client) (struct{}, error) {
+	_, err := ask(ctx, c, "SET", func(ctx context.Context, conn rueidis.Client) (struct{}, error) {
 		return struct{}{}, conn.Do(ctx, conn.B().Set().Key(key).Value(rueidis.BinaryString(value)).Px(life).Build()).Error()
 	})
 	return err
@@ -73,13 +73,16 @@ type answer[T any] struct {
 }
 
 // ask is a call that its caller does not wait for longer than he may.
-func ask[T any](ctx context.Context, c *Client, do call[T]) (none T, err error) {
+func ask[T any](ctx context.Context, c *Client, command string, do call[T]) (none T, err error) {
 	if !c.Up() {
 		return none, ErrAway
 	}
 	bound, spend := patienceOf(ctx)
 	begun := time.Now()
 	defer spend(begun)
+	if c.observe != nil {
+		defer func() { c.observe(ctx, command, time.Since(begun), err) }()
+	}
 	timer := time.NewTimer(bound)
 	defer timer.Stop()
 	select {

@@ -19,6 +19,12 @@ func WithPatience(ctx context.Context) context.Context {
 	return context.WithValue(ctx, patienceKey{}, p)
 }
 
+// Unhurried returns ctx for a call that no request waits for: it has no patience to spend, and
+// does not end.
+func Unhurried(ctx context.Context) context.Context {
+	return context.WithValue(context.WithoutCancel(ctx), patienceKey{}, nil)
+}
+
 // patienceOf is what is left for a call, and what notes the time since its begin.
 func patienceOf(ctx context.Context) (left time.Duration, spend func(begun time.Time)) {
 	p, ok := ctx.Value(patienceKey{}).(*patience)

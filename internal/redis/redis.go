@@ -55,6 +55,11 @@ type Options struct {
 	Report func(err error)
 	// Failed is told of each call that failed: one of Kinds.
 	Failed func(kind string)
+	// Observe is told of each call that was made for ctx: its command, how long it took, and
+	// its error. It must be quick; may be nil.
+	Observe func(ctx context.Context, command string, took time.Duration, err error)
+	// Handshake is told of each TLS connection; may be nil.
+	Handshake func(tls.ConnectionState)
 }
 
 // Kinds are the ways in which a call fails: no answer in time, no connection, an error
@@ -67,6 +72,7 @@ type Client struct {
 	breaker breaker
 	news    news
 	failed  func(kind string)
+	observe func(ctx context.Context, command string, took time.Duration, err error)
 	calls   chan struct{} // holds a token for each call under way; in its line, who came first is first
 	dials   atomic.Bool   // whether connections are made
 	running sync.WaitGroup
@@ -78,7 +84,7 @@ func Open(o Options) (*Client, error) {
 	if err != nil {
 		return nil, errors.New("not a Redis URL") // the library's words quote it, password and all
 	}
-	c := &Client{failed: o.Failed, calls: make(chan struct{}, maxConns), news: news{report: o.Report}}
+	c := &Client{failed: o.Failed, observe: o.Observe, calls: make(chan struct{}, maxConns), news: news{report: o.Report}}
 	opt.ForceSingleClient = true
 	opt.DisableAutoPipelining, opt.BlockingPoolSize = true, maxConns+2 // and one each to look for it and to listen
 	opt.DisableCache = true
@@ -88,6 +94,9 @@ func Open(o Options) (*Client, error) {
 	opt.Dialer = net.Dialer{Timeout: connectWait, KeepAlive: time.Second}
 	opt.ConnWriteTimeout = time.Second // a connection that is silent for so long is given up
 	opt.DialCtxFn = c.dial
+	if opt.TLSConfig != nil && o.Handshake != nil {
+		opt.TLSConfig.VerifyConnection = func(s tls.ConnectionState) error { o.Handshake(s); return nil }
+	}
 	c.conn, err = rueidis.NewClient(opt)
 	if c.conn == nil {
 		return nil, err

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ type watched struct {
 	mu    sync.Mutex
 	news  []error
 	kinds []string
+	shown []tls.ConnectionState
 }
 
 // watch opens a client and looks for its server until the test ends.
@@ -34,9 +36,10 @@ func watch(t *testing.T, url string) *watched {
 	t.Helper()
 	w := &watched{}
 	c, err := Open(Options{
-		URL:    url,
-		Report: func(err error) { w.mu.Lock(); defer w.mu.Unlock(); w.news = append(w.news, err) },
-		Failed: func(kind string) { w.mu.Lock(); defer w.mu.Unlock(); w.kinds = append(w.kinds, kind) },
+		URL:       url,
+		Report:    func(err error) { w.mu.Lock(); defer w.mu.Unlock(); w.news = append(w.news, err) },
+		Failed:    func(kind string) { w.mu.Lock(); defer w.mu.Unlock(); w.kinds = append(w.kinds, kind) },
+		Handshake: func(s tls.ConnectionState) { w.mu.Lock(); defer w.mu.Unlock(); w.shown = append(w.shown, s) },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -102,6 +102,11 @@ func TestTLSIsSpokenToWhomTheSystemTrustsOnly(t *testing.T) {
 	if err := w.ask(t); err != nil {
 		t.Error(err)
 	}
+	w.mu.Lock()
+	if len(w.shown) == 0 || string(w.shown[0].PeerCertificates[0].Raw) != string(kept.certificate.Certificate[0]) {
+		t.Errorf("of %d handshakes it is told which certificate was shown", len(w.shown))
+	}
+	w.mu.Unlock()
 	w = watch(t, behindTLS(t, server.URL(), other))
 	if news, _ := w.told(); w.Up() || len(news) != 1 || !strings.Contains(news[0].Error(), "certificate") {
 		t.Errorf("told %v", news)

@@ -4,6 +4,7 @@ package store
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"strings"
@@ -37,6 +38,8 @@ type Options struct {
 	// that made a new generation, before the method that made it returns. It must be quick.
 	Changed func()
 
+	// Handshake is told of each TLS connection to a database that is a server; may be nil.
+	Handshake func(tls.ConnectionState)
 	// Report lets a database that is a server be away when it is opened: it is tried again
 	// and again in the background, and all methods are CodeUnavailable until it is there.
 	// Report is told why, and at last nil. Without it Open fails.
@@ -92,10 +95,19 @@ func Open(ctx context.Context, url string, opt Options) (blog.Store, error) {
 
 func postgresOptions(opt Options) postgres.Options {
 	return postgres.Options{
-		NoMigrate: opt.NoMigrate, Copying: opt.Copying, Observe: opt.Observe, Statement: opt.Statement, Read: opt.Read, Changed: opt.Changed, Report: opt.Report,
+		NoMigrate: opt.NoMigrate, Copying: opt.Copying, Observe: opt.Observe, Statement: opt.Statement, Read: opt.Read, Changed: opt.Changed,
+		Report: opt.Report, Handshake: opt.Handshake,
 		MaxConns: opt.Server.MaxConns, ConnLifetime: opt.Server.ConnLifetime, ConnectTimeout: opt.Server.ConnectTimeout,
 		StatementTimeout: opt.Server.StatementTimeout, Pooled: opt.Server.Pooled,
 	}
+}
+
+// Engine is the name of the engine of a store at a URL: sqlite or postgres.
+func Engine(url string) string {
+	if isPostgres(url) {
+		return "postgres"
+	}
+	return "sqlite"
 }
 
 // Connections is how many connections a store at a URL has at most; 0: it is a file.

@@ -11,8 +11,8 @@ import (
 
 func TestPrometheusCanReadTheMetrics(t *testing.T) {
 	m := NewMetrics()
-	m.Request("GET", "/api/posts/{id}", 200, time.Millisecond)
-	m.Query("posts.get", time.Millisecond, true)
+	answered(m, "GET", "/api/posts/{id}", 200, time.Millisecond)
+	m.Store("sqlite")("posts.get", time.Millisecond, true)
 	m.Cache("memory")(true)
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))

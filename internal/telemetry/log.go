@@ -5,18 +5,20 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/DeRuina/timberjack"
 )
 
-// The files in LOG_DIR, as in the original: 5 MB each, five old ones.
+// The files in LOG_DIR, as in the original: five of 5 MB each, the one that is written among them.
 const (
 	combinedFile = "combined.log"
 	errorFile    = "error.log"
 	maxFileMB    = 5
-	maxOldFiles  = 5
+	maxFiles     = 5
+	fileMode     = 0o640
 )
 
 // LogOptions says where log lines go.
@@ -24,7 +26,7 @@ type LogOptions struct {
 	Console io.Writer // JSON lines, or readable text if Readable
 	Dir     string    // folder of the files; "" for none
 	Level   slog.Level
-	// Readable is for a person who develops.
+	// Readable is for a person who develops; coloured if Console is a terminal.
 	Readable bool
 	Lost     func() // called for each line that could not be written; may be nil
 }
@@ -52,9 +54,7 @@ func OpenLogs(o LogOptions) (*Logs, error) {
 		lost = func() {}
 	}
 	console := l.async(o.Console, lost)
-	readable := func() slog.Handler {
-		return slog.NewTextHandler(console, &slog.HandlerOptions{Level: l.Level, ReplaceAttr: shortTime})
-	}
+	readable := func() slog.Handler { return newReadable(console, l.Level, colored(o.Console)) }
 	switch {
 	case dir == "" && o.Readable:
 		l.Logger = slog.New(readable())
@@ -80,7 +80,10 @@ func OpenLogs(o LogOptions) (*Logs, error) {
 }
 
 func (l *Logs) file(path string, lost func()) io.Writer {
-	f := &timberjack.Logger{Filename: path, MaxSize: maxFileMB, MaxBackups: maxOldFiles}
+	if f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, fileMode); err == nil {
+		_ = f.Close() // it is there for whoever looks, be there an error to write or not
+	}
+	f := &timberjack.Logger{Filename: path, MaxSize: maxFileMB, MaxBackups: maxFiles - 1, FileMode: fileMode}
 	l.files = append(l.files, f)
 	return l.async(f, lost)
 }
@@ -104,7 +107,7 @@ func (l *Logs) Close() error {
 }
 
 func jsonHandler(w io.Writer, level slog.Leveler) slog.Handler {
-	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: jsonNames}).
+	return slog.NewJSONHandler(plainLines{w}, &slog.HandlerOptions{Level: level, ReplaceAttr: jsonNames}).
 		WithAttrs([]slog.Attr{slog.String("service", "inkstone")})
 }
 
@@ -121,6 +124,15 @@ func jsonNames(groups []string, a slog.Attr) slog.Attr {
 			return slog.String(slog.LevelKey, levelName(l))
 		}
 	}
+	return masked(a)
+}
+
+// masked hides what must never be logged, should somebody log it by its name.
+func masked(a slog.Attr) slog.Attr {
+	switch a.Key {
+	case "password", "token", "secret", "authorization", "Authorization", "cookie", "Cookie":
+		return slog.String(a.Key, "***")
+	}
 	return a
 }
 
@@ -134,13 +146,6 @@ func levelName(l slog.Level) string {
 		return "info"
 	}
 	return "debug"
-}
-
-func shortTime(groups []string, a slog.Attr) slog.Attr {
-	if len(groups) == 0 && a.Key == slog.TimeKey {
-		return slog.String(slog.TimeKey, a.Value.Time().Format("15:04:05.000"))
-	}
-	return a
 }
 
 // fanout hands each record to several handlers.

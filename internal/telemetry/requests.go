@@ -3,34 +3,40 @@ package telemetry
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// requestBuckets are the original's (0.1 0.5 1 2 5 seconds) and two finer ones.
-var requestBuckets = []float64{0.005, 0.025, 0.1, 0.5, 1, 2, 5}
+// requestBuckets, in seconds, are the original's (0.1 0.5 1 2 5) and finer ones.
+var requestBuckets = []float64{0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5}
+
+// sizeBuckets, in bytes, are about packets, pages of a list, large posts and images.
+var sizeBuckets = []float64{256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20}
 
 // How many sets of method, route and status have series of their own: a histogram has
-// ten lines, a counter one. The answers that a route is made for have places apart, so
+// twelve lines, a counter one. The answers that a route is made for have places apart, so
 // that refusals, which a stranger can ask for everywhere, never take them.
 const (
-	mostDurations, mostOtherDurations = 36, 6
-	mostTotals, mostOtherTotals       = 64, 100
+	mostDurations, mostOtherDurations = 36, 4
+	mostTotals, mostOtherTotals       = 44, 40
 )
 
 // The labels of what has no series of its own; otherMethod is also that of methods
 // which HTTP does not have.
 const otherMethod, otherRoute = "OTHER", "other"
 
-// requests counts and times what was answered. Once its places are taken, what is new
+// requests counts, measures and times what was answered. Once its places are taken, what is new
 // is counted together by the class of its status, as method OTHER, route other and
 // status 2xx, 4xx and so on, so that sums over a class of status stay right
 // (docs/decisions/0016-series.md).
 type requests struct {
 	duration *prometheus.HistogramVec
 	total    *prometheus.CounterVec
+	inFlight prometheus.Gauge
+	size     prometheus.Histogram
 	known    sync.Map // requestLabels → requestSeries: saves two label look-ups a request
 
 	mu        sync.Mutex // held to add to known
@@ -56,17 +62,32 @@ func newRequests() *requests {
 	return &requests{
 		duration:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "http_request_duration_seconds", Help: "Time to answer a request.", Buckets: requestBuckets}, names),
 		total:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "http_requests_total", Help: "Requests answered."}, names),
+		inFlight:  gauge("http_requests_in_flight", "Requests that are being answered."),
+		size:      prometheus.NewHistogram(prometheus.HistogramOpts{Name: "http_response_size_bytes", Help: "Size of the bodies of answers, as they were sent.", Buckets: sizeBuckets}),
 		durations: places{mostDurations, mostOtherDurations},
 		totals:    places{mostTotals, mostOtherTotals},
 	}
 }
 
-// Request notes an answered request. route is the pattern that it matched, and never
-// its path; the method may be any.
-func (m *Metrics) Request(method, route string, status int, d time.Duration) {
-	series := m.requests.of(requestLabels{knownMethod(method), route, status})
-	series.duration.Observe(d.Seconds())
+// Request is what is told of an answered request.
+type Request struct {
+	Method string // any
+	Route  string // the pattern that it matched, and never its path
+	Status int
+	Took   time.Duration
+	Bytes  int64 // of the body of the answer
+}
+
+// Began notes that a request is being answered. Ended follows.
+func (m *Metrics) Began() { m.requests.inFlight.Inc() }
+
+// Ended notes an answered request.
+func (m *Metrics) Ended(r Request) {
+	m.requests.inFlight.Dec()
+	series := m.requests.of(requestLabels{knownMethod(r.Method), r.Route, r.Status})
+	series.duration.Observe(r.Took.Seconds())
 	series.total.Inc()
+	m.requests.size.Observe(float64(r.Bytes))
 }
 
 func (r *requests) of(l requestLabels) requestSeries {
@@ -99,8 +120,11 @@ func (p *places) take(l requestLabels) []string {
 	return []string{l.method, l.route, strconv.Itoa(l.status)}
 }
 
-// made tells whether the answer is one that the route is made for.
+// made tells whether the answer is one that the route is made for, and the route one for clients.
 func (l requestLabels) made() bool {
+	if !strings.HasPrefix(l.route, "/api/") && !strings.HasPrefix(l.route, "/uploads/") {
+		return false
+	}
 	switch l.method {
 	case http.MethodHead, http.MethodOptions, otherMethod:
 		return false

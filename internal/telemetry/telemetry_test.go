@@ -151,12 +151,17 @@ func scrape(m *Metrics) string {
 	return w.Body.String()
 }
 
+func answered(m *Metrics, method, route string, status int, took time.Duration) {
+	m.Began()
+	m.Ended(Request{Method: method, Route: route, Status: status, Took: took, Bytes: 100})
+}
+
 func TestMetricsHaveTheContractsNames(t *testing.T) {
 	m := NewMetrics()
-	m.Request("GET", "/api/posts/{id}", 200, 300*time.Millisecond)
+	answered(m, "GET", "/api/posts/{id}", 200, 300*time.Millisecond)
 	m.Connections(2)
 	m.Cache("memory")(true)
-	m.Query("posts.get", time.Millisecond, false)
+	m.Store("sqlite")("posts.get", time.Millisecond, false)
 	m.Gauge("db_pool_in_use", "Readers at work.", func() float64 { return 3 })
 	text := scrape(m)
 	for _, want := range []string{
@@ -174,7 +179,7 @@ func TestMetricsHaveTheContractsNames(t *testing.T) {
 func TestStrangeMethodsAddNoSeries(t *testing.T) {
 	m := NewMetrics()
 	for i := range 1000 {
-		m.Request(fmt.Sprintf("M%d", i), "unmatched", 404, time.Millisecond)
+		answered(m, fmt.Sprintf("M%d", i), "unmatched", 404, time.Millisecond)
 	}
 	if n := strings.Count(scrape(m), "http_requests_total{"); n != 1 {
 		t.Errorf("%d series, want 1", n)
@@ -187,21 +192,21 @@ func TestRequestsHaveABoundOfSeries(t *testing.T) {
 	m := NewMetrics()
 	for route := range 200 {
 		for _, status := range []int{304, 400, 404, 503} {
-			m.Request("GET", fmt.Sprintf("/a/%d", route), status, time.Millisecond)
-			m.Request("HEAD", fmt.Sprintf("/a/%d", route), 200, time.Millisecond)
+			answered(m, "GET", fmt.Sprintf("/api/%d", route), status, time.Millisecond)
+			answered(m, "HEAD", fmt.Sprintf("/api/%d", route), 200, time.Millisecond)
 		}
 	}
 	for range 2 {
-		m.Request("POST", "/a/{id}", 201, time.Millisecond)
+		answered(m, "POST", "/api/{id}", 201, time.Millisecond)
 	}
 	text := scrape(m)
 	for want, count := range map[string]int{
-		"\nhttp_requests_total{":                                                                             mostOtherTotals + 4 + 1,
-		"\nhttp_request_duration_seconds_count{":                                                             mostOtherDurations + 4 + 1,
-		`http_requests_total{method="POST",route="/a/{id}",status_code="201"} 2`:                             1,
-		`http_request_duration_seconds_bucket{method="POST",route="/a/{id}",status_code="201",le="0.005"} 2`: 1,
-		`http_request_duration_seconds_count{method="OTHER",route="other",status_code="3xx"} `:               1,
-		`http_request_duration_seconds_count{method="OTHER",route="other",status_code="5xx"} `:               1,
+		"\nhttp_requests_total{":                                                                               mostOtherTotals + 4 + 1,
+		"\nhttp_request_duration_seconds_count{":                                                               mostOtherDurations + 4 + 1,
+		`http_requests_total{method="POST",route="/api/{id}",status_code="201"} 2`:                             1,
+		`http_request_duration_seconds_bucket{method="POST",route="/api/{id}",status_code="201",le="0.005"} 2`: 1,
+		`http_request_duration_seconds_count{method="OTHER",route="other",status_code="3xx"} `:                 1,
+		`http_request_duration_seconds_count{method="OTHER",route="other",status_code="5xx"} `:                 1,
 	} {
 		if n := strings.Count(text, want); n != count {
 			t.Errorf("%d times %s, want %d", n, want, count)
@@ -228,7 +233,7 @@ func sum(t *testing.T, text, series string) (sum int) {
 func BenchmarkRequest(b *testing.B) {
 	m := NewMetrics()
 	for b.Loop() {
-		m.Request("GET", "/api/posts/{id}", 200, time.Millisecond)
+		answered(m, "GET", "/api/posts/{id}", 200, time.Millisecond)
 	}
 }
 
@@ -246,5 +251,19 @@ func TestTheLevelCanBeChanged(t *testing.T) {
 	}
 	if got := lines(t, out.String()); len(got) != 1 || got[0]["msg"] != "shown" {
 		t.Errorf("lines %v", got)
+	}
+}
+
+// Of a counter that begins with its first event Prometheus sees no increase, and no alert fires.
+func TestWhatAlertsCountBeginsAtZero(t *testing.T) {
+	text := scrape(NewMetrics())
+	for _, want := range []string{
+		`logins_total{result="ok"} 0`, `logins_total{result="failed"} 0`, `logins_total{result="limited"} 0`,
+		`uploads_total{result="stored"} 0`, `uploads_total{result="refused"} 0`, `uploads_total{result="failed"} 0`,
+		"http_panics_total 0", "http_shed_total 0", "log_lines_lost_total 0",
+	} {
+		if !strings.Contains(text, "\n"+want+"\n") {
+			t.Errorf("no %s", want)
+		}
 	}
 }

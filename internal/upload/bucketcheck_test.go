@@ -3,6 +3,8 @@ package upload
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
 	"net"
 	"net/http"
@@ -215,5 +217,23 @@ func TestWhoHasBeenReadyStaysReady(t *testing.T) {
 	s.unready.Store(nil)
 	if err := s.check(t.Context()); err == nil || s.Ready(t.Context()) != nil {
 		t.Errorf("%v, ready %v", err, s.Ready(t.Context()))
+	}
+}
+
+func TestItIsToldWhichCertificateS3Shows(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	var shown atomic.Pointer[tls.ConnectionState]
+	s, err := OpenS3(S3Options{Stage: t.TempDir(), Endpoint: server.URL, Region: "us-east-1", AccessKey: "a", SecretKey: hidden, Bucket: "my-blog", Addressing: "path",
+		Handshake: func(s tls.ConnectionState) { shown.Store(&s) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.http.TLSClientConfig.RootCAs = x509.NewCertPool()
+	s.http.TLSClientConfig.RootCAs.AddCert(server.Certificate())
+	_ = s.check(t.Context()) // there is no bucket
+	if got := shown.Load(); got == nil || !got.PeerCertificates[0].Equal(server.Certificate()) {
+		t.Errorf("told %v", got)
 	}
 }

@@ -3,6 +3,7 @@ package upload
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -70,6 +71,10 @@ type S3Options struct {
 	Bucket     string
 	Prefix     string // of all names in the bucket; may be empty
 	Addressing string // "path", "host", or "auto": as the endpoint is known to want it
+
+	// Through wraps what asks S3, which is given signed requests; nil leaves it as it is.
+	Through   func(http.RoundTripper) http.RoundTripper
+	Handshake func(tls.ConnectionState) // told of each TLS connection; may be nil
 }
 
 var addressing = map[string]minio.BucketLookupType{
@@ -83,9 +88,16 @@ func OpenS3(o S3Options) (*S3, error) {
 		return nil, fmt.Errorf("S3 endpoint: %w", err)
 	}
 	connections := transport()
+	if o.Handshake != nil {
+		connections.TLSClientConfig = &tls.Config{VerifyConnection: func(s tls.ConnectionState) error { o.Handshake(s); return nil }}
+	}
+	var asks http.RoundTripper = connections
+	if o.Through != nil {
+		asks = o.Through(connections)
+	}
 	client, err := minio.NewCore(endpoint.Host, &minio.Options{
 		Creds:  credentials.NewStaticV4(o.AccessKey, o.SecretKey, ""),
-		Secure: endpoint.Scheme == "https", Transport: connections, Region: o.Region,
+		Secure: endpoint.Scheme == "https", Transport: asks, Region: o.Region,
 		BucketLookup: addressing[o.Addressing], MaxRetries: 1, // see send; net/http tries again by itself where it may
 	})
 	if err != nil {

@@ -33,6 +33,7 @@ type Service struct {
 	quota  int64
 	public string
 	log    *slog.Logger
+	saved  func([]blog.Upload, error)
 	now    func() time.Time
 }
 
@@ -43,11 +44,15 @@ type Options struct {
 	Quota     int64  // bounds the sum of one user's images, in bytes; 0: no bound
 	PublicURL string // where anybody can get /images/... without this server; "": nowhere
 	Log       *slog.Logger
+	Saved     func([]blog.Upload, error) // told how each Save ended; may be nil
 }
 
 // New makes a Service.
 func New(o Options) *Service {
-	return &Service{rows: o.Rows, files: o.Files, quota: o.Quota, public: o.PublicURL, log: o.Log, now: time.Now}
+	if o.Saved == nil {
+		o.Saved = func([]blog.Upload, error) {}
+	}
+	return &Service{rows: o.Rows, files: o.Files, quota: o.Quota, public: o.PublicURL, log: o.Log, saved: o.Saved, now: time.Now}
 }
 
 // Incoming is an image as a client sends it.
@@ -61,6 +66,12 @@ type Incoming struct {
 // CodeUploadType, CodeUploadQuota, CodeUserNotFound (the owner is gone),
 // CodeStorageFull, CodeUnavailable, and what next returns.
 func (s *Service) Save(ctx context.Context, owner blog.ID, field string, next func() (Incoming, error)) ([]blog.Upload, error) {
+	batch, err := s.save(ctx, owner, field, next)
+	s.saved(batch, err)
+	return batch, err
+}
+
+func (s *Service) save(ctx context.Context, owner blog.ID, field string, next func() (Incoming, error)) ([]blog.Upload, error) {
 	now := blog.ToMillisecond(s.now())
 	var batch []blog.Upload
 	for {

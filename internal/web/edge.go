@@ -3,13 +3,11 @@ package web
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"path"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -37,6 +35,9 @@ type EdgeOptions struct {
 	// Full reports whether enough wait already for what r needs. It is asked only while the
 	// Shedder is busy, and r is refused if it says so. nil is never.
 	Full func(r *http.Request, who Visitor) bool
+
+	Traces *telemetry.Traces       // nil records none
+	Report func(telemetry.Failure) // is told of panics and of 5xx but those of overload, and must be quick; may be nil
 }
 
 // Limiter counts events in windows of time. It never fails, and takes 50 ms at most.
@@ -106,8 +107,10 @@ func tellBusy(w http.ResponseWriter, r *http.Request) {
 
 func (e *edge) serve(w http.ResponseWriter, r *http.Request, inner http.Handler) {
 	start := time.Now()
+	e.Metrics.Began()
 	noteWork(r)
 	s := &state{id: requestID(r), ip: clientIP(r, e.Trusted)}
+	r, s.trace = e.begin(r)
 	r = withState(r, s)
 	rec := &recorder{ResponseWriter: w, stall: e.Bounds.WriteStall, state: s}
 	pace(w, r, e.Bounds.BodyGrace)
@@ -125,7 +128,7 @@ func (e *edge) finish(w *recorder, r *http.Request, s *state, start time.Time) {
 	cause := recover()
 	if cause != nil && cause != http.ErrAbortHandler {
 		e.Metrics.Panic()
-		e.Log.Error("panic", "requestId", s.id, "error", fmt.Sprint(cause), "stack", string(debug.Stack()))
+		e.panicked(r, s, cause)
 		if w.status == 0 {
 			WriteError(w, r, blog.Fail(blog.CodeInternal))
 			cause = nil
@@ -140,23 +143,20 @@ func (e *edge) finish(w *recorder, r *http.Request, s *state, start time.Time) {
 	if s.shed {
 		e.countShed()
 	}
-	e.record(w.status, r, s, time.Since(start))
+	e.record(w, r, s, time.Since(start))
+	e.conclude(w.status, r, s)
 	if cause != nil {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-func (e *edge) record(status int, r *http.Request, s *state, took time.Duration) {
-	if s.gone {
-		status = statusGone
-	} else if status == 0 {
-		status = http.StatusOK
-	}
+func (e *edge) record(w *recorder, r *http.Request, s *state, took time.Duration) {
+	status := s.outcome(w.status)
 	route := s.route
 	if route == "" {
 		route = "unmatched"
 	}
-	e.Metrics.Request(r.Method, route, status, took)
+	e.Metrics.Ended(telemetry.Request{Method: r.Method, Route: route, Status: status, Took: took, Bytes: w.bytes})
 	var user, cause slog.Attr // empty ones are left out
 	if !s.actor.Anonymous() {
 		user = slog.String("userId", s.actor.ID.String())
@@ -170,8 +170,8 @@ func (e *edge) record(status int, r *http.Request, s *state, took time.Duration)
 	}
 	line := slog.NewRecord(time.Now(), level, "request", 0) // the Logger would look for its caller, at a microsecond a line
 	line.AddAttrs(
-		slog.String("requestId", s.id), slog.String("method", bounded(r.Method, 32)), slog.String("url", loggedURL(r)), slog.String("route", route),
-		slog.Int("status", status), slog.Float64("durationMs", float64(took.Microseconds())/1000), slog.String("ip", s.ip),
+		slog.String("requestId", s.id), slog.String("traceId", s.trace.ID()), slog.String("method", bounded(r.Method, 32)), slog.String("url", loggedURL(r)), slog.String("route", route),
+		slog.Int("status", status), slog.Float64("durationMs", float64(took.Microseconds())/1000), slog.Int64("bytes", w.bytes), slog.String("ip", s.ip),
 		slog.String("userAgent", bounded(r.UserAgent(), 256)), user, cause)
 	_ = e.Log.Handler().Handle(r.Context(), line) // as the Logger does: who would be told
 }

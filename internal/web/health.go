@@ -27,6 +27,9 @@ func NewHealth(check func(context.Context) error) *Health {
 // Drain makes /readyz answer 503 from now on.
 func (h *Health) Drain() { h.draining.Store(true) }
 
+// Draining reports whether Drain was called.
+func (h *Health) Draining() bool { return h.draining.Load() }
+
 // Mount mounts the three routes.
 func (h *Health) Mount(m *Mux) {
 	m.Handle("GET /health", Anyone, h.health)

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"inkstone/internal/blog"
 	"inkstone/internal/telemetry"
@@ -99,5 +100,62 @@ func TestWhoOnlyEndsHisSideIsNotToldThatItWasDone(t *testing.T) {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("status %d", resp.StatusCode)
+	}
+}
+
+func TestAPanicIsLoggedOnceWithItsStackAndTheRequest(t *testing.T) {
+	var out bytes.Buffer
+	m := NewMux()
+	m.Handle("GET /api/posts", Anyone, func(http.ResponseWriter, *http.Request, blog.Actor) error { panic("boom") })
+	edge := Edge(m, EdgeOptions{Log: slog.New(slog.NewJSONHandler(&out, nil)), Metrics: telemetry.NewMetrics()})
+	r := httptest.NewRequest("GET", "/api/posts", nil)
+	r.Header.Set("X-Request-Id", "abc")
+	w := httptest.NewRecorder()
+	edge.ServeHTTP(w, r)
+	var lines []map[string]any
+	for line := range strings.Lines(out.String()) {
+		var l map[string]any
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, l)
+	}
+	if len(lines) != 2 || lines[0]["msg"] != "panic" || lines[0]["error"] != "boom" || lines[0]["requestId"] != "abc" || lines[0]["level"] != "ERROR" {
+		t.Fatalf("%s", out.String())
+	}
+	if stack := lines[0]["stack"].(string); !strings.Contains(stack, "TestAPanicIsLoggedOnce") {
+		t.Errorf("the stack does not lead to the panic: %s", stack)
+	}
+	if lines[1]["msg"] != "request" || lines[1]["status"] != 500.0 || lines[1]["requestId"] != "abc" || lines[1]["bytes"] != float64(w.Body.Len()) {
+		t.Errorf("%v", lines[1])
+	}
+	if strings.Contains(w.Body.String(), "boom") {
+		t.Errorf("the client is told %s", w.Body)
+	}
+}
+
+func TestTheLevelOfARequestIsHowMuchItMatters(t *testing.T) {
+	for _, c := range []struct {
+		state  state
+		status int
+		took   time.Duration
+		route  string
+		want   slog.Level
+	}{
+		{status: 200, route: "/api/posts", want: slog.LevelInfo},
+		{status: 304, route: "/api/posts", want: slog.LevelInfo},
+		{status: 404, route: "unmatched", want: slog.LevelWarn},
+		{status: statusGone, route: "/api/posts", want: slog.LevelWarn},
+		{status: 500, route: "/api/posts", want: slog.LevelError},
+		{status: 503, route: "/readyz", want: slog.LevelError},
+		{status: 200, took: time.Second, route: "/api/posts", want: slog.LevelWarn},
+		{status: 200, took: time.Second, route: "/readyz", want: slog.LevelWarn},
+		{status: 200, route: "/readyz", want: slog.LevelDebug},
+		{status: 200, route: "/metrics", want: slog.LevelDebug},
+		{state: state{shed: true}, status: 503, route: "/api/posts", want: slog.LevelDebug}, // told in sum
+	} {
+		if got := c.state.level(c.status, c.took, c.route); got != c.want {
+			t.Errorf("%d after %v of %s: %v, want %v", c.status, c.took, c.route, got, c.want)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"inkstone/internal/blog"
+	"inkstone/internal/telemetry"
 )
 
 // state is what the chain knows about one request. Edge makes it; the Mux and
@@ -21,6 +22,9 @@ type state struct {
 	entered bool       // let in by the Shedder
 	shed    bool       // refused because of overload
 	quota   *quota     // nil: the request does not count
+
+	trace    telemetry.Trace
+	reported bool // its failure, already
 }
 
 type stateKey struct{}
@@ -42,6 +46,14 @@ func withState(r *http.Request, s *state) *http.Request {
 func RouteOf(ctx context.Context) string {
 	if s, ok := ctx.Value(stateKey{}).(*state); ok && s.route != "" {
 		return s.method + " " + s.route
+	}
+	return ""
+}
+
+// RequestIDOf returns the id of the request that works with ctx; "" outside of requests.
+func RequestIDOf(ctx context.Context) string {
+	if s, ok := ctx.Value(stateKey{}).(*state); ok {
+		return s.id
 	}
 	return ""
 }

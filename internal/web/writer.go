@@ -16,6 +16,7 @@ type recorder struct {
 	http.ResponseWriter
 	stall  time.Duration
 	status int
+	bytes  int64 // of the body, that were written
 	state  *state
 	bare   bool // the connection adds what every answer has
 }
@@ -41,6 +42,7 @@ func (w *recorder) Write(b []byte) (int, error) {
 	written := 0
 	for {
 		n, err := w.ResponseWriter.Write(b[written:min(len(b), written+writeChunk)])
+		w.bytes += int64(n)
 		if written += n; err != nil || written >= len(b) {
 			return written, err
 		}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -122,6 +123,9 @@ func configure(url string, opt Options) (*pgxpool.Config, error) {
 	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: graceOf(timeout) / 2}
 	}
+	if opt.Handshake != nil {
+		tellHandshakes(conn, opt.Handshake)
+	}
 	conn.Tracer = tracerOf(opt)
 	conn.RuntimeParams["client_encoding"] = "UTF8" // whatever the database has for its own
 	setDefault(conn.RuntimeParams, "application_name", "inkstone")
@@ -131,6 +135,19 @@ func configure(url string, opt Options) (*pgxpool.Config, error) {
 	}
 	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error { return makeSettings(ctx, c, conn.RuntimeParams, timeout) }
 	return config, nil
+}
+
+// tellHandshakes has tell told of each connection by TLS, to whichever of the servers.
+func tellHandshakes(c *pgx.ConnConfig, tell func(tls.ConnectionState)) {
+	verify := func(s tls.ConnectionState) error { tell(s); return nil }
+	if c.TLSConfig != nil {
+		c.TLSConfig.VerifyConnection = verify
+	}
+	for _, f := range c.Fallbacks {
+		if f.TLSConfig != nil {
+			f.TLSConfig.VerifyConnection = verify
+		}
+	}
 }
 
 // ambiguous tells whether a URL has a raw @ in its password: some readers of URLs take what

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,8 @@ type Options struct {
 	Changed func()
 	// Statement is that of store.Options.
 	Statement func(ctx context.Context, query string, took time.Duration, rows int64)
+	// Handshake is told of each TLS connection; may be nil.
+	Handshake func(tls.ConnectionState)
 
 	tracer pgx.QueryTracer // tests: told of each statement
 }

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"inkstone/internal/admin"
 	"inkstone/internal/blog"
 	"inkstone/internal/store/storetest"
 	"zombiezen.com/go/sqlite"
@@ -302,4 +305,38 @@ func TestADatabaseOfTheSchemaBeforeIsNotLookedAtWithoutMigrating(t *testing.T) {
 	}
 	s = openAt(t, path, Options{})
 	must(t, s.Care().Note(t.Context(), []blog.SlowStatement{{Statement: "SELECT 1", Hour: time.Now()}}, time.Time{}))
+}
+
+// TestASlowScanLeadsToAnIndexThatWouldSpareIt has every statement noted as slow.
+func TestASlowScanLeadsToAnIndexThatWouldSpareIt(t *testing.T) {
+	slow := admin.NewRecorder(0, time.Hour, slog.New(slog.DiscardHandler), time.Now)
+	s := open(t, Options{Statement: slow.Statement})
+	slow.Keep(s.Care())
+	fill(t, s, 200, 20)
+	storetest.Requests(t, s)
+	owner := addUser(t, s, "owner").ID
+	var images []blog.Upload
+	for i := range 1200 {
+		images = append(images, blog.Upload{Filename: fmt.Sprintf("%d.png", i), Field: "image", Owner: owner, OriginalName: fmt.Sprint(i), Size: 1, CreatedAt: day})
+	}
+	must(t, s.Uploads().Create(t.Context(), images, 0))
+	service := admin.New(admin.Options{Care: s.Care(), Flush: slow.Flush, Window: time.Hour, Now: time.Now})
+	r, err := service.Indexes(t.Context())
+	must(t, err)
+	for _, found := range r.Suggestions {
+		t.Errorf("all requests have their indexes, and this is suggested: %s, for %+v", found.SQL, found.Because)
+	}
+	must(t, s.read(t.Context(), "test", readLimit, func(c *conn) error {
+		for range 1000 { // slower in all than what a request asks
+			if _, err := c.number("SELECT size FROM uploads WHERE original = ?", "x"); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	r, err = service.Indexes(t.Context())
+	must(t, err)
+	if len(r.Suggestions) != 1 || r.Suggestions[0].SQL != "CREATE INDEX uploads_original ON uploads (original)" || r.Suggestions[0].Because[0].Count != 1000 {
+		t.Errorf("%+v", r.Suggestions)
+	}
 }

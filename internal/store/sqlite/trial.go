@@ -68,8 +68,8 @@ func (c *conn) looksBy(query string, s blog.Scan) (used bool, err error) {
 	for _, name := range s.Index() {
 		columns = append(columns, quotedName(name))
 	}
-	make := fmt.Sprintf("CREATE INDEX %s ON %s (%s)", trialIndex, quotedName(s.Table), strings.Join(columns, ", "))
-	if err := c.script(make); err != nil {
+	create := fmt.Sprintf("CREATE INDEX %s ON %s (%s)", trialIndex, quotedName(s.Table), strings.Join(columns, ", "))
+	if err := c.script(create); err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, c.script("DROP INDEX "+trialIndex)) }()

@@ -1,0 +1,128 @@
+package alerts
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"inkstone/internal/enginetest"
+)
+
+const deployed = "../../deploy/observability"
+
+// TestAnAlertReachesTheChats is the whole way: a metric, Prometheus with our rules,
+// Alertmanager with the example's configuration, the relay, the robots; and back. Only
+// addresses and waits are other than where it is installed.
+func TestAnAlertReachesTheChats(t *testing.T) {
+	prometheus := enginetest.Program(t, "prometheus")
+	alertmanager := enginetest.Program(t, "prometheus-alertmanager", "alertmanager")
+
+	robots := newFakes(t)
+	relay, _ := relay(t, robots.robots())
+	var redisUp atomic.Int64
+	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "# TYPE redis_up gauge\nredis_up %d\n", redisUp.Load())
+	}))
+	defer target.Close()
+
+	dir := t.TempDir()
+	manager, at := freeAddress(t), freeAddress(t)
+	copyFile(t, "alertmanager/alertmanager.yml", filepath.Join(dir, "alertmanager.yml"),
+		"http://127.0.0.1:9095", relay.URL, "group_wait: 30s", "group_wait: 1s", "group_interval: 5m", "group_interval: 1s")
+	copyFile(t, "prometheus/prometheus.yml", filepath.Join(dir, "prometheus.yml"),
+		"127.0.0.1:3000", address(target), "127.0.0.1:9093", manager, "127.0.0.1:9090", at,
+		"scrape_interval: 15s", "scrape_interval: 1s", "evaluation_interval: 15s", "evaluation_interval: 1s")
+	if err := os.Mkdir(filepath.Join(dir, "rules"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	copyFile(t, "prometheus/rules/recording.yml", filepath.Join(dir, "rules/recording.yml"))
+	copyFile(t, "prometheus/rules/alerts.yml", filepath.Join(dir, "rules/alerts.yml"), "for: 2m", "for: 2s")
+	start(t, dir, alertmanager, "--config.file=alertmanager.yml", "--storage.path=am", "--web.listen-address="+manager, "--cluster.listen-address=")
+	start(t, dir, prometheus, "--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address="+at)
+
+	for _, state := range []string{"触发", "恢复"} {
+		for _, robot := range []string{"dingtalk", "feishu", "wecom"} {
+			line := "**[" + state + "] 警告 InkstoneRedisLost**"
+			eventually(t, robot+" says "+line, func() bool { return strings.Contains(robots.said(robot), line) })
+			for _, part := range []string{"Redis 不可用", "实例：" + address(target), "docs/runbook.md#inkstoneredislost"} {
+				if !strings.Contains(robots.said(robot), part) {
+					t.Errorf("%s does not say %s:\n%s", robot, part, robots.said(robot))
+				}
+			}
+		}
+		redisUp.Store(1)
+	}
+}
+
+func address(s *httptest.Server) string { return s.Listener.Addr().String() }
+
+// copyFile copies a file of the deployment with pairs of replacements, each of which it
+// has to find.
+func copyFile(t *testing.T, from, to string, pairs ...string) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(deployed, from))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(text, pairs[i]) {
+			t.Fatalf("%s has no %s", from, pairs[i])
+		}
+		text = strings.ReplaceAll(text, pairs[i], pairs[i+1])
+	}
+	if err := os.WriteFile(to, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// start runs a program until the test ends, and shows what it said if that failed.
+func start(t *testing.T, dir, program string, args ...string) {
+	t.Helper()
+	log, err := os.Create(filepath.Join(dir, filepath.Base(program)+".log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // killed
+		if t.Failed() {
+			said, _ := os.ReadFile(log.Name())
+			t.Logf("%s said\n%s", program, said)
+		}
+		log.Close()
+	})
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not in two minutes: %s", what)
+		}
+	}
+}
+
+// freeAddress returns an address nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}

@@ -1,0 +1,117 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"unicode"
+
+	"github.com/lmittmann/tint"
+	"golang.org/x/term"
+)
+
+// stackKey is the attribute with the stack of a panic.
+const stackKey = "stack"
+
+// readable writes lines for a person: the time of day, in colours if there are any, and a
+// stack below its line, where it can be read.
+type readable struct {
+	slog.Handler
+	out io.Writer
+}
+
+func newReadable(w io.Writer, level slog.Leveler, colors bool) slog.Handler {
+	return readable{tint.NewTextHandler(w, &tint.Options{
+		Level: level, TimeFormat: "15:04:05.000", NoColor: !colors,
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.MessageKey {
+				return slog.String(a.Key, oneLine(a.Value.String())) // the only text that tint does not quote
+			}
+			return masked(a)
+		},
+	}), w}
+}
+
+// colored reports whether colours are seen and wanted (https://no-color.org).
+func colored(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// Handle implements slog.Handler.
+func (h readable) Handle(ctx context.Context, r slog.Record) error {
+	stack := ""
+	without := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == stackKey {
+			stack = a.Value.String()
+		} else {
+			without.AddAttrs(a)
+		}
+		return true
+	})
+	if stack == "" {
+		return h.Handler.Handle(ctx, r)
+	}
+	if err := h.Handler.Handle(ctx, without); err != nil {
+		return err
+	}
+	for line := range strings.Lines(stack) {
+		if _, err := fmt.Fprintf(h.out, "    %s\n", oneLine(strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\t", "  "))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WithAttrs implements slog.Handler.
+func (h readable) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return readable{h.Handler.WithAttrs(attrs), h.out}
+}
+
+// WithGroup implements slog.Handler.
+func (h readable) WithGroup(name string) slog.Handler {
+	return readable{h.Handler.WithGroup(name), h.out}
+}
+
+// oneLine keeps what a client sent from moving the cursor or looking like another line.
+func oneLine(text string) string {
+	if strings.IndexFunc(text, hidden) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if hidden(r) {
+			fmt.Fprintf(&b, "\\u%04x", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// hidden tells what no line may have as it is: controls, separators of lines, and what
+// turns the direction of the text around it.
+func hidden(r rune) bool {
+	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Bidi_Control, r)
+}
+
+// plainLines writes lines of JSON without the hidden characters that JSON allows in a
+// string, as U+0085, at which some readers end a line: they are escaped, so that the value stays the same.
+type plainLines struct{ io.Writer }
+
+// Write implements io.Writer.
+func (w plainLines) Write(line []byte) (int, error) {
+	for _, c := range line[:max(len(line)-1, 0)] {
+		if c == 0x7f || c == 0xc2 || c == 0xd8 || c == 0xe2 { // what begins a hidden character in UTF-8
+			if _, err := w.Writer.Write([]byte(oneLine(string(line[:len(line)-1])) + "\n")); err != nil {
+				return 0, err
+			}
+			return len(line), nil
+		}
+	}
+	return w.Writer.Write(line)
+}
