@@ -15,7 +15,10 @@ var (
 		"POST /api/auth/register", "POST /api/auth/login", "GET /api/posts", "GET /api/posts/tags", "GET /api/posts/{id}", "GET /api/posts/{id}/comments",
 		"GET /api/comments", "GET /api/comments/{id}", "GET /api/users/{id}", "GET /uploads/{field}/{filename}",
 	}
-	adminRoutes = []string{"GET /api/posts/stats/overview", "GET /api/users", "PATCH /api/users/{id}"}
+	adminRoutes = []string{
+		"GET /api/posts/stats/overview", "GET /api/users", "PATCH /api/users/{id}",
+		"GET /api/admin/database/slow-queries", "GET /api/admin/database/indexes", "GET /api/admin/database/pool",
+	}
 )
 
 func TestEveryRouteOfTheAPIIsClosedUnlessItIsNamedAsOpen(t *testing.T) {

@@ -37,7 +37,8 @@ func TestMetricsNameRoutesByPattern(t *testing.T) {
 		text := string(s.Anyone.Get("/metrics").Expect(200).Body)
 		for _, want := range []string{
 			"http_request_duration_seconds_bucket{", `le="0.1"`, `le="0.5"`, `le="1"`, `le="2"`, `le="5"`, "http_requests_total{", "active_connections ",
-			"go_goroutines", "process_", "db_query_duration_seconds_bucket{", "db_pool_open ", "db_pool_in_use ", "db_pool_waiting ", "db_write_queue ", "/api/posts/{id}", `status_code="200"`, `method="GET"`,
+			"go_goroutines", "process_", "db_query_duration_seconds_bucket{", "db_pool_open ", "db_pool_in_use ", "db_pool_waiting ", "db_write_queue ",
+			"db_pool_max ", "db_pool_idle ", "db_pool_waits_total ", "db_pool_wait_seconds_total ", "/api/posts/{id}", `status_code="200"`, `method="GET"`,
 		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("no %s", want)

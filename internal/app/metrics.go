@@ -49,8 +49,18 @@ func (a *App) watchStore() {
 			return float64(number(st))
 		})
 	}
+	counter := func(name, help string, number func(store.Stats) float64) {
+		a.metrics.Counter(name, help, func() float64 {
+			st, _ := store.StatsOf(a.store)
+			return number(st)
+		})
+	}
+	gauge("db_pool_max", "Most connections to the database; with SQLite, those that read.", func(st store.Stats) int { return st.Max })
 	gauge("db_pool_open", "Connections to the database; with SQLite, those that read.", func(st store.Stats) int { return st.Open })
 	gauge("db_pool_in_use", "Connections at work.", func(st store.Stats) int { return st.InUse })
+	gauge("db_pool_idle", "Connections that are free.", func(st store.Stats) int { return st.Idle })
 	gauge("db_pool_waiting", "Operations that wait for a connection.", func(st store.Stats) int { return st.Waiting })
 	gauge("db_write_queue", "Writes that wait for their turn.", func(st store.Stats) int { return st.Queue })
+	counter("db_pool_waits_total", "Operations that had to wait for a connection.", func(st store.Stats) float64 { return float64(st.Waits) })
+	counter("db_pool_wait_seconds_total", "Time that operations waited for a connection.", func(st store.Stats) float64 { return st.Waited.Seconds() })
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"inkstone/internal/account"
+	"inkstone/internal/admin"
 	"inkstone/internal/auth"
 	"inkstone/internal/blog"
 	"inkstone/internal/cache"
@@ -36,6 +37,7 @@ type parts struct {
 	posts    *post.Service
 	comments *comment.Service
 	uploads  *upload.Service
+	admin    *admin.Service
 }
 
 // New opens everything and listens; nothing is answered before Run. console gets
@@ -72,12 +74,17 @@ func (a *App) openStore(ctx context.Context) error {
 	a.closers = append(a.closers, a.parts.admission.close)
 	a.reached = make(chan struct{})
 	a.operated = a.metrics.Store(store.Engine(a.cfg.Database))
-	s, err := openStore(ctx, a.cfg, store.Options{Observe: a.observe, Read: a.parts.admission.read, Changed: a.changed, Report: a.reportStore, Handshake: a.certificate("database")})
+	slow := a.newRecorder()
+	s, err := openStore(ctx, a.cfg, store.Options{
+		Observe: a.observe, Statement: slow.Statement, Read: a.parts.admission.read, Changed: a.changed, Report: a.reportStore, Handshake: a.certificate("database"),
+	})
 	if err != nil {
 		return err
 	}
+	slow.Keep(s.Care())
 	a.store = s
 	a.watchStore()
+	a.openCare(slow)
 	a.closers = append(a.closers, s.Close)
 	return nil
 }
@@ -99,12 +106,10 @@ func (a *App) observe(ctx context.Context, operation string, took time.Duration,
 	a.traces.Store(ctx, a.engine(), operation, took, failed)
 }
 
-func (a *App) openAuth(ctx context.Context) (err error) {
-	secret := a.cfg.JWTSecret
-	if secret == "" {
-		if secret, err = config.KeptSecret(a.cfg.DataDir); err != nil {
-			return fmt.Errorf("无法使用数据目录中的令牌密钥，请检查权限或设置 JWT_SECRET：%w", err)
-		}
+func (a *App) openAuth(ctx context.Context) error {
+	secret, err := secretOf(a.cfg)
+	if err != nil {
+		return err
 	}
 	p := a.parts
 	p.tokens = auth.NewTokens([]byte(secret), a.cfg.JWTExpire, time.Now)

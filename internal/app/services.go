@@ -16,6 +16,7 @@ func services() []service {
 		{"user", []string{"/api/users", "/api/users/"}, func(p *parts, m *web.Mux) { p.accounts.MountUsers(m) }},
 		{"post", []string{"/api/posts", "/api/posts/"}, func(p *parts, m *web.Mux) { p.posts.Mount(m) }},
 		{"comment", []string{"/api/comments", "/api/comments/", "/api/posts/{id}/comments"}, func(p *parts, m *web.Mux) { p.comments.Mount(m) }},
+		{"admin", []string{"/api/admin/"}, func(p *parts, m *web.Mux) { p.admin.Mount(m) }},
 		{"upload", []string{"/api/upload", "/api/upload/", "/uploads/"}, func(p *parts, m *web.Mux) { p.uploads.Mount(m) }},
 	}
 }

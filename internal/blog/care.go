@@ -3,6 +3,7 @@ package blog
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -110,6 +111,22 @@ type Scan struct {
 	Order []string
 }
 
+// Index returns the columns of an index that would spare the scan: what must have a value,
+// then what must lie in a range or, without one, the order. Empty: none would.
+func (s Scan) Index() []string {
+	columns := slices.Clone(s.Equal)
+	rest := s.Order
+	if len(s.Range) > 0 {
+		rest = s.Range[:1]
+	}
+	for _, c := range rest {
+		if !slices.Contains(columns, c) {
+			columns = append(columns, c)
+		}
+	}
+	return columns
+}
+
 // ServerCount is what a server has counted of a statement.
 type ServerCount struct {
 	Calls int64
@@ -130,6 +147,7 @@ type TableIndex struct {
 	Table    string
 	Columns  []string
 	Unique   bool      // it also keeps a rule, so that it is of use though nobody looks by it
+	Referred bool      // rows that refer to others are found by it when those are deleted, which an engine need not count
 	Bytes    int64     // -1: not known
 	Uses     int64     // how many statements looked by it
 	LastUsed time.Time // zero: never, or not known
@@ -147,7 +165,7 @@ type Table struct {
 type PoolState struct {
 	Engine  string // sqlite or postgres
 	Version string // of the server, or of the library that takes its place; "" if it is away
-	State   string // ok, or away
+	State   string // ok, busy (no connection became free within a second), or away
 	Bytes   int64  // size of the database; -1: not known
 	Limit   int    // most connections
 	Open    int

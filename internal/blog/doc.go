@@ -7,7 +7,7 @@
 //
 //	cmd/inkstone      the commands; serve is the one that matters
 //	internal/app      puts the parts together: services.go is the table of services
-//	internal/account, post, comment, upload
+//	internal/account, post, comment, upload, admin
 //	                  one service each: routes.go (HTTP) over service.go (rules)
 //	internal/web      everything HTTP that the services share: decoding, answers,
 //	                  errors, who asks, the chain in front of them
@@ -15,6 +15,8 @@
 //	internal/background
 //	                  threads for work that takes a processor for long
 //	internal/cache, limit, redis, telemetry, config
+//	internal/statement
+//	                  what the text of an SQL statement tells: its kind, what it looks for
 //	internal/store    the engines, and storetest, the suite they all pass
 //	internal/importer Markdown in and out
 //	internal/transfer everything from one store to another

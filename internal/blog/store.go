@@ -58,6 +58,7 @@ type Store interface {
 	Uploads() Uploads
 	Sources() Sources
 	Copies() Copies
+	Care() Care
 
 	// Generation returns a number that changes with every acknowledged change, by any
 	// process, to what everybody can see: published posts with their comments, likes

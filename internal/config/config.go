@@ -27,6 +27,7 @@ type Config struct {
 	DataDir   string
 	Database  string // URL, see store.Open
 	DB        Database
+	SlowQuery SlowQuery
 	Redis     Redis
 	UploadDir string // "": images are kept in S3
 	LogDir    string // "": no files
@@ -69,6 +70,12 @@ type Database struct {
 	ConnectTimeout   time.Duration
 	StatementTimeout time.Duration
 	Pooled           bool // PgBouncer or the like is between, in transaction mode
+}
+
+// SlowQuery says which statements are noted as slow, and for how long.
+type SlowQuery struct {
+	Threshold time.Duration
+	Window    time.Duration
 }
 
 // S3 is a part of a bucket and how to get at it.

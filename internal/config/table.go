@@ -41,7 +41,7 @@ func (s setting) masked(value string) string {
 // table is every setting. A row may rely on those above it: NODE_ENV and DATA_DIR stand first.
 func table() []setting {
 	rows := make([]setting, 0, 96)
-	for _, group := range [][]setting{placeRows(), databaseRows(), redisRows(), uploadRows(), accountRows(), limitRows(), processRows(), tracingRows(), reportRows(), alertRows(), laterRows()} {
+	for _, group := range [][]setting{placeRows(), databaseRows(), careRows(), redisRows(), uploadRows(), accountRows(), limitRows(), processRows(), tracingRows(), reportRows(), alertRows(), laterRows()} {
 		rows = append(rows, group...)
 	}
 	return rows
@@ -99,6 +99,18 @@ func databaseRows() []setting {
 		{Setting: Setting{Name: "DB_POOLER", Default: "none",
 			ZH: "`transaction`：中间有事务模式的 PgBouncer；否则 `none`", EN: "`transaction`: a PgBouncer in transaction mode is between; else `none`"},
 			parse: pooler},
+	}
+}
+
+// careRows are about looking after the database, of any engine.
+func careRows() []setting {
+	return []setting{
+		{Setting: Setting{Name: "SLOW_QUERY_THRESHOLD", Default: "100ms",
+			ZH: "数据库语句超过多久算慢，被记下；`0` 记下全部", EN: "how long a database statement takes to be slow, and noted; `0`: all are"},
+			parse: span(func(c *Config) *duration { return &c.SlowQuery.Threshold }, 0, minute)},
+		{Setting: Setting{Name: "SLOW_QUERY_WINDOW", Default: "24h",
+			ZH: "慢语句保留并统计多久", EN: "how long slow statements are kept and counted"},
+			parse: span(func(c *Config) *duration { return &c.SlowQuery.Window }, hour, 30*day)},
 	}
 }
 

@@ -27,6 +27,10 @@ type Options struct {
 	// Operations are called as the methods, in lower case ("posts.get"); a list of posts
 	// with a search is "posts.search".
 	Observe func(ctx context.Context, operation string, took time.Duration, err error)
+	// Statement is told of each statement that was sent, also of one that failed: what was asked,
+	// how long it took with the reading of its rows, and how many were read or changed. ctx is
+	// that of whoever caused it. It may be called by several goroutines at once and must be quick.
+	Statement func(ctx context.Context, query string, took time.Duration, rows int64)
 	// Read does the work of a reading operation, when and where it sees fit, and returns
 	// its error; or it refuses it with one that the method then returns. nil does it at once.
 	Read func(ctx context.Context, operation string, work func() error) error
@@ -82,7 +86,7 @@ func Open(ctx context.Context, url string, opt Options) (blog.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := sqlite.Open(ctx, path, sqlite.Options{NoMigrate: opt.NoMigrate, Copying: opt.Copying, Observe: opt.Observe, Read: opt.Read})
+	s, err := sqlite.Open(ctx, path, sqlite.Options{NoMigrate: opt.NoMigrate, Copying: opt.Copying, Observe: opt.Observe, Statement: opt.Statement, Read: opt.Read})
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
@@ -91,7 +95,8 @@ func Open(ctx context.Context, url string, opt Options) (blog.Store, error) {
 
 func postgresOptions(opt Options) postgres.Options {
 	return postgres.Options{
-		NoMigrate: opt.NoMigrate, Copying: opt.Copying, Observe: opt.Observe, Read: opt.Read, Changed: opt.Changed, Report: opt.Report, Handshake: opt.Handshake,
+		NoMigrate: opt.NoMigrate, Copying: opt.Copying, Observe: opt.Observe, Statement: opt.Statement, Read: opt.Read, Changed: opt.Changed,
+		Report: opt.Report, Handshake: opt.Handshake,
 		MaxConns: opt.Server.MaxConns, ConnLifetime: opt.Server.ConnLifetime, ConnectTimeout: opt.Server.ConnectTimeout,
 		StatementTimeout: opt.Server.StatementTimeout, Pooled: opt.Server.Pooled,
 	}

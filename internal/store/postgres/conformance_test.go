@@ -38,6 +38,23 @@ func conformance(t *testing.T, database func(testing.TB) string, opt Options) {
 	})
 }
 
+func TestCare(t *testing.T) { caredFor(t, newDatabase, Options{}) }
+
+// TestCareThroughPgBouncer has two stores on the same connections to the server.
+func TestCareThroughPgBouncer(t *testing.T) {
+	caredFor(t, func(t testing.TB) string { return enginetest.PgBouncer(t, newDatabase(t)) }, Options{Pooled: true})
+}
+
+func caredFor(t *testing.T, database func(testing.TB) string, opt Options) {
+	t.Parallel()
+	opt.StatementTimeout = time.Minute
+	storetest.RunCare(t, func(t *testing.T, statement storetest.Statement) (a, b blog.Store) {
+		url, telling := database(t), opt
+		telling.Statement = statement
+		return openStore(t, url, telling), openStore(t, url, opt)
+	})
+}
+
 func TestShared(t *testing.T) {
 	t.Parallel()
 	storetest.RunShared(t, func(t *testing.T) (a, b blog.Store) {

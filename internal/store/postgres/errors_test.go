@@ -112,13 +112,12 @@ func onConnection(t *testing.T, address string, do func(*pgx.Conn) error) error 
 	return do(c)
 }
 
-// A failover that is not over yet leads to a server that only reads.
-func TestAStandbyReadsAndIsUnavailableForWriters(t *testing.T) {
-	t.Parallel()
-	server := enginetest.PrivatePostgres(t)
-	l := newLoad(t, openStore(t, server.URL(), Options{}))
+// demote has a server only read from now on, as a standby does.
+func demote(t *testing.T, server *enginetest.Server) {
+	t.Helper()
 	var data string
-	if err := l.s.pool.QueryRow(t.Context(), "SHOW data_directory").Scan(&data); err != nil {
+	err := onConnection(t, server.URL(), func(c *pgx.Conn) error { return c.QueryRow(t.Context(), "SHOW data_directory").Scan(&data) })
+	if err != nil {
 		t.Fatal(err)
 	}
 	server.Stop()
@@ -126,6 +125,14 @@ func TestAStandbyReadsAndIsUnavailableForWriters(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Start()
+}
+
+// A failover that is not over yet leads to a server that only reads.
+func TestAStandbyReadsAndIsUnavailableForWriters(t *testing.T) {
+	t.Parallel()
+	server := enginetest.PrivatePostgres(t)
+	l := newLoad(t, openStore(t, server.URL(), Options{}))
+	demote(t, server)
 	s := openStore(t, server.URL(), Options{Report: func(err error) {
 		if err != nil {
 			t.Error(err)

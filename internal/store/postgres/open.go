@@ -65,7 +65,7 @@ func Open(ctx context.Context, url string, opt Options) (*Store, error) {
 	}
 	trying, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Store{pool: pool, timeout: opt.StatementTimeout, observe: opt.Observe, reading: opt.Read, changed: opt.Changed, stop: stop, done: make(chan struct{}),
-		broke: broke, writers: make(chan struct{}, max(1, config.MaxConns/2)), accountWriters: make(chan struct{}, max(1, config.MaxConns/5))}
+		broke: broke, most: config.MaxConns, writers: make(chan struct{}, max(1, config.MaxConns/2)), accountWriters: make(chan struct{}, max(1, config.MaxConns/5))}
 	s.generations.ask = s.askGeneration
 	if s.timeout <= 0 {
 		s.timeout = defaultTimeout
@@ -126,7 +126,7 @@ func configure(url string, opt Options) (*pgxpool.Config, error) {
 	if opt.Handshake != nil {
 		tellHandshakes(conn, opt.Handshake)
 	}
-	conn.Tracer = opt.tracer
+	conn.Tracer = tracerOf(opt)
 	conn.RuntimeParams["client_encoding"] = "UTF8" // whatever the database has for its own
 	setDefault(conn.RuntimeParams, "application_name", "inkstone")
 	if opt.Pooled {

@@ -40,6 +40,8 @@ type Options struct {
 	Observe func(ctx context.Context, operation string, took time.Duration, err error)
 	Read    func(ctx context.Context, operation string, work func() error) error
 	Changed func()
+	// Statement is that of store.Options.
+	Statement func(ctx context.Context, query string, took time.Duration, rows int64)
 	// Handshake is told of each TLS connection; may be nil.
 	Handshake func(tls.ConnectionState)
 
@@ -56,7 +58,11 @@ type Store struct {
 
 	generations generations
 
+	most    int32         // connections there may be
 	waiting atomic.Int64  // who has no connection yet
+	asking  atomic.Int64  // who has one, or waits for one of the pool's
+	waits   atomic.Int64  // who had to wait until others were done
+	waited  atomic.Int64  // how long in all, in nanoseconds
 	broke   *atomic.Int64 // when a connection was last found broken, in nanoseconds
 
 	// Places for writers, who may all wait for one lock: connections stay for readers, and for
@@ -70,9 +76,13 @@ type Store struct {
 
 // Stats says how busy the store is.
 type Stats struct {
-	Open    int   // connections
-	InUse   int   // of them, at work
-	Waiting int64 // operations without one
+	Max     int           // connections there may be
+	Open    int           // that there are
+	InUse   int           // of them, at work
+	Idle    int           // of them, not
+	Waiting int64         // operations without one
+	Waits   int64         // operations that had to wait until others were done, since the start
+	Waited  time.Duration // how long in all
 }
 
 // Users returns the accounts.
@@ -93,6 +103,9 @@ func (s *Store) Sources() blog.Sources { return sources{s} }
 // Copies carries everything to other stores, and from them.
 func (s *Store) Copies() blog.Copies { return copies{s} }
 
+// Care tells of the work of the database.
+func (s *Store) Care() blog.Care { return care{s} }
+
 // Ping implements blog.Store.
 func (s *Store) Ping(ctx context.Context) error {
 	return s.read(ctx, "ping", func(ctx context.Context, q querier) error {
@@ -104,7 +117,10 @@ func (s *Store) Ping(ctx context.Context) error {
 // Stats returns how busy the store is.
 func (s *Store) Stats() Stats {
 	st := s.pool.Stat()
-	return Stats{Open: int(st.TotalConns()), InUse: int(st.AcquiredConns()), Waiting: s.waiting.Load()}
+	return Stats{
+		Max: int(st.MaxConns()), Open: int(st.TotalConns()), InUse: int(st.AcquiredConns()), Idle: int(st.IdleConns()),
+		Waiting: s.waiting.Load(), Waits: s.waits.Load(), Waited: time.Duration(s.waited.Load()),
+	}
 }
 
 // Close implements blog.Store.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"inkstone/internal/blog"
 )
@@ -262,37 +261,12 @@ func (s *Store) connected(ctx context.Context, places chan struct{}, do func(*pg
 	if err != nil {
 		return err
 	}
-	if places != nil {
-		defer func() { <-places }()
-	}
-	defer c.Release()
+	defer s.release(c, places)
 	err = do(c.Conn())
 	if isBroken(err) {
 		s.broke.Store(time.Now().UnixNano())
 	}
 	return err
-}
-
-// acquire returns a connection; why there is none has always to do with the server.
-func (s *Store) acquire(ctx context.Context, places chan struct{}) (c *pgxpool.Conn, err error) {
-	waiting, cancel := context.WithTimeout(ctx, acquireLimit)
-	defer cancel()
-	s.waiting.Add(1)
-	defer s.waiting.Add(-1)
-	if places != nil {
-		select {
-		case places <- struct{}{}:
-		case <-waiting.Done():
-			return nil, notConnected{waiting.Err()}
-		}
-	}
-	if c, err = s.pool.Acquire(waiting); err != nil {
-		if places != nil {
-			<-places
-		}
-		return nil, notConnected{err}
-	}
-	return c, nil
 }
 
 // notConnected is why an operation has no connection.

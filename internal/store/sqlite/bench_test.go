@@ -35,7 +35,7 @@ var benchStore = sync.OnceValues(func() (*Store, error) {
 		benchDir = dir
 		path = filepath.Join(dir, "bench.db")
 	}
-	s, err := Open(context.Background(), path, Options{})
+	s, err := Open(context.Background(), path, Options{Statement: timed})
 	if err != nil {
 		return nil, err
 	}
@@ -43,6 +43,13 @@ var benchStore = sync.OnceValues(func() (*Store, error) {
 })
 
 var benchDir string
+
+// timed is told of each statement, as in the program, where hardly any is slow.
+func timed(_ context.Context, query string, took time.Duration, _ int64) {
+	if took > time.Minute {
+		panic(query)
+	}
+}
 
 func TestMain(m *testing.M) {
 	code := m.Run()

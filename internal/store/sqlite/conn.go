@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -17,10 +18,18 @@ import (
 // goroutine may use it at a time, and no query may run inside the row function of another.
 type conn struct {
 	*sqlite.Conn
-	kept     statements
-	prepared func(query string) // told of each statement that runs; may be nil
-	texts    []text             // of the writer: changes of the full-text table that its transaction still has to make
-	alarm    *alarm             // nil until interruptAfter needs it
+	hooks
+	kept  statements
+	ctx   context.Context // of whoever it works for; nil: nobody
+	texts []text          // of the writer: changes of the full-text table that its transaction still has to make
+	alarm *alarm          // nil until interruptAfter needs it
+}
+
+// hooks are what a connection tells of its statements. All may be nil.
+type hooks struct {
+	prepared func(query string) // of each one before it runs
+	ran      func(ctx context.Context, query string, took time.Duration, rows int64)
+	uses     *uses // counts them
 }
 
 // busyPause is how long opening waits between two attempts.
@@ -104,15 +113,50 @@ func (c *conn) rollback() error {
 // exec runs a statement that answers no rows.
 func (c *conn) exec(query string, args ...any) error {
 	large := slices.ContainsFunc(args, isLarge)
+	start := c.began()
 	stmt, err := c.bound(query, args)
 	if err != nil {
 		return err
 	}
-	if !large {
-		return drain(stmt)
+	if large {
+		debug.FreeOSMemory() // SQLite has its own copy by now: ours goes before the work takes more
 	}
-	debug.FreeOSMemory() // SQLite has its own copy by now: ours goes before the work takes more
-	return errors.Join(drain(stmt), stmt.ClearBindings())
+	err = drain(stmt)
+	c.ended(query, start, c.changed(query))
+	if large {
+		return errors.Join(err, stmt.ClearBindings())
+	}
+	return err
+}
+
+// began returns the time, if anybody wants to know how long a statement takes.
+func (c *conn) began() (start time.Time) {
+	if c.ran != nil {
+		start = time.Now()
+	}
+	return start
+}
+
+// ended tells of a statement that ran, whether it failed or not.
+func (c *conn) ended(query string, start time.Time, rows int64) {
+	if c.ran == nil {
+		return
+	}
+	ctx := c.ctx
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	c.ran(ctx, query, time.Since(start), rows)
+}
+
+// changed returns how many rows the last statement has changed: SQLite tells that only after
+// those that change rows, and else goes on to tell of the one before.
+func (c *conn) changed(query string) int64 {
+	switch query[0] {
+	case 'I', 'U', 'D': // INSERT, UPDATE, DELETE
+		return int64(c.Changes())
+	}
+	return 0
 }
 
 // isLarge reports whether a value has more than a megabyte. Left bound to its
@@ -124,19 +168,23 @@ func isLarge(arg any) bool {
 
 // one calls row for the first row; found is false if there is none.
 func (c *conn) one(query string, row func(*sqlite.Stmt) error, args ...any) (found bool, err error) {
+	start, rows := c.began(), int64(0)
 	stmt, err := c.bound(query, args)
 	if err != nil {
 		return false, err
 	}
 	found, err = stmt.Step()
 	if found {
+		rows = 1
 		err = errors.Join(row(stmt), stmt.Reset())
 	}
+	c.ended(query, start, rows)
 	return found, err
 }
 
 // each calls row for each row until it fails.
 func (c *conn) each(query string, row func(*sqlite.Stmt) error, args ...any) error {
+	start, rows := c.began(), int64(0)
 	stmt, err := c.bound(query, args)
 	if err != nil {
 		return err
@@ -144,9 +192,12 @@ func (c *conn) each(query string, row func(*sqlite.Stmt) error, args ...any) err
 	for {
 		more, err := stmt.Step()
 		if !more {
+			c.ended(query, start, rows)
 			return err
 		}
+		rows++
 		if err := row(stmt); err != nil {
+			c.ended(query, start, rows)
 			return errors.Join(err, stmt.Reset())
 		}
 	}
@@ -162,7 +213,7 @@ func (c *conn) bound(query string, args []any) (*sqlite.Stmt, error) {
 	if c.prepared != nil {
 		c.prepared(query)
 	}
-	stmt, err := c.kept.prepare(c.Conn, query)
+	stmt, err := c.kept.prepare(c, query)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,8 @@
 //   - users.go, userlist.go, userdelete.go, comments.go, uploads.go, sources.go: the rest
 //   - pages.go: the file of a database in one state, for a backup; check.go: whether one
 //     is sound, wherever it stands
+//   - care.go, indexes.go: notes of slow statements, the state, indexes; uses.go: how often
+//     statements run; explain.go: their plans; trial.go: which index would help
 //   - errors.go: what a result code of SQLite means to the program
 //
 // A parameter is written +? where SQLite would compile its statement anew for each

@@ -45,7 +45,7 @@ func allStatements(t *testing.T) (statements []string, path string) {
 // TestNoRequestScansATable asks SQLite how it finds the rows of each statement.
 func TestNoRequestScansATable(t *testing.T) {
 	statements, path := allStatements(t)
-	c, err := openReader(path, nil)
+	c, err := openReader(path, hooks{})
 	must(t, err)
 	defer c.Close()
 	for _, q := range statements {

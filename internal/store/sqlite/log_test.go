@@ -45,7 +45,7 @@ func overlap(t *testing.T, path string, stop chan struct{}) (ended chan struct{}
 
 func beginRead(t *testing.T, path string) *conn {
 	t.Helper()
-	c, err := openReader(path, nil)
+	c, err := openReader(path, hooks{})
 	must(t, err)
 	must(t, c.exec("BEGIN"))
 	_, err = c.number(readGeneration)

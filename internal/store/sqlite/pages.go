@@ -30,7 +30,7 @@ func OpenPages(ctx context.Context, path string) (*Pages, error) {
 	if _, err := os.Stat(path); err != nil { // SQLite would make it
 		return nil, err
 	}
-	c, err := openReader(path, nil)
+	c, err := openReader(path, hooks{})
 	if err != nil {
 		return nil, fault(ctx, err)
 	}

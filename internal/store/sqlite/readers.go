@@ -23,6 +23,7 @@ type readers struct {
 	open    func() (*conn, error)
 	taken   chan struct{} // one for each caller who has a connection
 	waiting atomic.Int64
+	waits   waits
 
 	mu     sync.Mutex
 	idle   []*conn
@@ -58,6 +59,7 @@ func (r *readers) enter(ctx context.Context) error {
 	default:
 	}
 	r.waiting.Add(1)
+	defer r.waits.end(time.Now())
 	defer r.waiting.Add(-1)
 	late := time.NewTimer(readerWait)
 	defer late.Stop()
@@ -69,6 +71,14 @@ func (r *readers) enter(ctx context.Context) error {
 	case <-late.C:
 		return blog.Fail(blog.CodeUnavailable)
 	}
+}
+
+// waits counts who had to wait, and how long.
+type waits struct{ n, took atomic.Int64 }
+
+func (w *waits) end(start time.Time) {
+	w.n.Add(1)
+	w.took.Add(int64(time.Since(start)))
 }
 
 func (r *readers) pop() *conn {

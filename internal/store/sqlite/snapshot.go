@@ -101,6 +101,7 @@ func (r copies) Snapshot(ctx context.Context, read func(blog.Snapshot) error) er
 		return fault(ctx, err)
 	}
 	defer c.Close() // a connection that reads has nothing to lose
+	c.ran = nil     // who reads a snapshot may take his time between two rows
 	disarm := c.interruptAfter(ctx, math.MaxInt64)
 	defer disarm()
 	if err := c.exec("BEGIN"); err != nil {

@@ -28,6 +28,9 @@ type Options struct {
 	Observe func(ctx context.Context, operation string, took time.Duration, err error)
 	Read    func(ctx context.Context, operation string, work func() error) error
 
+	// Statement is that of store.Options.
+	Statement func(ctx context.Context, query string, took time.Duration, rows int64)
+
 	prepared func(query string) // tests: told of each statement that runs
 }
 
@@ -36,18 +39,22 @@ type Store struct {
 	writer     *writer
 	readers    *readers
 	generation *generation
+	uses       *uses
 	observe    func(context.Context, string, time.Duration, error)
 	reading    func(ctx context.Context, operation string, work func() error) error
 }
 
 // Stats says how busy the store is.
 type Stats struct {
-	ReadersOpen    int   // connections that read
-	ReadersBusy    int   // of them, at work
-	ReadersWaiting int64 // callers without a connection
-	Queue          int   // writes that wait
-	Commits        int64 // transactions since Open, each synced once
-	Writes         int64 // writes acknowledged by them
+	ReadersOpen    int           // connections that read
+	ReadersBusy    int           // of them, at work
+	ReadersWaiting int64         // callers without a connection
+	Queue          int           // writes that wait
+	ReadersMax     int           // most connections that read
+	Waits          int64         // operations that had to wait for a connection, or for the one that writes
+	Waited         time.Duration // and how long in all
+	Commits        int64         // transactions since Open, each synced once
+	Writes         int64         // writes acknowledged by them
 }
 
 // Open opens the database at path, made if missing. ErrNewerSchema, ErrOldSchema,
@@ -56,10 +63,11 @@ func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 	if err := expectFile(path, !opt.NoMigrate); err != nil {
 		return nil, faultOfSystem(err)
 	}
+	h := hooks{prepared: opt.prepared, ran: opt.Statement, uses: newUses()}
 	open := func() (*conn, error) {
 		c, err := openConn(path, busyWait, writerCacheKiB)
 		if err == nil {
-			c.prepared = opt.prepared
+			c.hooks = h
 		}
 		return c, err
 	}
@@ -74,7 +82,7 @@ func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, fault(ctx, errors.Join(err, first.Close()))
 	}
-	openReader := func() (*conn, error) { return openReader(path, opt.prepared) }
+	openReader := func() (*conn, error) { return openReader(path, h) }
 	gen, err := newGeneration(database, first, openReader)
 	if err != nil {
 		return nil, fault(ctx, errors.Join(err, first.Close()))
@@ -89,6 +97,7 @@ func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 		writer:     newWriter(database, first, open),
 		readers:    newReaders(opt.Readers, openReader),
 		generation: gen,
+		uses:       h.uses,
 		observe:    opt.Observe,
 		reading:    opt.Read,
 	}, nil
@@ -106,12 +115,12 @@ func prepareSchema(ctx context.Context, c *conn, opt Options) (err error) {
 	return checkWhole(c)
 }
 
-func openReader(path string, prepared func(string)) (*conn, error) {
+func openReader(path string, h hooks) (*conn, error) {
 	c, err := openConn(path, busyWait, readerCacheKiB)
 	if err != nil {
 		return nil, err
 	}
-	c.prepared = prepared
+	c.hooks = h
 	if err := c.script("PRAGMA query_only = ON"); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -136,6 +145,9 @@ func (s *Store) Sources() blog.Sources { return sources{s} }
 // Copies carries everything to other stores, and from them.
 func (s *Store) Copies() blog.Copies { return copies{s} }
 
+// Care tells of the store's own work.
+func (s *Store) Care() blog.Care { return care{s} }
+
 // Generation implements blog.Store.
 func (s *Store) Generation(ctx context.Context) (uint64, error) {
 	n, err := s.generation.read()
@@ -153,7 +165,12 @@ func (s *Store) Ping(ctx context.Context) error {
 // Stats returns how busy the store is at the moment.
 func (s *Store) Stats() Stats {
 	open, busy := s.readers.stats()
-	return Stats{open, busy, s.readers.waiting.Load(), len(s.writer.queue), s.writer.commits.Load(), s.writer.writes.Load()}
+	r, w := &s.readers.waits, &s.writer.waits
+	return Stats{
+		ReadersOpen: open, ReadersBusy: busy, ReadersMax: cap(s.readers.taken), ReadersWaiting: s.readers.waiting.Load(),
+		Queue: len(s.writer.queue), Commits: s.writer.commits.Load(), Writes: s.writer.writes.Load(),
+		Waits: r.n.Load() + w.n.Load(), Waited: time.Duration(r.took.Load() + w.took.Load()),
+	}
 }
 
 // Close implements blog.Store.
@@ -175,10 +192,12 @@ func (s *Store) readNow(ctx context.Context, limit time.Duration, do func(*conn)
 	if err != nil {
 		return fault(ctx, err)
 	}
+	c.ctx = ctx
 	disarm := c.interruptAfter(ctx, limit)
 	broken := true // if do panics
 	defer func() {
 		disarm()
+		c.ctx = nil
 		s.readers.put(c, broken)
 	}()
 	err = do(c)

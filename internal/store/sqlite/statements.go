@@ -13,30 +13,34 @@ const keptStatements = 256
 
 // statements are the prepared statements of a connection. Its zero value has none.
 type statements struct {
-	recent list.List // of statement, the last used first
+	recent list.List // of *keptStatement, the last used first
 	places map[string]*list.Element
 }
 
-type statement struct {
+type keptStatement struct {
 	query string
 	stmt  *sqlite.Stmt
+	use   *use // nil: it is not counted
 }
 
 // prepare returns the statement of a query, ready to be bound, and lets go of the
 // one that was not used for longest if there are too many. None may be running.
-func (s *statements) prepare(c *sqlite.Conn, query string) (*sqlite.Stmt, error) {
+func (s *statements) prepare(c *conn, query string) (*sqlite.Stmt, error) {
 	stmt, err := c.Prepare(query)
 	if err != nil {
 		return nil, err
 	}
 	if at := s.places[query]; at != nil {
 		s.recent.MoveToFront(at)
+		at.Value.(*keptStatement).use.add()
 		return stmt, nil
 	}
 	if s.places == nil {
 		s.places = map[string]*list.Element{}
 	}
-	s.places[query] = s.recent.PushFront(statement{query, stmt})
+	use := c.uses.of(c, query)
+	use.add()
+	s.places[query] = s.recent.PushFront(&keptStatement{query, stmt, use})
 	if s.recent.Len() > keptStatements {
 		s.forget(s.recent.Back())
 	}
@@ -44,7 +48,7 @@ func (s *statements) prepare(c *sqlite.Conn, query string) (*sqlite.Stmt, error)
 }
 
 func (s *statements) forget(at *list.Element) {
-	old := s.recent.Remove(at).(statement)
+	old := s.recent.Remove(at).(*keptStatement)
 	delete(s.places, old.query)
 	_ = old.stmt.Finalize() // its error is that of its last run, which was told then
 }

@@ -33,6 +33,7 @@ type writer struct {
 	queue chan *job
 	ended chan struct{}
 	log   writeAheadLog
+	waits waits
 
 	commits atomic.Int64 // transactions that changed the file
 	writes  atomic.Int64 // jobs acknowledged by them
@@ -40,7 +41,9 @@ type writer struct {
 
 // job is a unit of work and its answer.
 type job struct {
+	ctx      context.Context // the caller's
 	do       func(*conn) error
+	since    time.Time   // when it came into the queue
 	taken    atomic.Bool // by the writer, or by a caller who gave up
 	err      error
 	panicked string // value and stack of a panic in do: the caller, who waits, panics with it
@@ -61,7 +64,7 @@ func newWriter(database string, c *conn, open func() (*conn, error)) *writer {
 // context ends, or he waits too long (CodeUnavailable), before the job has begun, the
 // job is dropped; once it has begun, the caller waits for its end.
 func (w *writer) write(ctx context.Context, do func(*conn) error) error {
-	j := &job{do: do, done: make(chan struct{})}
+	j := &job{ctx: ctx, do: do, since: time.Now(), done: make(chan struct{})}
 	if err := w.enqueue(ctx, j); err != nil {
 		return err
 	}
@@ -115,7 +118,7 @@ func (w *writer) close() error {
 func (w *writer) loop() {
 	defer close(w.ended)
 	for j := range w.queue {
-		if !j.taken.CompareAndSwap(false, true) {
+		if !w.take(j) {
 			continue
 		}
 		jobs, err := w.batch(j, batchJobs)
@@ -125,9 +128,24 @@ func (w *writer) loop() {
 			answer(jobs, err)
 		}
 		if w.conn != nil {
+			w.conn.ctx = nil
 			w.log.bound(w.conn)
 		}
 	}
+}
+
+// waitCounts is how long a job is in the queue before it is said to have waited: all go through it.
+const waitCounts = time.Millisecond
+
+// take reports whether the writer has the job now; a caller may have given it up.
+func (w *writer) take(j *job) bool {
+	if !j.taken.CompareAndSwap(false, true) {
+		return false
+	}
+	if time.Since(j.since) > waitCounts {
+		w.waits.end(j.since)
+	}
+	return true
 }
 
 // answer tells the jobs of a transaction that they are done; err is the transaction's.
@@ -158,7 +176,7 @@ func (w *writer) oneByOne(jobs []*job) {
 // transaction. An error is that of the transaction, and so of each of its jobs.
 func (w *writer) batch(first *job, most int) (jobs []*job, err error) {
 	jobs = []*job{first}
-	if err := w.begin(); err != nil {
+	if err := w.begin(first.ctx); err != nil {
 		return jobs, err
 	}
 	start := time.Now()
@@ -170,6 +188,7 @@ func (w *writer) batch(first *job, most int) (jobs []*job, err error) {
 			return jobs, w.abandon(err)
 		}
 	}
+	w.conn.ctx = first.ctx // what all share is told as the first one's
 	if err := w.commit(); err != nil {
 		return jobs, w.abandon(err)
 	}
@@ -201,7 +220,7 @@ func (w *writer) next(room int, start time.Time) *job {
 			if !ok {
 				return nil
 			}
-			if j.taken.CompareAndSwap(false, true) {
+			if w.take(j) {
 				return j
 			}
 		default:
@@ -211,7 +230,7 @@ func (w *writer) next(room int, start time.Time) *job {
 	return nil
 }
 
-func (w *writer) begin() error {
+func (w *writer) begin(ctx context.Context) error {
 	if w.conn == nil {
 		c, err := w.open()
 		if err != nil {
@@ -219,6 +238,7 @@ func (w *writer) begin() error {
 		}
 		w.conn = c
 	}
+	w.conn.ctx = ctx
 	err := w.conn.exec("BEGIN IMMEDIATE")
 	if err != nil && breaksConnection(err) {
 		w.drop()
@@ -229,6 +249,7 @@ func (w *writer) begin() error {
 // run does one job in a savepoint. The job's own error is noted in the job; an error
 // that is returned means that the whole transaction is lost.
 func (w *writer) run(j *job) error {
+	w.conn.ctx = j.ctx
 	if err := w.conn.exec("SAVEPOINT job"); err != nil {
 		return err
 	}

@@ -97,12 +97,16 @@ func (m *model) read(ctx context.Context, f func() error) error {
 	return f()
 }
 
-func (m *model) Users() blog.Users          { return modelUsers{m} }
-func (m *model) Posts() blog.Posts          { return modelPosts{m} }
-func (m *model) Comments() blog.Comments    { return modelComments{m} }
-func (m *model) Uploads() blog.Uploads      { return modelUploads{m} }
-func (m *model) Sources() blog.Sources      { return modelSources{m} }
-func (m *model) Copies() blog.Copies        { return modelCopies{m} }
+func (m *model) Users() blog.Users       { return modelUsers{m} }
+func (m *model) Posts() blog.Posts       { return modelPosts{m} }
+func (m *model) Comments() blog.Comments { return modelComments{m} }
+func (m *model) Uploads() blog.Uploads   { return modelUploads{m} }
+func (m *model) Sources() blog.Sources   { return modelSources{m} }
+func (m *model) Copies() blog.Copies     { return modelCopies{m} }
+
+// Care implements blog.Store: the model has no work worth looking after, and nobody asks for it.
+func (m *model) Care() blog.Care { return nil }
+
 func (m *model) Ping(context.Context) error { return nil }
 func (m *model) Close() error               { return nil }
 

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"inkstone/internal/admin"
+	"inkstone/internal/app"
+	"inkstone/internal/config"
+)
+
+func (p *program) db() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "db",
+		Short:   "查看数据库：慢语句、索引、连接池",
+		Long:    "查看数据库：慢语句、索引、连接池。只查看、只建议，不作改动；服务运行与否都可使用。",
+		Example: "  inkstone db slow\n  inkstone db indexes\n  inkstone db pool --json",
+		Args:    noCommand,
+		RunE:    help,
+	}
+	c.AddCommand(p.dbSlow(), p.dbIndexes(), p.dbPool())
+	return c
+}
+
+func (p *program) dbSlow() *cobra.Command {
+	var asJSON bool
+	f := admin.SlowFilter{}
+	c := &cobra.Command{
+		Use:   "slow",
+		Short: "最慢的几种语句，不含其中的值",
+		Long: "最近一段时间（SLOW_QUERY_WINDOW）内慢于阈值（SLOW_QUERY_THRESHOLD）的语句，相同的归为一种，不含其中的值。\n" +
+			"各服务进程每半分钟写入一次，刚刚发生的稍后才看得到。",
+		Example: "  inkstone db slow\n  inkstone db slow --sort p95 --limit 3 --explain",
+		Args:    arguments(),
+		PreRunE: func(*cobra.Command, []string) error {
+			if !slices.Contains(admin.Sorts, f.Sort) {
+				return fmt.Errorf("--sort 只能是 %s 之一", strings.Join(admin.Sorts, " "))
+			}
+			if f.Limit < 1 {
+				return fmt.Errorf("--limit 至少为 1")
+			}
+			return nil
+		},
+		RunE: p.withCare(func(c *cobra.Command, _ *config.Config, care *app.Caretaker) error {
+			report, err := care.Slow(c.Context(), f)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(c.OutOrStdout(), report)
+			}
+			printSlow(c.OutOrStdout(), report)
+			return nil
+		}),
+	}
+	c.Flags().StringVar(&f.Sort, "sort", admin.Sorts[0], "`次序`："+strings.Join(admin.Sorts, " ")+" 之一，从大到小")
+	c.Flags().IntVar(&f.Limit, "limit", 10, "最多几种")
+	c.Flags().BoolVar(&f.Explain, "explain", false, "附上执行计划")
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+func (p *program) dbIndexes() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "indexes",
+		Short:   "各索引的大小与使用，未用的，缺少的",
+		Long:    "各索引的大小与使用次数，从未使用的索引，慢语句整表扫描的表，以及会有帮助的索引与理由。只作建议，不改动数据库。",
+		Example: "  inkstone db indexes\n  inkstone db indexes --json",
+		Args:    arguments(),
+		RunE: p.withCare(func(c *cobra.Command, _ *config.Config, care *app.Caretaker) error {
+			report, err := care.Indexes(c.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(c.OutOrStdout(), report)
+			}
+			printIndexes(c.OutOrStdout(), report)
+			return nil
+		}),
+	}
+	jsonFlag(c, &asJSON)
+	return c
+}
+
+func jsonFlag(c *cobra.Command, to *bool) {
+	c.Flags().BoolVar(to, "json", false, "输出 JSON，与接口 /api/admin/database/"+apiName(c)+" 相同")
+}
+
+func apiName(c *cobra.Command) string {
+	if c.Name() == "slow" {
+		return "slow-queries"
+	}
+	return c.Name()
+}
+
+// withCare makes a command's function of one that looks at the database.
+func (p *program) withCare(f func(*cobra.Command, *config.Config, *app.Caretaker) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, _ []string) error {
+		cfg, err := p.config()
+		if err != nil {
+			return err
+		}
+		care, err := app.OpenCare(c.Context(), cfg)
+		if err != nil {
+			return err
+		}
+		return closeWith(care, f(c, cfg, care))
+	}
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

@@ -1,0 +1,183 @@
+package admin
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"inkstone/internal/blog"
+	"inkstone/internal/statement"
+	"inkstone/internal/web"
+)
+
+// Bounds of what is kept in memory until it is noted.
+const (
+	flushEvery   = 30 * time.Second
+	flushTimeout = 5 * time.Second
+	maxKinds     = 200         // kinds, each for a route and an hour; the rest is counted as otherKind
+	maxText      = 4 << 10     // bytes of a kind; it is cut
+	maxSample    = 16 << 10    // bytes of a sample; a part would have no plan, so a longer one is left out
+	warnEvery    = time.Minute // for one kind
+)
+
+// otherKind is the kind of what found no place.
+const otherKind = "other"
+
+// Recorder keeps the slow statements of this process in memory and notes them behind, so that
+// nobody waits for it. A kill loses those of the last half minute.
+type Recorder struct {
+	threshold time.Duration
+	window    time.Duration
+	log       *slog.Logger
+	now       func() time.Time
+
+	flushing sync.Mutex // held by who notes; guards care and failed
+	care     blog.Care  // nil until the store is open
+	failed   bool       // the last note was not taken, which has been told
+
+	mu     sync.Mutex
+	kinds  map[slowKey]*blog.SlowStatement
+	warned map[string]time.Time // when a kind was last in the log
+}
+
+// slowKey is what is counted as one.
+type slowKey struct {
+	statement, route string
+	hour             time.Time
+}
+
+// NewRecorder makes a recorder of statements that take longer than threshold. What is older
+// than window is forgotten.
+func NewRecorder(threshold, window time.Duration, log *slog.Logger, now func() time.Time) *Recorder {
+	return &Recorder{
+		threshold: threshold, window: window, log: log, now: now,
+		kinds: map[slowKey]*blog.SlowStatement{}, warned: map[string]time.Time{},
+	}
+}
+
+// Keep says where the statements are noted.
+func (r *Recorder) Keep(care blog.Care) {
+	r.flushing.Lock()
+	defer r.flushing.Unlock()
+	r.care = care
+}
+
+// ownKey marks the context of the recorder's own work: were that recorded, a slow disk would give
+// it something to note for ever.
+type ownKey struct{}
+
+// Statement is store.Options.Statement.
+func (r *Recorder) Statement(ctx context.Context, query string, took time.Duration, rows int64) {
+	if took <= r.threshold || ctx.Value(ownKey{}) != nil {
+		return
+	}
+	now := r.now()
+	s := blog.SlowStatement{
+		Statement: cut(statement.Kind(query), maxText), Route: web.RouteOf(ctx), Hour: now.UTC().Truncate(time.Hour),
+		Count: 1, Rows: rows, Total: took, Max: took, Last: blog.ToMillisecond(now),
+	}
+	if len(query) <= maxSample {
+		s.Sample = query
+	}
+	s.Spread.Add(took)
+	r.mu.Lock()
+	r.put(s)
+	warn := r.mayWarn(s.Statement, now)
+	r.mu.Unlock()
+	if warn {
+		r.log.WarnContext(ctx, "slow statement", "statement", s.Statement, "durationMs", milliseconds(took), "rows", rows,
+			"route", s.Route, "requestId", web.RequestIDOf(ctx))
+	}
+}
+
+// put adds s to what is not noted yet.
+func (r *Recorder) put(s blog.SlowStatement) {
+	key := slowKey{s.Statement, s.Route, s.Hour}
+	if r.kinds[key] == nil && len(r.kinds) >= maxKinds {
+		s.Statement, s.Route, s.Sample = otherKind, "", ""
+		key = slowKey{s.Statement, s.Route, s.Hour}
+	}
+	if there := r.kinds[key]; there != nil {
+		there.Add(s)
+		return
+	}
+	r.kinds[key] = &s
+}
+
+func (r *Recorder) mayWarn(kind string, now time.Time) bool {
+	if now.Sub(r.warned[kind]) < warnEvery {
+		return false
+	}
+	if len(r.warned) >= maxKinds {
+		clear(r.warned)
+	}
+	r.warned[kind] = now
+	return true
+}
+
+// cut returns at most so many bytes of s, and whole characters.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most-len("…")], "") + "…"
+}
+
+// Run notes what there is twice a minute until ctx ends, and once more then: before the store closes.
+func (r *Recorder) Run(ctx context.Context) {
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			r.tell(r.Flush(context.WithoutCancel(ctx)))
+			return
+		case <-tick.C:
+			r.tell(r.Flush(ctx))
+		}
+	}
+}
+
+// tell logs the first of several failures.
+func (r *Recorder) tell(err error) {
+	r.flushing.Lock()
+	defer r.flushing.Unlock()
+	if err != nil && !r.failed {
+		r.log.Warn("slow statements could not be noted; they are kept and tried again", "error", err)
+	}
+	r.failed = err != nil
+}
+
+// Flush notes what there is. What is not taken is kept for the next time.
+func (r *Recorder) Flush(ctx context.Context) error {
+	r.flushing.Lock()
+	defer r.flushing.Unlock()
+	if r.care == nil {
+		return nil
+	}
+	r.mu.Lock()
+	kinds := r.kinds
+	r.kinds = map[slowKey]*blog.SlowStatement{}
+	r.mu.Unlock()
+	slow := make([]blog.SlowStatement, 0, len(kinds))
+	for _, s := range kinds {
+		slow = append(slow, *s)
+	}
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, ownKey{}, true), flushTimeout)
+	defer cancel()
+	forget := r.now().Add(-r.window)
+	err := r.care.Note(ctx, slow, forget)
+	if err == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range slow {
+		if s.Hour.Add(time.Hour).After(forget) {
+			r.put(s)
+		}
+	}
+	return err
+}

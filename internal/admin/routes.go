@@ -1,0 +1,63 @@
+package admin
+
+import (
+	"net/http"
+	"slices"
+
+	"inkstone/internal/blog"
+	"inkstone/internal/web"
+)
+
+// Mount adds the routes to m.
+func (s *Service) Mount(m *web.Mux) {
+	m.Handle("GET /api/admin/database/slow-queries", web.Admin, s.getSlow)
+	m.Handle("GET /api/admin/database/indexes", web.Admin, s.getIndexes)
+	m.Handle("GET /api/admin/database/pool", web.Admin, s.getPool)
+}
+
+func (s *Service) getSlow(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+	f, err := slowFilter(r)
+	if err != nil {
+		return err
+	}
+	report, err := s.Slow(r.Context(), f)
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, report)
+}
+
+func slowFilter(r *http.Request) (SlowFilter, error) {
+	q := web.ReadQuery(r, "sort", "limit", "explain")
+	f := SlowFilter{Sort: Sorts[0], Limit: q.Page("").Limit}
+	if sort := q.String("sort"); sort != "" {
+		f.Sort = sort
+	}
+	if !slices.Contains(Sorts, f.Sort) {
+		q.Fail("sort", blog.RuleSort)
+	}
+	switch q.String("explain") {
+	case "1", "true":
+		f.Explain = true
+	case "", "0", "false":
+	default:
+		q.Fail("explain", blog.RuleQuery)
+	}
+	return f, q.Err()
+}
+
+func (s *Service) getIndexes(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+	report, err := s.Indexes(r.Context())
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, report)
+}
+
+func (s *Service) getPool(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+	pool, err := s.Pool(r.Context())
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, pool)
+}

@@ -1,0 +1,109 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"inkstone/internal/admin"
+	"inkstone/internal/auth"
+	"inkstone/internal/blog"
+	"inkstone/internal/config"
+	"inkstone/internal/store"
+)
+
+func (a *App) newRecorder() *admin.Recorder {
+	return admin.NewRecorder(a.cfg.SlowQuery.Threshold, a.cfg.SlowQuery.Window, a.log, time.Now)
+}
+
+// openCare begins to look after the database: slow statements are noted, waits are told.
+func (a *App) openCare(slow *admin.Recorder) {
+	care := a.store.Care()
+	a.parts.admin = newAdmin(a.cfg, care, slow.Flush, a.instance)
+	a.background = append(a.background, slow.Run, func(ctx context.Context) { admin.WatchPool(ctx, care.State, a.log) })
+}
+
+func newAdmin(cfg *config.Config, care blog.Care, flush func(context.Context) error, instance func() string) *admin.Service {
+	return admin.New(admin.Options{
+		Care: care, Flush: flush, Instance: instance, Window: cfg.SlowQuery.Window, Threshold: cfg.SlowQuery.Threshold, Now: time.Now,
+	})
+}
+
+// instance names this process among others: its host, the port it listens on, and its number.
+func (a *App) instance() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = a.cfg.Host
+	}
+	return fmt.Sprintf("%s/%d", net.JoinHostPort(host, strconv.Itoa(a.listener.Addr().(*net.TCPAddr).Port)), os.Getpid())
+}
+
+// Caretaker looks at a database from the command line, whether a server runs or not. It changes
+// nothing.
+type Caretaker struct {
+	*admin.Service
+	cfg   *config.Config
+	store blog.Store
+}
+
+// OpenCare opens the database to look at it. The error is a sentence that says what to do.
+func OpenCare(ctx context.Context, cfg *config.Config) (*Caretaker, error) {
+	s, err := store.Open(ctx, cfg.Database, store.Options{NoMigrate: true, Server: server(cfg)})
+	if err != nil {
+		return nil, cannotOpen(cfg, err)
+	}
+	return &Caretaker{newAdmin(cfg, s.Care(), nil, func() string { return "" }), cfg, s}, nil
+}
+
+// Close closes the database.
+func (c *Caretaker) Close() error { return c.store.Close() }
+
+// Alone returns what there is to see of the database while no server answers: its own
+// connections are none of a server's.
+func (c *Caretaker) Alone(ctx context.Context) (admin.Pool, error) {
+	p, err := c.Pool(ctx)
+	p.Connections = nil
+	return p, err
+}
+
+// passLife is how long the pass of a command is good.
+const passLife = time.Minute
+
+// Pass returns a token for the first admin who is not disabled, with which a command asks the
+// server of these settings. It is written nowhere. The error is a sentence that says what to do.
+func (c *Caretaker) Pass(ctx context.Context) (string, error) {
+	l, err := c.store.Users().List(ctx, blog.UserFilter{
+		Role: blog.RoleAdmin, Active: new(true), Order: blog.Order{Field: "createdAt"}, Page: blog.Page{Number: 1, Limit: 1},
+	})
+	if err != nil {
+		return "", err
+	}
+	if len(l.Items) == 0 {
+		return "", errors.New("还没有可用的管理员，请先执行 inkstone user create --admin")
+	}
+	u, err := c.store.Users().Get(ctx, l.Items[0].ID)
+	if err != nil {
+		return "", err
+	}
+	secret, err := secretOf(c.cfg)
+	if err != nil {
+		return "", err
+	}
+	return auth.NewTokens([]byte(secret), passLife, time.Now).Issue(u)
+}
+
+// secretOf returns what tokens are signed with.
+func secretOf(cfg *config.Config) (string, error) {
+	if cfg.JWTSecret != "" {
+		return cfg.JWTSecret, nil
+	}
+	secret, err := config.KeptSecret(cfg.DataDir)
+	if err != nil {
+		return "", fmt.Errorf("无法使用数据目录中的令牌密钥，请检查权限或设置 JWT_SECRET：%w", err)
+	}
+	return secret, nil
+}
