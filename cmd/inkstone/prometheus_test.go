@@ -12,21 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-// found returns a program of Prometheus, or skips; where nothing may be left out, it fails.
-func found(t *testing.T, program string) string {
-	t.Helper()
-	path, err := exec.LookPath(program)
-	if err == nil {
-		return path
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal(err)
-	}
-	t.Skipf("%s is not installed: scripts/services up", program)
-	return ""
-}
+	"inkstone/internal/enginetest"
+)
 
 // visited starts a server that shows its metrics elsewhere, and has somebody use it.
 func visited(t *testing.T) (s *server, metrics string) {
@@ -43,7 +31,7 @@ func visited(t *testing.T) (s *server, metrics string) {
 }
 
 func TestPromtoolFindsNothingWrongWithTheMetrics(t *testing.T) {
-	promtool := found(t, "promtool")
+	promtool := enginetest.Program(t, "promtool")
 	_, metrics := visited(t)
 	resp, err := http.Get("http://" + metrics + "/metrics")
 	if err != nil {
@@ -58,7 +46,7 @@ func TestPromtoolFindsNothingWrongWithTheMetrics(t *testing.T) {
 }
 
 func TestPrometheusTakesTheMetricsWithoutAWarning(t *testing.T) {
-	program := found(t, "prometheus")
+	program := enginetest.Program(t, "prometheus")
 	_, metrics := visited(t)
 	dir, address := t.TempDir(), freeAddress(t)
 	settings := fmt.Sprintf("scrape_configs:\n- job_name: inkstone\n  scrape_interval: 200ms\n  scrape_timeout: 200ms\n  static_configs:\n  - targets: [%q]\n", metrics)

@@ -14,7 +14,7 @@ func (a *App) openRedis(context.Context) error {
 		return nil
 	}
 	r, err := redis.Open(redis.Options{
-		URL: a.cfg.Redis.URL, Report: a.reportRedis, Failed: a.metrics.Redis(redis.Kinds...), Observe: a.observeRedis, Handshake: a.certificate("redis"),
+		URL: a.cfg.Redis.URL, Report: a.reportRedis, Failed: a.metrics.Redis(redis.Kinds...), Observe: a.observeRedis(), Handshake: a.certificate("redis"),
 	})
 	if err != nil {
 		return fmt.Errorf("无法使用 Redis，请检查 REDIS_URL：%w", err)

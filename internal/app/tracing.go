@@ -78,8 +78,13 @@ func (a *App) looked(counts map[cache.Level]func(hit bool)) func(context.Context
 	}
 }
 
-func (a *App) observeRedis(ctx context.Context, command string, took time.Duration, err error) {
-	a.traces.Redis(ctx, command, took, err != nil)
+// observeRedis returns what notes a call of Redis.
+func (a *App) observeRedis() func(ctx context.Context, command string, took time.Duration, err error) {
+	called := a.metrics.RedisCalls()
+	return func(ctx context.Context, command string, took time.Duration, err error) {
+		called(took)
+		a.traces.Redis(ctx, command, took, err != nil)
+	}
 }
 
 // hop lets a service upstream know which trace a request is a part of.

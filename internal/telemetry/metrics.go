@@ -163,6 +163,13 @@ func (m *Metrics) Certificate(of string) (ends func(time.Time)) {
 	return func(at time.Time) { m.certificates.WithLabelValues(of).Set(float64(at.Unix())) }
 }
 
+// RedisCalls returns what notes how long a call of Redis took, with its waiting.
+func (m *Metrics) RedisCalls() (called func(took time.Duration)) {
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "redis_call_duration_seconds", Help: "Time of a call of Redis, with its waiting.", Buckets: redisBuckets})
+	m.registry.MustRegister(h)
+	return func(took time.Duration) { h.Observe(took.Seconds()) }
+}
+
 // Redis returns what counts a call of Redis that failed in one of these ways.
 func (m *Metrics) Redis(kinds ...string) (failed func(kind string)) {
 	errors := counters("redis_errors_total", "Calls of Redis that failed, so that this instance went on alone.", "kind")
