@@ -24,7 +24,7 @@ var accepted = map[string]string{
 }
 
 const (
-	noHTTP2     = "a fault of HTTP/2, which needs TLS: the server does not speak it, its clients of S3, of a collector and of Sentry do without HTTP/2, and healthcheck asks the server that its user names"
+	noHTTP2     = "a fault of HTTP/2, which needs TLS: the server does not speak it, its clients of S3, of a collector, of Sentry and of robots do without HTTP/2, and healthcheck asks the server that its user names"
 	noTemplates = "the only template is that of /docs, and no user's text is in it"
 	noTLS       = "a fault of TLS servers, and the server does not speak TLS"
 )
