@@ -95,6 +95,11 @@ func benchmarkAnswer(b *testing.B, url, path string) {
 // runApp runs the program as in production with ten posts of 3 KB, and with more settings,
 // and returns where.
 func runApp(b testing.TB, cacheBytes string, more ...string) string {
+	return serveApp(b, newApp(b, cacheBytes, more...))
+}
+
+// newApp opens what serveApp runs.
+func newApp(b testing.TB, cacheBytes string, more ...string) *App {
 	dir := b.TempDir()
 	settings := map[string]string{
 		"DATA_DIR": dir, "LOG_DIR": filepath.Join(dir, "logs"), "HOST": "127.0.0.1", "PORT": "0", "NODE_ENV": "production",
@@ -111,11 +116,16 @@ func runApp(b testing.TB, cacheBytes string, more ...string) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	a, err := New(ctx, cfg, console)
+	a, err := New(context.Background(), cfg, console)
 	if err != nil {
 		b.Fatal(err)
 	}
+	b.Cleanup(func() { console.Close() })
+	return a
+}
+
+func serveApp(b testing.TB, a *App) (url string) {
+	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
 	b.Cleanup(func() {
@@ -123,7 +133,6 @@ func runApp(b testing.TB, cacheBytes string, more ...string) string {
 		if err := <-ended; err != nil {
 			b.Error(err)
 		}
-		console.Close()
 	})
 	writePosts(b, a.Store())
 	return a.URL()

@@ -60,17 +60,17 @@ func OpenLogs(o LogOptions) (*Logs, error) {
 		l.Logger = slog.New(readable())
 		return l, nil
 	case dir == "":
-		l.Logger = slog.New(jsonHandler(console, l.Level))
+		l.Logger = slog.New(newJSONLines(console, l.Level))
 		return l, nil
 	}
 	combined := l.file(filepath.Join(dir, combinedFile), lost)
-	handlers := fanout{jsonHandler(l.file(filepath.Join(dir, errorFile), lost), slog.LevelError)}
+	handlers := fanout{newJSONLines(l.file(filepath.Join(dir, errorFile), lost), slog.LevelError)}
 	l.files = append(l.files, lock)
 	if o.Readable {
-		handlers = append(handlers, readable(), jsonHandler(combined, l.Level))
+		handlers = append(handlers, readable(), newJSONLines(combined, l.Level))
 	} else {
 		// One encoding of each line for both: it is the dearest part of a request's log.
-		handlers = append(handlers, jsonHandler(io.MultiWriter(console, combined), l.Level))
+		handlers = append(handlers, newJSONLines(io.MultiWriter(console, combined), l.Level))
 	}
 	l.Logger = slog.New(handlers)
 	if dir != o.Dir {
@@ -104,27 +104,6 @@ func (l *Logs) Close() error {
 		errs = append(errs, f.Close())
 	}
 	return errors.Join(errs...)
-}
-
-func jsonHandler(w io.Writer, level slog.Leveler) slog.Handler {
-	return slog.NewJSONHandler(plainLines{w}, &slog.HandlerOptions{Level: level, ReplaceAttr: jsonNames}).
-		WithAttrs([]slog.Attr{slog.String("service", "inkstone")})
-}
-
-// jsonNames gives the built-in attributes the original's names and forms.
-func jsonNames(groups []string, a slog.Attr) slog.Attr {
-	if len(groups) > 0 {
-		return a
-	}
-	switch a.Key {
-	case slog.TimeKey:
-		return slog.String("timestamp", a.Value.Time().UTC().Format("2006-01-02T15:04:05.000Z"))
-	case slog.LevelKey:
-		if l, ok := a.Value.Any().(slog.Level); ok {
-			return slog.String(slog.LevelKey, levelName(l))
-		}
-	}
-	return masked(a)
 }
 
 // masked hides what must never be logged, should somebody log it by its name.

@@ -98,20 +98,3 @@ func oneLine(text string) string {
 func hidden(r rune) bool {
 	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Bidi_Control, r)
 }
-
-// plainLines writes lines of JSON without the hidden characters that JSON allows in a
-// string, as U+0085, at which some readers end a line: they are escaped, so that the value stays the same.
-type plainLines struct{ io.Writer }
-
-// Write implements io.Writer.
-func (w plainLines) Write(line []byte) (int, error) {
-	for _, c := range line[:max(len(line)-1, 0)] {
-		if c == 0x7f || c == 0xc2 || c == 0xd8 || c == 0xe2 { // what begins a hidden character in UTF-8
-			if _, err := w.Writer.Write([]byte(oneLine(string(line[:len(line)-1])) + "\n")); err != nil {
-				return 0, err
-			}
-			return len(line), nil
-		}
-	}
-	return w.Writer.Write(line)
-}
