@@ -13,7 +13,7 @@ import (
 )
 
 func (p *program) backups() *cobra.Command {
-	o := app.BackupOptions{Program: buildVersion()}
+	o := app.BackupOptions{Program: app.Version()}
 	c := &cobra.Command{
 		Use:   "backup <文件>",
 		Short: "备份整个站点为一个文件",

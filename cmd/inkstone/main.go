@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"inkstone/internal/app"
 	"inkstone/internal/config"
 )
 
@@ -58,7 +59,7 @@ func (p *program) root() *cobra.Command {
 		SilenceUsage:  true,
 		Args:          noCommand,
 		RunE:          help,
-		Version:       buildVersion(), // else there is no --version
+		Version:       app.Version(), // else there is no --version
 	}
 	root.SetVersionTemplate(versionLine())
 	root.Flags().Bool("version", false, "显示版本")

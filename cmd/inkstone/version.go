@@ -3,9 +3,10 @@ package main
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"inkstone/internal/app"
 )
 
 func version() *cobra.Command {
@@ -21,13 +22,5 @@ func version() *cobra.Command {
 }
 
 func versionLine() string {
-	return fmt.Sprintf("inkstone %s %s %s/%s\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-}
-
-// buildVersion is the module's version, as Go's own build information has it.
-func buildVersion() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
+	return fmt.Sprintf("inkstone %s %s %s/%s\n", app.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

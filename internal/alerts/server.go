@@ -29,7 +29,11 @@ type Options struct {
 // there is such a robot: 204 when the robot took it, 502 when it did not (Alertmanager
 // tries again), 400 for what is no notice (it does not). GET /livez is 200.
 func Handler(o Options) http.Handler {
+	connections := http.DefaultTransport.(*http.Transport).Clone()
+	connections.Protocols = new(http.Protocols)
+	connections.Protocols.SetHTTP1(true) // see docs/decisions/0015-vulnerabilities.md
 	client := &http.Client{
+		Transport:     connections,
 		Timeout:       sendWithin,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // robots don't
 	}

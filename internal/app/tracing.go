@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	"inkstone/internal/cache"
@@ -22,7 +21,7 @@ func (a *App) openTraces(ctx context.Context) (err error) {
 	}
 	a.traces, err = telemetry.OpenTraces(ctx, telemetry.TraceOptions{
 		URL: c.URL, Headers: c.Headers, Timeout: c.Timeout, Compress: c.Compress, Authority: c.Authority, Cert: c.Cert, Key: c.Key,
-		Service: c.Service, Version: release(), Attributes: c.Attributes, Sampler: c.Sampler, Ratio: c.Ratio,
+		Service: c.Service, Version: Version(), Attributes: c.Attributes, Sampler: c.Sampler, Ratio: c.Ratio,
 		Queue: c.Queue, Batch: c.Batch, Delay: c.Delay, Patience: c.Patience,
 		Log: a.log, Exported: exported, Lost: lost,
 	})
@@ -41,7 +40,7 @@ func (a *App) openReports(context.Context) error {
 		return nil
 	}
 	if c.Release == "" {
-		c.Release = "inkstone@" + release()
+		c.Release = "inkstone@" + Version()
 	}
 	reports, err := telemetry.OpenReports(telemetry.ReportOptions{DSN: c.DSN, Environment: c.Environment, Release: c.Release, Log: a.log, Sent: sent, Lost: lost})
 	if err != nil {
@@ -50,14 +49,6 @@ func (a *App) openReports(context.Context) error {
 	a.report = reports.Report
 	a.closers = append(a.closers, reports.Close)
 	return nil
-}
-
-// release is the version of the program, as Go's own build information has it.
-func release() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
 }
 
 // engine is what semantic conventions call the engine of the store.

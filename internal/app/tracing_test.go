@@ -223,7 +223,7 @@ func TestARequestIsOneTraceWithTheCallsItMakes(t *testing.T) {
 			t.Errorf("%s is %q", name, root.Attributes[name])
 		}
 	}
-	for name, want := range map[string]string{"service.name": "墨", "deployment.environment.name": "a,b", "service.version": release()} {
+	for name, want := range map[string]string{"service.name": "墨", "deployment.environment.name": "a,b", "service.version": Version()} {
 		if root.Resource[name] != want {
 			t.Errorf("the resource's %s is %q", name, root.Resource[name])
 		}

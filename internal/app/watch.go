@@ -6,7 +6,6 @@ import (
 	"errors"
 	"math"
 	"runtime"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -50,17 +49,8 @@ func (a *App) every(pause time.Duration, look func(context.Context)) {
 
 // watchBuild shows which version this is.
 func (a *App) watchBuild() {
-	version, revision := "unknown", "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				revision = s.Value
-			}
-		}
-	}
 	a.metrics.Gauge("inkstone_build_info", "Always 1; its labels tell which version runs.", func() float64 { return 1 },
-		"version", version, "revision", revision, "goversion", runtime.Version())
+		"version", Version(), "revision", revision(), "goversion", runtime.Version())
 }
 
 // watchAnswers shows what is kept of answers, here and in Redis, which others may use, too.

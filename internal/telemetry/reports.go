@@ -66,8 +66,7 @@ type queued struct {
 
 // OpenReports begins to report. That nobody takes reports is no error.
 func OpenReports(o ReportOptions) (*Reports, error) {
-	connections := http.DefaultTransport.(*http.Transport).Clone()
-	connections.MaxIdleConns = 1
+	connections := outward()
 	ctx, stop := context.WithCancel(context.Background())
 	r := &Reports{
 		http: &receiver{Transport: connections}, queue: make(chan queued, maxWaitingReports), stop: stop,

@@ -133,8 +133,7 @@ func exporterOptions(o TraceOptions, connections http.RoundTripper) []otlptraceh
 }
 
 func collectorTransport(o TraceOptions) (*http.Transport, error) {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConns = 2
+	t := outward()
 	t.TLSClientConfig = &tls.Config{}
 	if o.Authority != "" {
 		pem, err := os.ReadFile(o.Authority)

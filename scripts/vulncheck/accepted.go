@@ -20,11 +20,11 @@ var accepted = map[string]string{
 	"GO-2026-6612": noHTTP2,
 	"GO-2026-6613": "CONNECT is never answered with 2xx",
 	"GO-2026-6617": noHTTP2,
-	"GO-2026-6809": "intermediate certificates that a system with current roots distrusts already; concerns S3, PostgreSQL and Redis over TLS where the roots are old",
+	"GO-2026-6809": "intermediate certificates that a system with current roots distrusts already; concerns S3, PostgreSQL, Redis, a collector and Sentry over TLS where the roots are old",
 }
 
 const (
-	noHTTP2     = "a fault of HTTP/2, which needs TLS: the server does not speak it, its client of S3 does without HTTP/2, and healthcheck asks the server that its user names"
+	noHTTP2     = "a fault of HTTP/2, which needs TLS: the server does not speak it, its clients of S3, of a collector, of Sentry and of robots do without HTTP/2, and healthcheck asks the server that its user names"
 	noTemplates = "the only template is that of /docs, and no user's text is in it"
 	noTLS       = "a fault of TLS servers, and the server does not speak TLS"
 )
