@@ -18,6 +18,9 @@ type care struct{ *Store }
 func (r care) Note(ctx context.Context, slow []blog.SlowStatement, forget time.Time) error {
 	var ran counted
 	var old int64
+	if err := r.learn(ctx); err != nil {
+		return err
+	}
 	err := r.look(ctx, func(c *conn) (err error) {
 		if ran, err = r.uses.take(c); err != nil {
 			return err
@@ -32,6 +35,17 @@ func (r care) Note(ctx context.Context, slow []blog.SlowStatement, forget time.T
 		r.uses.giveBack(ran)
 	}
 	return err
+}
+
+// learn asks for the plans of all that has run, in as many reads as that takes.
+func (r care) learn(ctx context.Context) error {
+	for all := false; !all; {
+		err := r.look(ctx, func(c *conn) (err error) { all, err = r.uses.learn(c); return err })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func note(c *conn, slow []blog.SlowStatement, uses map[used]int64, forget time.Time) error {

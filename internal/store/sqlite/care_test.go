@@ -326,17 +326,16 @@ func TestASlowScanLeadsToAnIndexThatWouldSpareIt(t *testing.T) {
 	for _, found := range r.Suggestions {
 		t.Errorf("all requests have their indexes, and this is suggested: %s, for %+v", found.SQL, found.Because)
 	}
-	must(t, s.read(t.Context(), "test", readLimit, func(c *conn) error {
-		for range 1000 { // slower in all than what a request asks
-			if _, err := c.number("SELECT size FROM uploads WHERE original = ?", "x"); err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
+	must(t, s.Care().Note(t.Context(), nil, time.Now().Add(3*time.Hour))) // of many kinds only the slowest are looked at
+	for range 3 {
+		must(t, s.read(t.Context(), "test", readLimit, func(c *conn) error {
+			_, err := c.number("SELECT size FROM uploads WHERE original = ?", "x")
+			return err
+		}))
+	}
 	r, err = service.Indexes(t.Context())
 	must(t, err)
-	if len(r.Suggestions) != 1 || r.Suggestions[0].SQL != "CREATE INDEX uploads_original ON uploads (original)" || r.Suggestions[0].Because[0].Count != 1000 {
+	if len(r.Suggestions) != 1 || r.Suggestions[0].SQL != "CREATE INDEX uploads_original ON uploads (original)" || r.Suggestions[0].Because[0].Count != 3 {
 		t.Errorf("%+v", r.Suggestions)
 	}
 }

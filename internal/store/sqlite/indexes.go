@@ -20,6 +20,9 @@ var (
 
 // Indexes implements blog.Care. Sizes and rows that take too long to find out are -1.
 func (r care) Indexes(ctx context.Context) (all blog.IndexUse, err error) {
+	if err := r.learn(ctx); err != nil {
+		return all, err
+	}
 	err = r.look(ctx, func(c *conn) error {
 		ran, err := r.uses.take(c)
 		if err != nil {

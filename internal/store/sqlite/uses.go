@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"inkstone/internal/blog"
 )
@@ -89,29 +90,80 @@ const (
 	usedScan  = "scan"
 )
 
-// take returns what was counted since it was last called, for c to find out the plans. What is
+// learnFor is how long plans are asked for in one read: others wait for the connection.
+const learnFor = time.Second
+
+// learn asks for the plans of what has run, for learnFor at most, and reports whether it has them all.
+func (u *uses) learn(c *conn) (all bool, err error) {
+	u.asking.Lock()
+	defer u.asking.Unlock()
+	if err := u.look(c); err != nil {
+		return false, err
+	}
+	end := time.Now().Add(learnFor)
+	for _, at := range u.ran() {
+		if time.Now().After(end) {
+			return false, nil
+		}
+		if _, err := u.plan(c, at); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// look forgets the plans if somebody has made an index, or removed one.
+func (u *uses) look(c *conn) error {
+	schema, err := c.number("PRAGMA schema_version")
+	if err == nil && schema != u.schema {
+		u.schema = schema
+		clear(u.plans)
+	}
+	return err
+}
+
+// plan returns the plan of what at counts; an empty one if there is none.
+func (u *uses) plan(c *conn, at *use) (blog.Plan, error) {
+	plan, known := u.plans[at]
+	if known {
+		return plan, nil
+	}
+	plan, err := c.plan(at.query)
+	if err != nil && blog.CodeOf(err) != blog.CodeInvalid { // which says that there is none
+		return plan, err
+	}
+	u.plans[at] = plan
+	return plan, nil
+}
+
+// ran returns what has run since take.
+func (u *uses) ran() (all []*use) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, counts := range []map[string]*use{u.texts, u.others} {
+		for _, at := range counts {
+			if at.runs.Load() > 0 {
+				all = append(all, at)
+			}
+		}
+	}
+	return all
+}
+
+// take returns what was counted since it was last called; c asks for plans that learn has not. What is
 // not kept then has to be given back.
 func (u *uses) take(c *conn) (counted, error) {
 	u.asking.Lock()
 	defer u.asking.Unlock()
-	schema, err := c.number("PRAGMA schema_version")
-	if err != nil {
+	if err := u.look(c); err != nil {
 		return counted{}, err
-	}
-	if schema != u.schema { // somebody has made an index, or removed one
-		u.schema = schema
-		clear(u.plans)
 	}
 	all := counted{u.swap(), map[used]int64{}}
 	for at, n := range all.runs {
-		plan, known := u.plans[at]
-		if !known {
-			plan, err = c.plan(at.query)
-			if err != nil && blog.CodeOf(err) != blog.CodeInvalid { // which says that there is none
-				u.giveBack(all)
-				return counted{}, err
-			}
-			u.plans[at] = plan
+		plan, err := u.plan(c, at)
+		if err != nil {
+			u.giveBack(all)
+			return counted{}, err
 		}
 		for _, index := range plan.Indexes {
 			all.uses[used{usedIndex, index}] += n
