@@ -81,7 +81,7 @@ func (h *jsonLines) WithGroup(name string) slog.Handler {
 
 // appendAttr leaves out an empty attribute, as slog wants it.
 func appendAttr(b []byte, groups string, a slog.Attr) []byte {
-	if a.Equal(slog.Attr{}) {
+	if a.Key == "" && a.Equal(slog.Attr{}) {
 		return b
 	}
 	a = masked(a)

@@ -16,7 +16,7 @@ import (
 // stackKey is the attribute with the stack of a panic.
 const stackKey = "stack"
 
-// readable writes lines for a person: the time of day, in colours if there are any, and a
+// readable writes lines for a person: the time of day, colours if there are any, and a
 // stack below its line, where it can be read.
 type readable struct {
 	slog.Handler
@@ -41,22 +41,24 @@ func colored(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
-// Handle implements slog.Handler.
+// Handle implements slog.Handler. What a person reads last is at the end: ids, and a stack.
 func (h readable) Handle(ctx context.Context, r slog.Record) error {
 	stack := ""
-	without := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	var ids []slog.Attr
+	sorted := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == stackKey {
+		switch a.Key {
+		case stackKey:
 			stack = a.Value.String()
-		} else {
-			without.AddAttrs(a)
+		case requestIDKey, traceIDName:
+			ids = append(ids, a)
+		default:
+			sorted.AddAttrs(a)
 		}
 		return true
 	})
-	if stack == "" {
-		return h.Handler.Handle(ctx, r)
-	}
-	if err := h.Handler.Handle(ctx, without); err != nil {
+	sorted.AddAttrs(ids...)
+	if err := h.Handler.Handle(ctx, sorted); err != nil {
 		return err
 	}
 	for line := range strings.Lines(stack) {

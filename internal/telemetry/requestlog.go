@@ -39,6 +39,7 @@ func (h withIDs) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
+// has looks no further than the name: the lines of requests have it first.
 func has(r slog.Record, name string) (found bool) {
 	r.Attrs(func(a slog.Attr) bool {
 		found = a.Key == name

@@ -143,15 +143,16 @@ func (e *edge) finish(w *recorder, r *http.Request, s *state, start time.Time) {
 	if s.shed {
 		e.countShed()
 	}
-	e.record(w, r, s, time.Since(start))
+	e.record(w, r, s, start)
 	e.conclude(w.status, r, s)
 	if cause != nil {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-func (e *edge) record(w *recorder, r *http.Request, s *state, took time.Duration) {
-	status := s.outcome(w.status)
+func (e *edge) record(w *recorder, r *http.Request, s *state, start time.Time) {
+	ended, status := time.Now(), s.outcome(w.status)
+	took := ended.Sub(start)
 	route := s.route
 	if route == "" {
 		route = "unmatched"
@@ -168,11 +169,11 @@ func (e *edge) record(w *recorder, r *http.Request, s *state, took time.Duration
 	if !e.Log.Enabled(r.Context(), level) {
 		return
 	}
-	line := slog.NewRecord(time.Now(), level, "request", 0) // the Logger would look for its caller, at a microsecond a line
+	line := slog.NewRecord(ended, level, "request", 0) // the Logger would look for its caller, at a microsecond a line
 	line.AddAttrs(
-		slog.String("method", bounded(r.Method, 32)), slog.String("url", loggedURL(r)), slog.String("route", route),
+		slog.String("requestId", s.id), slog.String("traceId", s.trace.ID()), slog.String("method", bounded(r.Method, 32)), slog.String("url", loggedURL(r)), slog.String("route", route),
 		slog.Int("status", status), slog.Float64("durationMs", float64(took.Microseconds())/1000), slog.Int64("bytes", w.bytes), slog.String("ip", s.ip),
-		slog.String("userAgent", bounded(r.UserAgent(), 256)), user, cause, slog.String("requestId", s.id), slog.String("traceId", s.trace.ID()))
+		slog.String("userAgent", bounded(r.UserAgent(), 256)), user, cause)
 	_ = e.Log.Handler().Handle(r.Context(), line) // as the Logger does: who would be told
 }
 
