@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +30,11 @@ func (p *program) serve() *cobra.Command {
 				return err
 			}
 			defer outliveReaders()()
+			ctx, end := context.WithCancel(c.Context())
+			defer end()
+			c.SetContext(ctx)
+			var running atomic.Pointer[app.App]
+			defer onHangup(func() { p.readLogLevel(running.Load()) }, end)()
 			a, err := start(c, cfg)
 			if errors.Is(err, context.Canceled) {
 				return nil // told to stop before all was open: that is an end in order, too
@@ -36,9 +42,7 @@ func (p *program) serve() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ctx, end := context.WithCancel(c.Context())
-			defer end()
-			defer onHangup(func() { p.readLogLevel(a) }, end)()
+			running.Store(a)
 			return a.Run(ctx)
 		},
 	}
@@ -56,8 +60,11 @@ func start(c *cobra.Command, cfg *config.Config) (*app.App, error) {
 }
 
 // readLogLevel reads all settings once more, and takes over the LOG_LEVEL. In a process that
-// runs only .env can have changed.
+// runs only .env can have changed. One that still starts, nil, has just read them.
 func (p *program) readLogLevel(a *app.App) {
+	if a == nil {
+		return
+	}
 	cfg, err := p.config()
 	if err != nil {
 		a.Log().Error("the settings could not be read again; LOG_LEVEL stays as it is", "error", err)

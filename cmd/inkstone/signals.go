@@ -55,10 +55,10 @@ func die(s os.Signal) {
 
 // onHangup calls reload for each SIGHUP until stop is called. If that comes because the
 // terminal is gone that the process was started in, it calls end instead, as
-// SIGHUP then means.
+// SIGHUP then means; but not where it was ignored at the start, as nohup has it.
 func onHangup(reload, end func()) (stop func()) {
 	signals, done := make(chan os.Signal, 1), make(chan struct{})
-	started := hasTerminal()
+	attached := hasTerminal() && !signal.Ignored(syscall.SIGHUP)
 	signal.Notify(signals, syscall.SIGHUP)
 	go func() {
 		for {
@@ -66,7 +66,7 @@ func onHangup(reload, end func()) (stop func()) {
 			case <-done:
 				return
 			case <-signals:
-				if started && !hasTerminal() {
+				if attached && !hasTerminal() {
 					end()
 					return
 				}

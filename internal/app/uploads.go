@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"inkstone/internal/upload"
@@ -56,9 +55,7 @@ func (a *App) openBucket() (upload.Files, error) {
 // ready tells whether the dependencies without which there is no site answer.
 func (a *App) ready(ctx context.Context) error {
 	err := a.store.Ping(ctx)
-	if err == nil || !errors.Is(err, context.Canceled) { // a client who goes away shows nothing
-		a.databaseUp.set(oneIf(err == nil))
-	}
+	a.databaseUp.note(err)
 	if err != nil {
 		return web.Away("database", err)
 	}
@@ -66,7 +63,7 @@ func (a *App) ready(ctx context.Context) error {
 		return nil
 	}
 	err = a.bucket.Ready(ctx)
-	a.uploadsUp.set(oneIf(err == nil))
+	a.uploadsUp.note(err)
 	if err != nil {
 		return web.Away("uploads", err)
 	}

@@ -16,7 +16,11 @@ import (
 const (
 	readyEvery = 5 * time.Second
 	usageEvery = 10 * time.Second
-	lookLimit  = 2 * time.Second
+
+	// Connections to Redis have no end: the certificate that was shown is not that of today.
+	certificateEvery = time.Hour
+
+	lookLimit = 2 * time.Second
 )
 
 // openWatch shows what is not shown where it is made.
@@ -67,6 +71,7 @@ func (a *App) watchAnswers() {
 	var size, evicted number
 	m.Gauge(bytes, bytesHelp, size.get, "level", "redis")
 	m.Counter(evictions, evictionsHelp, evicted.get, "level", "redis")
+	a.every(certificateEvery, func(ctx context.Context) { _ = a.redis.Redial(ctx) }) // that it is away, others tell
 	a.every(usageEvery, func(ctx context.Context) {
 		usage, err := a.redis.Usage(ctx)
 		if err != nil { // redis_up and redis_errors_total tell
@@ -95,7 +100,28 @@ func (a *App) watchDisks() {
 			continue
 		}
 		look := a.metrics.Disk(p.name, p.folder)
-		a.every(usageEvery, func(context.Context) { look() })
+		a.every(usageEvery, aside(look))
+	}
+}
+
+// aside does what heeds no context, as a look at the disk of another machine: nobody waits
+// for it longer than ctx, and it is not begun again before it has ended.
+func aside(look func()) func(context.Context) {
+	var busy atomic.Bool
+	return func(ctx context.Context) {
+		if !busy.CompareAndSwap(false, true) {
+			return
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			defer busy.Store(false)
+			look()
+		}()
+		select {
+		case <-done:
+		case <-ctx.Done():
+		}
 	}
 }
 
@@ -154,3 +180,10 @@ type number struct{ bits atomic.Uint64 }
 
 func (n *number) get() float64  { return math.Float64frombits(n.bits.Load()) }
 func (n *number) set(f float64) { n.bits.Store(math.Float64bits(f)) }
+
+// note is 1 if what was asked has answered. A client who goes away meanwhile shows nothing.
+func (n *number) note(err error) {
+	if err == nil || !errors.Is(err, context.Canceled) {
+		n.set(oneIf(err == nil))
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,25 @@ type Tracing struct {
 	Queue, Batch int      // spans
 	Delay        duration // between two exports
 	Patience     duration // with a batch, all tries together
+
+	mistakes []mistake
+}
+
+// mistake is a setting that is wrong where requests are traced. Where they are not, a
+// variable that other programs of the same machine read must not end the start.
+type mistake struct {
+	name string
+	err  error
+}
+
+// whereTraced has what is wrong with a value told by checkTracing.
+func whereTraced(name string, parse parser) parser {
+	return func(c *Config, v string) error {
+		if err := parse(c, v); err != nil {
+			c.Tracing.mistakes = append(c.Tracing.mistakes, mistake{name, err})
+		}
+		return nil
+	}
 }
 
 // samplers are those of the standard that need no server of their own.
@@ -57,8 +77,8 @@ func tracingRows() []setting {
 		{Setting: Setting{Name: "OTEL_TRACES_SAMPLER_ARG", Default: "0.05",
 			ZH: "抽样比例，0 到 1", EN: "their share, 0 to 1"}, parse: ratio},
 		{Setting: Setting{Name: "OTEL_PROPAGATORS", Default: "tracecontext",
-			ZH: "只支持 `tracecontext`（W3C 的 traceparent）", EN: "`tracecontext` alone (W3C's traceparent)"},
-			parse: only("tracecontext")},
+			ZH: "须含 `tracecontext`（W3C 的 traceparent），其余不起作用", EN: "`tracecontext` (W3C's traceparent) has to be among them; others have no effect"},
+			parse: propagators},
 		{Setting: Setting{Name: "OTEL_BSP_SCHEDULE_DELAY", Default: "5s",
 			ZH: "两次发送的间隔", EN: "time between two exports"},
 			parse: span(func(c *Config) *duration { return &at(c).Delay }, 10*time.Millisecond, minute)},
@@ -71,7 +91,13 @@ func tracingRows() []setting {
 		{Setting: Setting{Name: "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", Default: "512",
 			ZH: "每批的跨度数上限", EN: "spans in a batch"}, parse: batch},
 	}
-	return append(rows, exporterRows()...)
+	rows = append(rows, exporterRows()...)
+	for i, r := range rows {
+		if r.Name != "OTEL_SDK_DISABLED" && !strings.HasSuffix(r.Name, "_ENDPOINT") {
+			rows[i].parse = whereTraced(r.Name, r.parse)
+		}
+	}
+	return rows
 }
 
 // exporterRows each have a twin for traces alone, as the standard has it, which wins.
@@ -229,9 +255,24 @@ func pairs(v string) (map[string]string, bool) {
 	return all, true
 }
 
-// checkTracing sees that the collector is not shown half of what it is to know us by.
+func propagators(_ *Config, v string) error {
+	if !slices.Contains(list(v), "tracecontext") {
+		return fmt.Errorf("%q 无效，其中须有 tracecontext", v)
+	}
+	return nil
+}
+
+// checkTracing tells what is wrong where requests are traced, as that the collector is shown
+// half of what it is to know us by.
 func (l *loader) checkTracing() {
-	if t := l.config.Tracing; (t.Cert == "") != (t.Key == "") {
+	t := l.config.Tracing
+	if t.URL == "" || t.Off {
+		return
+	}
+	for _, m := range t.mistakes {
+		l.wrong(m.name, m.err.Error())
+	}
+	if (t.Cert == "") != (t.Key == "") {
 		l.wrong("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "须与 OTEL_EXPORTER_OTLP_CLIENT_KEY 同时设置")
 	}
 }

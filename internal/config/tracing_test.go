@@ -88,7 +88,7 @@ func TestTracesAndReportsThatCannotBeMeantAreAMistake(t *testing.T) {
 	for name, values := range map[string][]string{
 		"OTEL_SDK_DISABLED":                  {"1", "yes"},
 		"OTEL_TRACES_EXPORTER":               {"console", "zipkin", "otlp,console"},
-		"OTEL_PROPAGATORS":                   {"b3", "tracecontext,baggage", "jaeger"},
+		"OTEL_PROPAGATORS":                   {"b3", "baggage", "jaeger"},
 		"OTEL_TRACES_SAMPLER":                {"jaeger_remote", "xray", "0.5"},
 		"OTEL_TRACES_SAMPLER_ARG":            {"-0.1", "1.1", "5%", "NaN", "x"},
 		"OTEL_RESOURCE_ATTRIBUTES":           {"a", "=b", "a=%zz"},
@@ -107,7 +107,9 @@ func TestTracesAndReportsThatCannotBeMeantAreAMistake(t *testing.T) {
 		"SENTRY_DSN":                         {"hidden", "https://sentry.example/1", "https://hidden@sentry.example", "https://hidden@sentry.example/", "ftp://hidden@sentry.example/1", "https://hidden@/1", "https://hidden@sentry.example:x/1", "https://hidden%zz@sentry.example/1"},
 	} {
 		for _, value := range values {
-			_, shown, err := load(t, t.TempDir(), map[string]string{name: value})
+			given := map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318/v1/traces"}
+			given[name] = value
+			_, shown, err := load(t, t.TempDir(), given)
 			mistakes, _ := errors.AsType[Mistakes](err)
 			if len(mistakes) != 1 || !strings.HasPrefix(mistakes[0], strings.TrimSuffix(name, "KEY")) || strings.Contains(err.Error(), "hidden") {
 				t.Errorf("%s=%s: %v", name, value, err)
@@ -118,6 +120,20 @@ func TestTracesAndReportsThatCannotBeMeantAreAMistake(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Other programs of a machine may read the same variables, and know more.
+func TestWhereNothingIsTracedSettingsOfTracesAreNoMistake(t *testing.T) {
+	for _, off := range []map[string]string{{}, {"OTEL_SDK_DISABLED": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}} {
+		given := maps.Clone(off)
+		maps.Copy(given, map[string]string{"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_TRACES_SAMPLER": "jaeger_remote", "OTEL_PROPAGATORS": "b3", "OTEL_TRACES_EXPORTER": "console"})
+		if _, _, err := load(t, t.TempDir(), given); err != nil {
+			t.Errorf("%v: %v", off, err)
+		}
+	}
+	if _, _, err := load(t, t.TempDir(), map[string]string{"OTEL_PROPAGATORS": "tracecontext, baggage", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}); err != nil {
+		t.Errorf("the standard's own default: %v", err)
 	}
 }
 

@@ -75,6 +75,8 @@ type Client struct {
 	observe func(ctx context.Context, command string, took time.Duration, err error)
 	calls   chan struct{} // holds a token for each call under way; in its line, who came first is first
 	dials   atomic.Bool   // whether connections are made
+	tls     bool
+	redial  func(ctx context.Context) (net.Conn, error)
 	running sync.WaitGroup
 }
 
@@ -96,6 +98,10 @@ func Open(o Options) (*Client, error) {
 	opt.DialCtxFn = c.dial
 	if opt.TLSConfig != nil && o.Handshake != nil {
 		opt.TLSConfig.VerifyConnection = func(s tls.ConnectionState) error { o.Handshake(s); return nil }
+	}
+	c.tls = opt.TLSConfig != nil
+	c.redial = func(ctx context.Context) (net.Conn, error) {
+		return c.dial(ctx, opt.InitAddress[0], &opt.Dialer, opt.TLSConfig)
 	}
 	c.conn, err = rueidis.NewClient(opt)
 	if c.conn == nil {
@@ -188,6 +194,19 @@ func (c *Client) probe(ctx context.Context, bound time.Duration) error {
 	defer cancel()
 	_, err := run(ctx, c.conn, evaluate(probe, probeKeys, nil))
 	return err
+}
+
+// Redial makes a connection and ends it, so that Handshake is told of the certificate that the
+// server shows by now. Without TLS it does nothing.
+func (c *Client) Redial(ctx context.Context) error {
+	if !c.tls {
+		return nil
+	}
+	conn, err := c.redial(ctx)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 // Up reports whether Redis is asked.

@@ -106,6 +106,15 @@ func TestTLSIsSpokenToWhomTheSystemTrustsOnly(t *testing.T) {
 	if len(w.shown) == 0 || string(w.shown[0].PeerCertificates[0].Raw) != string(kept.certificate.Certificate[0]) {
 		t.Errorf("of %d handshakes it is told which certificate was shown", len(w.shown))
 	}
+	before := len(w.shown)
+	w.mu.Unlock()
+	if err := w.Redial(t.Context()); err != nil {
+		t.Error(err)
+	}
+	w.mu.Lock()
+	if len(w.shown) != before+1 {
+		t.Errorf("%d handshakes, after a redial %d", before, len(w.shown))
+	}
 	w.mu.Unlock()
 	w = watch(t, behindTLS(t, server.URL(), other))
 	if news, _ := w.told(); w.Up() || len(news) != 1 || !strings.Contains(news[0].Error(), "certificate") {

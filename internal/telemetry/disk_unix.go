@@ -11,5 +11,5 @@ func diskSpace(path string) (free, size uint64, err error) {
 	if err := unix.Statfs(path, &st); err != nil {
 		return 0, 0, err
 	}
-	return uint64(st.Bavail) * uint64(st.Bsize), uint64(st.Blocks) * uint64(st.Bsize), nil
+	return uint64(max(int64(st.Bavail), 0)) * uint64(st.Bsize), uint64(st.Blocks) * uint64(st.Bsize), nil // FreeBSD's may be below zero
 }

@@ -21,7 +21,8 @@ var sizeBuckets = []float64{256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10
 // that refusals, which a stranger can ask for everywhere, never take them.
 const (
 	mostDurations, mostOtherDurations = 36, 4
-	mostTotals, mostOtherTotals       = 44, 40
+	mostTotals, mostOtherTotals       = 44, 28
+	mostProbeTotals                   = 12 // of /readyz and the like, for whoever leaves them out of his errors
 )
 
 // The labels of what has no series of its own; otherMethod is also that of methods
@@ -55,7 +56,7 @@ type requestSeries struct {
 }
 
 // places are how many sets of labels may still be added.
-type places struct{ made, others int }
+type places struct{ made, probes, others int }
 
 func newRequests() *requests {
 	names := []string{"method", "route", "status_code"}
@@ -64,8 +65,8 @@ func newRequests() *requests {
 		total:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "http_requests_total", Help: "Requests answered."}, names),
 		inFlight:  gauge("http_requests_in_flight", "Requests that are being answered."),
 		size:      prometheus.NewHistogram(prometheus.HistogramOpts{Name: "http_response_size_bytes", Help: "Size of the bodies of answers, as they were sent.", Buckets: sizeBuckets}),
-		durations: places{mostDurations, mostOtherDurations},
-		totals:    places{mostTotals, mostOtherTotals},
+		durations: places{made: mostDurations, others: mostOtherDurations},
+		totals:    places{made: mostTotals, probes: mostProbeTotals, others: mostOtherTotals},
 	}
 }
 
@@ -117,14 +118,26 @@ func (r *requests) of(l requestLabels) requestSeries {
 // take gives l its values, or those of what is counted together.
 func (p *places) take(l requestLabels) []string {
 	left := &p.others
-	if l.made() {
+	switch {
+	case l.made():
 		left = &p.made
+	case l.probe() && p.probes > 0:
+		left = &p.probes
 	}
 	if *left == 0 {
 		return []string{otherMethod, otherRoute, strconv.Itoa(l.status/100) + "xx"}
 	}
 	*left--
 	return []string{l.method, l.route, strconv.Itoa(l.status)}
+}
+
+// probe tells whether machines ask for the route again and again.
+func (l requestLabels) probe() bool {
+	switch l.route {
+	case "/health", "/livez", "/readyz", "/metrics":
+		return true
+	}
+	return false
 }
 
 // made tells whether the answer is one that the route is made for, and the route one for clients.
