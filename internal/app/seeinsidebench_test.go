@@ -28,10 +28,10 @@ func BenchmarkSeeingInside(b *testing.B) {
 		o := a.edge(probe.Probe)
 		o.Log, o.Metrics = slog.New(slog.DiscardHandler), nil
 		a.handler = web.Edge(a.mux, o)
-		benchmarkAnswer(b, serveApp(b, a), "/api/posts")
+		benchmarkCrowd(b, serveApp(b, a), "/api/posts")
 	})
 	b.Run("on", func(b *testing.B) {
 		url := runApp(b, cacheBytes, "OTEL_EXPORTER_OTLP_ENDPOINT", sink.URL, "SENTRY_DSN", strings.Replace(sink.URL, "://", "://key@", 1)+"/1")
-		benchmarkAnswer(b, url, "/api/posts")
+		benchmarkCrowd(b, url, "/api/posts")
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/netip"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -173,7 +172,7 @@ func (e *edge) record(w *recorder, r *http.Request, s *state, start time.Time) {
 	line.AddAttrs(
 		slog.String("requestId", s.id), slog.String("traceId", s.trace.ID()), slog.String("method", bounded(r.Method, 32)), slog.String("url", loggedURL(r)), slog.String("route", route),
 		slog.Int("status", status), slog.Float64("durationMs", float64(took.Microseconds())/1000), slog.Int64("bytes", w.bytes), slog.String("ip", s.ip),
-		slog.String("userAgent", bounded(r.UserAgent(), 256)), user, cause)
+		slog.String("userAgent", loggedText(bounded(r.UserAgent(), 256))), user, cause)
 	_ = e.Log.Handler().Handle(r.Context(), line) // as the Logger does: who would be told
 }
 
@@ -194,20 +193,6 @@ func (s *state) level(status int, took time.Duration, route string) slog.Level {
 	}
 	return slog.LevelInfo
 }
-
-// loggedURL is path and query as sent without the values that are secrets: a form
-// that is sent by GET by mistake has its password there.
-func loggedURL(r *http.Request) string {
-	where, query, ok := strings.Cut(sentPath(r), "?")
-	if !ok {
-		return where
-	}
-	return where + "?" + secretPair.ReplaceAllString(query, "$1=***")
-}
-
-// secretPair matches a secret by what it is called, and any name that could be one in
-// another spelling. Some clients separate by semicolons.
-var secretPair = regexp.MustCompile(`(?i)([^&;=]*(?:token|jwt|authorization|passw|secret|%)[^&;=]*)=[^&]*`)
 
 // requestID takes over a sane id from outside or makes one.
 func requestID(r *http.Request) string {

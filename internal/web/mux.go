@@ -179,7 +179,7 @@ func withoutSlash(r *http.Request) *http.Request {
 // sentPath returns path and query as the client sent them, bounded.
 func sentPath(r *http.Request) string {
 	sent := r.RequestURI
-	if sent == "" {
+	if !strings.HasPrefix(sent, "/") { // a whole address may have a password in it
 		sent = r.URL.RequestURI()
 	}
 	const most = 2048
