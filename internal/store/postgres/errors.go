@@ -27,7 +27,7 @@ func fault(ctx context.Context, err error) error {
 	switch code := codeOf(err); {
 	case code == "53100": // disk_full
 		return blog.Wrap(blog.CodeStorageFull, err)
-	case unavailable(code), code == "" && isConnection(err):
+	case unavailable(code), isRefused(err), code == "" && isConnection(err):
 		return blog.Wrap(blog.CodeUnavailable, err)
 	}
 	return err
@@ -65,14 +65,21 @@ func unavailable(code string) bool {
 // errSilent means that the server takes connections and says nothing.
 var errSilent = errors.New("postgres: the server does not answer")
 
+// isRefused tells whether an operation has got no connection, whatever PostgreSQL says of it:
+// a database may be closed to clients (55000), and more.
+func isRefused(err error) bool {
+	var connect *pgconn.ConnectError
+	_, none := errors.AsType[notConnected](err)
+	return none || errors.As(err, &connect)
+}
+
 // isConnection tells whether an error that PostgreSQL did not send is about reaching it.
 func isConnection(err error) bool {
-	if _, none := errors.AsType[notConnected](err); none || errors.Is(err, errSilent) {
+	if isRefused(err) || errors.Is(err, errSilent) {
 		return true
 	}
-	var connect *pgconn.ConnectError
 	var timeout interface{ Timeout() bool } // net.Error, context.DeadlineExceeded
-	return errors.As(err, &connect) || errors.As(err, &timeout) || pgconn.SafeToRetry(err) || isClosed(err)
+	return errors.As(err, &timeout) || pgconn.SafeToRetry(err) || isClosed(err)
 }
 
 // losesRace tells whether a transaction failed because of another one, so that it may

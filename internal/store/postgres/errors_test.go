@@ -43,6 +43,7 @@ func TestAnErrorOfTheServerOrTheLineIsNoDefect(t *testing.T) {
 		{pgconn.ErrConnClosed, blog.CodeUnavailable},
 		{context.DeadlineExceeded, blog.CodeUnavailable}, // ours: the caller's has not ended
 		{notConnected{errors.New("closed pool")}, blog.CodeUnavailable},
+		{notConnected{&pgconn.PgError{Code: "55000"}}, blog.CodeUnavailable}, // the database takes no connections
 		{notConnected{errors.New("pgxpool: too many failed attempts")}, blog.CodeUnavailable},
 		{errSilent, blog.CodeUnavailable},
 		{&pgconn.PgError{Code: "42P01"}, blog.CodeInternal}, // no such table
