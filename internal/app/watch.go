@@ -135,7 +135,18 @@ func (a *App) watchReady() {
 	if a.bucket != nil {
 		a.metrics.Gauge(name, help, a.uploadsUp.get, "name", "uploads")
 	}
-	a.every(readyEvery, func(ctx context.Context) { _ = a.ready(ctx) })
+	away := false
+	a.every(readyEvery, func(ctx context.Context) {
+		switch err := a.ready(ctx); {
+		case errors.Is(err, context.Canceled): // the program ends
+		case err != nil && !away:
+			away = true
+			a.log.Error("not ready: a dependency is away", "error", err)
+		case err == nil && away:
+			away = false
+			a.log.Info("ready again")
+		}
+	})
 }
 
 // certificate shows until when the certificate counts that a dependency has shown.
