@@ -25,7 +25,8 @@ type Options struct {
 	// Observe is told of each finished operation: how long it took, with its waiting,
 	// and how it ended. It may be called by several goroutines at once and must be quick.
 	// Operations are called as the methods, in lower case ("posts.get"); a list of posts
-	// with a search is "posts.search".
+	// with a search is "posts.search". It is not told of blog.Care, which Read does not refuse
+	// either: whoever looks after an overloaded server must see something.
 	Observe func(ctx context.Context, operation string, took time.Duration, err error)
 	// Statement is told of each statement that was sent, also of one that failed: what was asked,
 	// how long it took with the reading of its rows, and how many were read or changed. ctx is

@@ -15,7 +15,19 @@ import (
 	"inkstone/internal/blog"
 )
 
+// care implements blog.Care. It goes past Options.Read and Observe: whoever looks after an
+// overloaded server must see something. It waits in line for a connection like everybody.
 type care struct{ *Store }
+
+// look runs do in a transaction that can write nothing.
+func (r care) look(ctx context.Context, do func(context.Context, querier) error) error {
+	return r.ask(ctx, func(ctx context.Context) error { return r.viewNow(ctx, do) })
+}
+
+// note runs do in a transaction, and again if it loses a race.
+func (r care) note(ctx context.Context, do func(*tx) error) error {
+	return r.ask(ctx, func(ctx context.Context) error { return r.transact(ctx, r.writers, do) })
+}
 
 // slowKey is what one row of slow_statements is about.
 type slowKey struct {
@@ -30,7 +42,7 @@ func keyOfSlow(s blog.SlowStatement) slowKey {
 // Note implements blog.Care. All who note take the rows in one order, and who forgets waits for
 // nobody, so that no two wait for each other in a circle. The server counts uses of indexes by itself.
 func (r care) Note(ctx context.Context, slow []blog.SlowStatement, forget time.Time) error {
-	return r.write(ctx, "care.note", func(t *tx) error {
+	return r.note(ctx, func(t *tx) error {
 		if len(slow) > 0 {
 			if err := addSlow(t, slow); err != nil {
 				return err
@@ -116,7 +128,7 @@ func arrayOf(spread blog.Spread) string {
 
 // Slow implements blog.Care.
 func (r care) Slow(ctx context.Context, since time.Time) (all []blog.SlowStatement, err error) {
-	err = r.read(ctx, "care.slow", func(ctx context.Context, q querier) error {
+	err = r.look(ctx, func(ctx context.Context, q querier) error {
 		all = nil
 		return each(ctx, q, `SELECT hour, statement, sample, route, count, rows, total, max, spread, last
 			FROM slow_statements WHERE hour > $1::bigint - 3600000`, []any{blog.Millis(since)}, func(rows pgx.Rows) error {

@@ -17,7 +17,7 @@ const ourTables = `pg_class t WHERE t.relnamespace = (SELECT oid FROM pg_namespa
 // other one is asked. It counts at least since it started, if it does not say since when. The
 // time of the last use it knows from version 16 on.
 func (r care) Indexes(ctx context.Context) (use blog.IndexUse, err error) {
-	err = r.view(ctx, "care.indexes", func(ctx context.Context, q querier) error {
+	err = r.look(ctx, func(ctx context.Context, q querier) error {
 		use = blog.IndexUse{}
 		if err := q.QueryRow(ctx, `SELECT (extract(epoch FROM coalesce(stats_reset, pg_postmaster_start_time())) * 1000)::bigint
 			FROM pg_stat_database WHERE datname = current_database()`).Scan(intoTime{&use.Since}); err != nil {

@@ -21,7 +21,7 @@ func (r care) Plan(ctx context.Context, sample string) (p blog.Plan, err error) 
 	if !blog.CleanText(sample) {
 		return p, blog.Fail(blog.CodeInvalid)
 	}
-	err = r.view(ctx, "care.plan", func(ctx context.Context, q querier) error {
+	err = r.look(ctx, func(ctx context.Context, q querier) error {
 		p, err = r.explained(ctx, q.(pgx.Tx), sample)
 		if hasNoPlan(err) {
 			err = blog.Wrap(blog.CodeInvalid, err)

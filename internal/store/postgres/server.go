@@ -25,7 +25,7 @@ func (r care) Server(ctx context.Context, statements []string) (counts map[strin
 	for _, s := range statements {
 		asked[likeness(s)] = append(asked[likeness(s)], s)
 	}
-	err = r.read(ctx, "care.server", func(ctx context.Context, q querier) error {
+	err = r.look(ctx, func(ctx context.Context, q querier) error {
 		counts = map[string]blog.ServerCount{}
 		view, total, err := counters(ctx, q)
 		if err != nil || view == "" || len(statements) == 0 {

@@ -59,17 +59,22 @@ func (s *Store) readWithin(ctx context.Context, limit time.Duration, operation s
 	})
 }
 
+// viewing sees one state, and can write nothing.
+var viewing = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+
 // view is read for several statements that see one state.
 func (s *Store) view(ctx context.Context, operation string, do func(context.Context, querier) error) (err error) {
 	defer s.watch(ctx, operation, time.Now(), &err)
-	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return s.ask(ctx, func(ctx context.Context) error {
-		return s.reading(ctx, operation, func() error {
-			return s.again(func() error {
-				return s.onConn(ctx, func(c *pgx.Conn) error {
-					return s.begin(ctx, c, snapshot, func(tx pgx.Tx) error { return do(ctx, tx) })
-				})
-			})
+		return s.reading(ctx, operation, func() error { return s.viewNow(ctx, do) })
+	})
+}
+
+// viewNow is view as part of what asks, without leave.
+func (s *Store) viewNow(ctx context.Context, do func(context.Context, querier) error) error {
+	return s.again(func() error {
+		return s.onConn(ctx, func(c *pgx.Conn) error {
+			return s.begin(ctx, c, viewing, func(tx pgx.Tx) error { return do(ctx, tx) })
 		})
 	})
 }
