@@ -161,6 +161,39 @@ func TestARecorderKeepsALimitedNumberOfKindsAndLosesNoCount(t *testing.T) {
 	}
 }
 
+func TestAnHourBringsALimitedNumberOfKindsAndLosesNoCount(t *testing.T) {
+	n := &notes{}
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	r := NewRecorder(0, 24*time.Hour, slog.New(slog.DiscardHandler), func() time.Time { return now })
+	r.Keep(n)
+	const flushes, each = 60, maxHourKinds / 2
+	for hour := range 2 {
+		for i := range flushes {
+			for j := range each {
+				r.Statement(t.Context(), fmt.Sprintf("SELECT a%d", i*each+j), slow, 1)
+			}
+			r.Statement(t.Context(), "SELECT a0", slow, 1) // has its place
+			if err := r.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runs, kinds := n.sum()
+		if want := int64((hour + 1) * flushes * (each + 1)); runs != want || kinds != maxHourKinds+1 {
+			t.Errorf("%d of %d runs are noted, of %d kinds", runs, want, kinds)
+		}
+		now = now.Add(time.Hour)
+	}
+	var first int64
+	for _, s := range n.all {
+		if s.Statement == "SELECT a0" {
+			first += s.Count
+		}
+	}
+	if first != 2*(flushes+1) {
+		t.Errorf("%d runs of the first kind", first)
+	}
+}
+
 func jsonOf(t *testing.T, v any) []byte {
 	t.Helper()
 	b, err := json.Marshal(v)
