@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"inkstone/internal/blog"
+	"inkstone/internal/telemetry"
 )
 
 // notes is a blog.Care that keeps what is noted, or refuses it.
@@ -277,6 +278,26 @@ func TestASlowKindIsInTheLogOnceAMinuteAndWithoutItsValues(t *testing.T) {
 			t.Errorf("%d lines of it: %s", n, log)
 		}
 	})
+}
+
+func TestALineOfASlowStatementHasTheIDsOfItsRequestAndTrace(t *testing.T) {
+	type caller struct{}
+	var log bytes.Buffer
+	r := NewRecorder(0, time.Hour, telemetry.WithIDs(slog.New(slog.NewJSONHandler(&log, nil)), func(ctx context.Context) (string, string) {
+		if ctx.Value(caller{}) == nil {
+			return "", ""
+		}
+		return "request", "trace"
+	}), time.Now)
+	r.Statement(context.WithValue(t.Context(), caller{}, true), "SELECT a", slow, 1)
+	if s := log.String(); strings.Count(s, `"requestId":"request"`) != 1 || strings.Count(s, `"traceId":"trace"`) != 1 {
+		t.Errorf("within a request: %s", s)
+	}
+	log.Reset()
+	r.Statement(t.Context(), "SELECT b", slow, 1)
+	if s := log.String(); !strings.Contains(s, "slow statement") || strings.Contains(s, "requestId") || strings.Contains(s, "traceId") {
+		t.Errorf("outside of requests: %s", s)
+	}
 }
 
 func TestWaitsThatGrowAreToldAndOthersNot(t *testing.T) {

@@ -94,8 +94,7 @@ func (r *Recorder) Statement(ctx context.Context, query string, took time.Durati
 	}
 	r.mu.Unlock()
 	if warn {
-		r.log.WarnContext(ctx, "slow statement", "statement", s.Statement, "durationMs", milliseconds(took), "rows", rows,
-			"route", s.Route, "requestId", web.RequestIDOf(ctx))
+		r.log.WarnContext(ctx, "slow statement", "statement", s.Statement, "durationMs", milliseconds(took), "rows", rows, "route", s.Route)
 	}
 }
 
