@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"inkstone/internal/blog"
+	"inkstone/internal/telemetry"
 )
 
 // notes is a blog.Care that keeps what is noted, or refuses it.
@@ -161,6 +162,39 @@ func TestARecorderKeepsALimitedNumberOfKindsAndLosesNoCount(t *testing.T) {
 	}
 }
 
+func TestAnHourBringsALimitedNumberOfKindsAndLosesNoCount(t *testing.T) {
+	n := &notes{}
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	r := NewRecorder(0, 24*time.Hour, slog.New(slog.DiscardHandler), func() time.Time { return now })
+	r.Keep(n)
+	const flushes, each = 60, maxHourKinds / 2
+	for hour := range 2 {
+		for i := range flushes {
+			for j := range each {
+				r.Statement(t.Context(), fmt.Sprintf("SELECT a%d", i*each+j), slow, 1)
+			}
+			r.Statement(t.Context(), "SELECT a0", slow, 1) // has its place
+			if err := r.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runs, kinds := n.sum()
+		if want := int64((hour + 1) * flushes * (each + 1)); runs != want || kinds != maxHourKinds+1 {
+			t.Errorf("%d of %d runs are noted, of %d kinds", runs, want, kinds)
+		}
+		now = now.Add(time.Hour)
+	}
+	var first int64
+	for _, s := range n.all {
+		if s.Statement == "SELECT a0" {
+			first += s.Count
+		}
+	}
+	if first != 2*(flushes+1) {
+		t.Errorf("%d runs of the first kind", first)
+	}
+}
+
 func jsonOf(t *testing.T, v any) []byte {
 	t.Helper()
 	b, err := json.Marshal(v)
@@ -244,6 +278,26 @@ func TestASlowKindIsInTheLogOnceAMinuteAndWithoutItsValues(t *testing.T) {
 			t.Errorf("%d lines of it: %s", n, log)
 		}
 	})
+}
+
+func TestALineOfASlowStatementHasTheIDsOfItsRequestAndTrace(t *testing.T) {
+	type caller struct{}
+	var log bytes.Buffer
+	r := NewRecorder(0, time.Hour, telemetry.WithIDs(slog.New(slog.NewJSONHandler(&log, nil)), func(ctx context.Context) (string, string) {
+		if ctx.Value(caller{}) == nil {
+			return "", ""
+		}
+		return "request", "trace"
+	}), time.Now)
+	r.Statement(context.WithValue(t.Context(), caller{}, true), "SELECT a", slow, 1)
+	if s := log.String(); strings.Count(s, `"requestId":"request"`) != 1 || strings.Count(s, `"traceId":"trace"`) != 1 {
+		t.Errorf("within a request: %s", s)
+	}
+	log.Reset()
+	r.Statement(t.Context(), "SELECT b", slow, 1)
+	if s := log.String(); !strings.Contains(s, "slow statement") || strings.Contains(s, "requestId") || strings.Contains(s, "traceId") {
+		t.Errorf("outside of requests: %s", s)
+	}
 }
 
 func TestWaitsThatGrowAreToldAndOthersNot(t *testing.T) {

@@ -17,6 +17,7 @@ const (
 	flushEvery   = 30 * time.Second
 	flushTimeout = 5 * time.Second
 	maxKinds     = 200         // kinds, each for a route and an hour; the rest is counted as otherKind
+	maxHourKinds = 200         // of those, as many as one hour may bring: they are read whenever somebody asks
 	maxText      = 4 << 10     // bytes of a kind; it is cut
 	maxSample    = 16 << 10    // bytes of a sample; a part would have no plan, so a longer one is left out
 	warnEvery    = time.Minute // for one kind
@@ -39,6 +40,8 @@ type Recorder struct {
 
 	mu     sync.Mutex
 	kinds  map[slowKey]*blog.SlowStatement
+	hour   time.Time            // the last one
+	seen   map[slowKey]bool     // what that hour has brought, noted or not
 	warned map[string]time.Time // when a kind was last in the log
 }
 
@@ -53,7 +56,7 @@ type slowKey struct {
 func NewRecorder(threshold, window time.Duration, log *slog.Logger, now func() time.Time) *Recorder {
 	return &Recorder{
 		threshold: threshold, window: window, log: log, now: now,
-		kinds: map[slowKey]*blog.SlowStatement{}, warned: map[string]time.Time{},
+		kinds: map[slowKey]*blog.SlowStatement{}, seen: map[slowKey]bool{}, warned: map[string]time.Time{},
 	}
 }
 
@@ -83,22 +86,46 @@ func (r *Recorder) Statement(ctx context.Context, query string, took time.Durati
 	}
 	s.Spread.Add(took)
 	r.mu.Lock()
-	r.put(s)
 	warn := r.mayWarn(s.Statement, now)
+	if r.admit(keyOf(s)) {
+		r.put(s)
+	} else {
+		r.put(other(s))
+	}
 	r.mu.Unlock()
 	if warn {
-		r.log.WarnContext(ctx, "slow statement", "statement", s.Statement, "durationMs", milliseconds(took), "rows", rows,
-			"route", s.Route, "requestId", web.RequestIDOf(ctx))
+		r.log.WarnContext(ctx, "slow statement", "statement", s.Statement, "durationMs", milliseconds(took), "rows", rows, "route", s.Route)
 	}
+}
+
+// admit reports whether a kind has a place among those of its hour: a store keeps them for
+// the whole window, whatever clients make up meanwhile. A start of the process begins anew.
+func (r *Recorder) admit(key slowKey) bool {
+	if d := key.hour.Sub(r.hour); d > 0 || d < -time.Hour { // or the clock was set back
+		r.hour = key.hour
+		clear(r.seen)
+	}
+	if !r.seen[key] && len(r.seen) >= maxHourKinds {
+		return false
+	}
+	r.seen[key] = true
+	return true
+}
+
+func keyOf(s blog.SlowStatement) slowKey { return slowKey{s.Statement, s.Route, s.Hour} }
+
+// other is s as what found no place.
+func other(s blog.SlowStatement) blog.SlowStatement {
+	s.Statement, s.Route, s.Sample = otherKind, "", ""
+	return s
 }
 
 // put adds s to what is not noted yet.
 func (r *Recorder) put(s blog.SlowStatement) {
-	key := slowKey{s.Statement, s.Route, s.Hour}
-	if r.kinds[key] == nil && len(r.kinds) >= maxKinds {
-		s.Statement, s.Route, s.Sample = otherKind, "", ""
-		key = slowKey{s.Statement, s.Route, s.Hour}
+	if r.kinds[keyOf(s)] == nil && len(r.kinds) >= maxKinds {
+		s = other(s)
 	}
+	key := keyOf(s)
 	if there := r.kinds[key]; there != nil {
 		there.Add(s)
 		return

@@ -12,7 +12,8 @@ import (
 type Care interface {
 	// Note adds to what is kept of slow statements, and writes down what the engine has
 	// counted by itself since it was last called, as the uses of its indexes. What has the same
-	// Statement, Route and Hour is one; each instance adds to it. It may be called with none.
+	// Statement, Route and Hour is one; each instance adds to it. It may be called with none. It keeps all that it is
+	// given: who calls bounds how many that are.
 	// What was noted for hours that had ended before forget is forgotten.
 	Note(ctx context.Context, slow []SlowStatement, forget time.Time) error
 

@@ -50,14 +50,6 @@ func RouteOf(ctx context.Context) string {
 	return ""
 }
 
-// RequestIDOf returns the id of the request that works with ctx; "" outside of requests.
-func RequestIDOf(ctx context.Context) string {
-	if s, ok := ctx.Value(stateKey{}).(*state); ok {
-		return s.id
-	}
-	return ""
-}
-
 // ClientIP returns the client's address as the limits count it: an IPv6 address
 // stands for its /64. It is "" outside Edge.
 func ClientIP(r *http.Request) string { return stateOf(r).ip }
