@@ -29,7 +29,9 @@ func (r care) Note(ctx context.Context, slow []blog.SlowStatement, forget time.T
 		return err
 	})
 	if err == nil && (len(slow)+len(ran.uses) > 0 || old > 0) {
-		err = r.writer.write(ctx, func(c *conn) error { return note(c, slow, ran.uses, forget) })
+		err = r.writer.write(ctx, func(c *conn) error {
+			return c.uncountedly(func(c *conn) error { return note(c, slow, ran.uses, forget) })
+		})
 	}
 	if err != nil {
 		r.uses.giveBack(ran)
@@ -164,5 +166,5 @@ func (r care) look(ctx context.Context, do func(*conn) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return r.readNow(ctx, readLimit, do)
+	return r.readNow(ctx, readLimit, func(c *conn) error { return c.uncountedly(do) })
 }

@@ -23,6 +23,16 @@ type conn struct {
 	ctx   context.Context // of whoever it works for; nil: nobody
 	texts []text          // of the writer: changes of the full-text table that its transaction still has to make
 	alarm *alarm          // nil until interruptAfter needs it
+
+	uncounted bool // what runs is not counted by uses
+}
+
+// uncountedly does what is no use of an index: looking after the database. If it counted, a server that
+// nobody asks would have something to write down each time.
+func (c *conn) uncountedly(do func(*conn) error) error {
+	c.uncounted = true
+	defer func() { c.uncounted = false }()
+	return do(c)
 }
 
 // hooks are what a connection tells of its statements. All may be nil.

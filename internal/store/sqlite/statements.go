@@ -32,19 +32,25 @@ func (s *statements) prepare(c *conn, query string) (*sqlite.Stmt, error) {
 	}
 	if at := s.places[query]; at != nil {
 		s.recent.MoveToFront(at)
-		at.Value.(*keptStatement).use.add()
+		c.count(at.Value.(*keptStatement).use)
 		return stmt, nil
 	}
 	if s.places == nil {
 		s.places = map[string]*list.Element{}
 	}
 	use := c.uses.of(c, query)
-	use.add()
+	c.count(use)
 	s.places[query] = s.recent.PushFront(&keptStatement{query, stmt, use})
 	if s.recent.Len() > keptStatements {
 		s.forget(s.recent.Back())
 	}
 	return stmt, nil
+}
+
+func (c *conn) count(u *use) {
+	if !c.uncounted {
+		u.add()
+	}
 }
 
 func (s *statements) forget(at *list.Element) {
