@@ -225,3 +225,14 @@ func TestSpansAndSizesAreReadable(t *testing.T) {
 		}
 	}
 }
+
+func TestThePassOfDBPoolStaysOnThisMachine(t *testing.T) {
+	for host, want := range map[string]bool{"127.0.0.1": true, "::1": true, "localhost": true, "192.0.2.10": false, "example.com": false, "": false} {
+		if isOurs(host) != want {
+			t.Errorf("%q: %v", host, !want)
+		}
+	}
+	if poolClient.Transport.(*http.Transport).Proxy != nil || poolClient.CheckRedirect == nil {
+		t.Error("it may be sent on")
+	}
+}

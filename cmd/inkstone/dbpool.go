@@ -8,8 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,12 +24,15 @@ func (p *program) dbPool() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "pool",
 		Short: "正在运行的服务的连接池，数据库的版本与大小",
-		Long: "向正在运行的服务（HOST 与 PORT）查询它的数据库连接池。凭证是以 JWT_SECRET 签名、一分钟有效的令牌，\n" +
+		Long: "向正在运行的服务（HOST 与 PORT）查询它的数据库连接池。凭证是以 JWT_SECRET 签名、十五秒内有效的令牌，\n" +
 			"属于第一位可用的管理员，不写入任何地方。没有服务应答时，只显示数据库的版本、大小与状态。",
 		Example: "  inkstone db pool\n  inkstone db pool --json",
 		Args:    arguments(),
 		RunE: p.withCare(func(c *cobra.Command, cfg *config.Config, care *app.Caretaker) error {
 			base := "http://" + net.JoinHostPort(reachable(cfg.Host), strconv.Itoa(cfg.Port))
+			if !isOurs(reachable(cfg.Host)) {
+				return fmt.Errorf("HOST 的 %s 不是本机的地址：凭证不会送到别处，请在服务所在的机器上执行", cfg.Host)
+			}
 			pool, err := askPool(c.Context(), base, care)
 			if errors.Is(err, errNobody) {
 				fmt.Fprintf(c.ErrOrStderr(), "%s 没有服务应答，连接池无从得知\n", base)
@@ -74,6 +77,29 @@ func askPool(ctx context.Context, base string, care *app.Caretaker) (p admin.Poo
 	return p, nil
 }
 
+// poolClient takes no proxy and follows nobody elsewhere: what it sends is for this machine.
+var poolClient = http.Client{
+	Timeout:       poolPatience,
+	Transport:     &http.Transport{DisableKeepAlives: true},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// isOurs tells whether a host is this machine, so that what is sent there passes no wire.
+func isOurs(host string) bool {
+	ip := net.ParseIP(host)
+	if host == "localhost" || ip.IsLoopback() {
+		return true
+	}
+	addresses, err := net.InterfaceAddrs()
+	if err != nil || ip == nil {
+		return false
+	}
+	return slices.ContainsFunc(addresses, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.IP.Equal(ip)
+	})
+}
+
 // askServer returns the body that an address answers with 200. errNobody if nothing listens there.
 func askServer(ctx context.Context, url, pass string) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -83,10 +109,10 @@ func askServer(ctx context.Context, url, pass string) ([]byte, error) {
 	if pass != "" {
 		r.Header.Set("Authorization", "Bearer "+pass)
 	}
-	client := http.Client{Timeout: poolPatience}
-	resp, err := client.Do(r)
+	resp, err := poolClient.Do(r)
+	dial, _ := errors.AsType[*net.OpError](err)
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case dial != nil && dial.Op == "dial" && !dial.Timeout():
 		return nil, errNobody
 	case err != nil:
 		return nil, errors.New(url + " 没有在 5 秒内应答，请检查 HOST、PORT 与服务是否正常")

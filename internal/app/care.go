@@ -71,7 +71,7 @@ func (c *Caretaker) Alone(ctx context.Context) (admin.Pool, error) {
 }
 
 // passLife is how long the pass of a command is good.
-const passLife = time.Minute
+const passLife = 15 * time.Second
 
 // Pass returns a token for the first admin who is not disabled, with which a command asks the
 // server of these settings. It is written nowhere. The error is a sentence that says what to do.
