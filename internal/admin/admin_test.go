@@ -280,6 +280,37 @@ func TestASlowKindIsInTheLogOnceAMinuteAndWithoutItsValues(t *testing.T) {
 	})
 }
 
+func TestNobodyWaitsForANoteLongerThanHeHasPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &notes{told: func(ctx context.Context) { <-ctx.Done() }}
+		r, _ := newTestRecorder(n)
+		go func() { _ = r.Flush(t.Context()) }()
+		synctest.Wait() // it is stuck
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		if err := r.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 100*time.Millisecond {
+			t.Errorf("waited %v: %v", time.Since(start), err)
+		}
+	})
+}
+
+func TestWhatCannotBeNotedIsToldByItsProcess(t *testing.T) {
+	n := &notes{refuse: errors.New("the disk is full"), all: []blog.SlowStatement{noted("SELECT a", "GET /a", 1, 2, slow)}}
+	r, _ := newTestRecorder(n)
+	service := newTestService(n)
+	service.Recorder = r
+	r.Statement(t.Context(), "SELECT a", slow, 1)
+	r.Statement(t.Context(), "SELECT b", slow, 1)
+	for _, refuse := range []error{n.refuse, nil} {
+		n.set(func() { n.refuse = refuse })
+		report, err := service.Slow(t.Context(), SlowFilter{Sort: "count", Limit: 10})
+		if err != nil || report.Kinds != 2 || report.Queries[0].Count != 3 || report.Queries[1].Count != 1 {
+			t.Errorf("refused with %v: %+v, %v", refuse, report, err)
+		}
+	}
+}
+
 func TestALineOfASlowStatementHasTheIDsOfItsRequestAndTrace(t *testing.T) {
 	type caller struct{}
 	var log bytes.Buffer

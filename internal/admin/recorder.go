@@ -34,11 +34,11 @@ type Recorder struct {
 	log       *slog.Logger
 	now       func() time.Time
 
-	flushing sync.Mutex // held by who notes; guards care and failed
-	care     blog.Care  // nil until the store is open
-	failed   bool       // the last note was not taken, which has been told
+	flushing chan struct{} // has one place, taken by who notes: others wait as long as they have patience
+	failed   bool          // the last note of Run was not taken, which has been told
 
 	mu     sync.Mutex
+	care   blog.Care // nil until the store is open
 	kinds  map[slowKey]*blog.SlowStatement
 	hour   time.Time            // the last one
 	seen   map[slowKey]bool     // what that hour has brought, noted or not
@@ -55,15 +55,15 @@ type slowKey struct {
 // than window is forgotten.
 func NewRecorder(threshold, window time.Duration, log *slog.Logger, now func() time.Time) *Recorder {
 	return &Recorder{
-		threshold: threshold, window: window, log: log, now: now,
+		threshold: threshold, window: window, log: log, now: now, flushing: make(chan struct{}, 1),
 		kinds: map[slowKey]*blog.SlowStatement{}, seen: map[slowKey]bool{}, warned: map[string]time.Time{},
 	}
 }
 
 // Keep says where the statements are noted.
 func (r *Recorder) Keep(care blog.Care) {
-	r.flushing.Lock()
-	defer r.flushing.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.care = care
 }
 
@@ -169,36 +169,62 @@ func (r *Recorder) Run(ctx context.Context) {
 
 // tell logs the first of several failures.
 func (r *Recorder) tell(err error) {
-	r.flushing.Lock()
-	defer r.flushing.Unlock()
 	if err != nil && !r.failed {
 		r.log.Warn("slow statements could not be noted; they are kept and tried again", "error", err)
 	}
 	r.failed = err != nil
 }
 
-// Flush notes what there is. What is not taken is kept for the next time.
+// Flush notes what there is, or waits for whoever does, for flushTimeout in all. What is not taken
+// is kept for the next time.
 func (r *Recorder) Flush(ctx context.Context) error {
-	r.flushing.Lock()
-	defer r.flushing.Unlock()
-	if r.care == nil {
-		return nil
-	}
-	r.mu.Lock()
-	kinds := r.kinds
-	r.kinds = map[slowKey]*blog.SlowStatement{}
-	r.mu.Unlock()
-	slow := make([]blog.SlowStatement, 0, len(kinds))
-	for _, s := range kinds {
-		slow = append(slow, *s)
-	}
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, ownKey{}, true), flushTimeout)
 	defer cancel()
-	forget := r.now().Add(-r.window)
-	err := r.care.Note(ctx, slow, forget)
-	if err == nil {
+	select {
+	case r.flushing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-r.flushing }()
+	care, slow := r.take()
+	if care == nil {
 		return nil
 	}
+	forget := r.now().Add(-r.window)
+	err := care.Note(ctx, slow, forget)
+	if err != nil {
+		r.giveBack(slow, forget)
+	}
+	return err
+}
+
+// Pending returns what this process has not noted yet. What a Flush is noting at the moment is
+// not among it.
+func (r *Recorder) Pending() (slow []blog.SlowStatement) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.kinds {
+		slow = append(slow, *s)
+	}
+	return slow
+}
+
+// take empties what is not noted yet, if there is somewhere to note it.
+func (r *Recorder) take() (care blog.Care, slow []blog.SlowStatement) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.care == nil {
+		return nil, nil
+	}
+	for _, s := range r.kinds {
+		slow = append(slow, *s)
+	}
+	clear(r.kinds)
+	return r.care, slow
+}
+
+// giveBack keeps what was not taken, unless it would be forgotten by now.
+func (r *Recorder) giveBack(slow []blog.SlowStatement, forget time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range slow {
@@ -206,5 +232,4 @@ func (r *Recorder) Flush(ctx context.Context) error {
 			r.put(s)
 		}
 	}
-	return err
 }

@@ -14,13 +14,13 @@ import (
 	"inkstone/internal/web"
 )
 
-// Options are what the service needs. Flush may be nil.
+// Options are what the service needs.
 type Options struct {
 	Care      blog.Care
-	Flush     func(context.Context) error // notes what this process has not noted yet
-	Instance  func() string               // a name of this process
-	Window    time.Duration               // how far back it is looked
-	Threshold time.Duration               // what is slow
+	Recorder  *Recorder     // of this process; nil if it records nothing
+	Instance  func() string // a name of this process
+	Window    time.Duration // how far back it is looked
+	Threshold time.Duration // what is slow
 	Now       func() time.Time
 }
 
@@ -90,15 +90,23 @@ func (k *kind) mean() time.Duration { return k.Total / time.Duration(max(k.Count
 // p95 is no more than the longest, though its class may end behind that.
 func (k *kind) p95() time.Duration { return min(k.Spread.Quantile(0.95), k.Max) }
 
+// flush notes what this process has not noted yet. If that fails, what there is can be told all the same.
+func (s *Service) flush(ctx context.Context) {
+	if s.Recorder != nil {
+		_ = s.Recorder.Flush(ctx)
+	}
+}
+
 // kinds returns what was slow in the window, summed over routes, hours and instances.
 func (s *Service) kinds(ctx context.Context) (all []*kind, since time.Time, err error) {
-	if s.Flush != nil {
-		_ = s.Flush(ctx) // what others have noted can be told all the same
-	}
+	s.flush(ctx)
 	since = s.Now().Add(-s.Window)
 	noted, err := s.Care.Slow(ctx, since)
 	if err != nil {
 		return nil, since, err
+	}
+	if s.Recorder != nil {
+		noted = append(noted, s.Recorder.Pending()...) // as of a full disk
 	}
 	by := map[string]*kind{}
 	for _, n := range noted {

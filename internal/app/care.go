@@ -23,13 +23,13 @@ func (a *App) newRecorder() *admin.Recorder {
 // openCare begins to look after the database: slow statements are noted, waits are told.
 func (a *App) openCare(slow *admin.Recorder) {
 	care := a.store.Care()
-	a.parts.admin = newAdmin(a.cfg, care, slow.Flush, a.instance)
+	a.parts.admin = newAdmin(a.cfg, care, slow, a.instance)
 	a.background = append(a.background, slow.Run, func(ctx context.Context) { admin.WatchPool(ctx, care.State, a.log) })
 }
 
-func newAdmin(cfg *config.Config, care blog.Care, flush func(context.Context) error, instance func() string) *admin.Service {
+func newAdmin(cfg *config.Config, care blog.Care, slow *admin.Recorder, instance func() string) *admin.Service {
 	return admin.New(admin.Options{
-		Care: care, Flush: flush, Instance: instance, Window: cfg.SlowQuery.Window, Threshold: cfg.SlowQuery.Threshold, Now: time.Now,
+		Care: care, Recorder: slow, Instance: instance, Window: cfg.SlowQuery.Window, Threshold: cfg.SlowQuery.Threshold, Now: time.Now,
 	})
 }
 

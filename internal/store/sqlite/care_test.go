@@ -320,7 +320,7 @@ func TestASlowScanLeadsToAnIndexThatWouldSpareIt(t *testing.T) {
 		images = append(images, blog.Upload{Filename: fmt.Sprintf("%d.png", i), Field: "image", Owner: owner, OriginalName: fmt.Sprint(i), Size: 1, CreatedAt: day})
 	}
 	must(t, s.Uploads().Create(t.Context(), images, 0))
-	service := admin.New(admin.Options{Care: s.Care(), Flush: slow.Flush, Window: time.Hour, Now: time.Now})
+	service := admin.New(admin.Options{Care: s.Care(), Recorder: slow, Window: time.Hour, Now: time.Now})
 	r, err := service.Indexes(t.Context())
 	must(t, err)
 	for _, found := range r.Suggestions {
