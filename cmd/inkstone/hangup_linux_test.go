@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -36,6 +37,8 @@ func openTerminal(t *testing.T) (ours, theirs *os.File) {
 
 // A server ends with its terminal, but not one that nohup has started.
 func TestAServerWhoseTerminalIsClosedEndsUnlessItIgnoresThat(t *testing.T) {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // else what we start ignores it where we do
+	defer signal.Reset(syscall.SIGHUP)
 	for name, first := range map[string]string{"plain": "", "nohup": `trap "" HUP; `} {
 		t.Run(name, func(t *testing.T) {
 			ours, theirs := openTerminal(t)
@@ -43,6 +46,7 @@ func TestAServerWhoseTerminalIsClosedEndsUnlessItIgnoresThat(t *testing.T) {
 			cmd.Stdin = theirs
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true} // of standard input
 			s := startAs(t, cmd, t.TempDir())
+			s.status("/livez") // from then on it heeds what comes
 			theirs.Close()
 			ours.Close()
 			if name == "plain" {
