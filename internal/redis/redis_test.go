@@ -112,7 +112,7 @@ func TestARestartThatNobodyWaitedForGoesUnnoticed(t *testing.T) {
 		w := watch(t, server.URL())
 		crowd := func() error {
 			var all sync.WaitGroup
-			errs := make([]error, 200)
+			errs := make([]error, 3*maxConns) // enough to have all connections used, and few enough for 50 ms on a busy machine
 			for i := range errs {
 				all.Go(func() { errs[i] = w.ask(t) })
 			}
