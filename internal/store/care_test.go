@@ -1,8 +1,11 @@
 package store
 
 import (
+	"context"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"inkstone/internal/blog"
 	"inkstone/internal/enginetest"
@@ -30,5 +33,21 @@ func TestCareOfAnOverloadedServer(t *testing.T) {
 				return s
 			})
 		})
+	}
+}
+
+func TestAServersQuickStatementsAreNotTold(t *testing.T) {
+	for over, want := range map[time.Duration]bool{0: true, time.Hour: false} {
+		var told atomic.Bool
+		s, err := Open(t.Context(), enginetest.Postgres(t), Options{
+			Statement: func(context.Context, string, time.Duration, int64) { told.Store(true) }, StatementOver: over,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		if told.Load() != want {
+			t.Errorf("over %v: told %v", over, told.Load())
+		}
 	}
 }

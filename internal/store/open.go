@@ -32,6 +32,9 @@ type Options struct {
 	// how long it took with the reading of its rows, and how many were read or changed. ctx is
 	// that of whoever caused it. It may be called by several goroutines at once and must be quick.
 	Statement func(ctx context.Context, query string, took time.Duration, rows int64)
+	// StatementOver spares an engine the telling of what took less, which costs something where
+	// statements are sent in batches; it may be told all the same. 0: everything is told.
+	StatementOver time.Duration
 	// Read does the work of a reading operation, when and where it sees fit, and returns
 	// its error; or it refuses it with one that the method then returns. nil does it at once.
 	Read func(ctx context.Context, operation string, work func() error) error
@@ -96,7 +99,8 @@ func Open(ctx context.Context, url string, opt Options) (blog.Store, error) {
 
 func postgresOptions(opt Options) postgres.Options {
 	return postgres.Options{
-		NoMigrate: opt.NoMigrate, Copying: opt.Copying, Observe: opt.Observe, Statement: opt.Statement, Read: opt.Read, Changed: opt.Changed,
+		NoMigrate: opt.NoMigrate, Copying: opt.Copying, Observe: opt.Observe, Read: opt.Read, Changed: opt.Changed,
+		Statement: opt.Statement, StatementOver: opt.StatementOver,
 		Report: opt.Report, Handshake: opt.Handshake,
 		MaxConns: opt.Server.MaxConns, ConnLifetime: opt.Server.ConnLifetime, ConnectTimeout: opt.Server.ConnectTimeout,
 		StatementTimeout: opt.Server.StatementTimeout, Pooled: opt.Server.Pooled,

@@ -40,8 +40,9 @@ type Options struct {
 	Observe func(ctx context.Context, operation string, took time.Duration, err error)
 	Read    func(ctx context.Context, operation string, work func() error) error
 	Changed func()
-	// Statement is that of store.Options.
-	Statement func(ctx context.Context, query string, took time.Duration, rows int64)
+	// Statement is that of store.Options, told only of what took at least StatementOver.
+	Statement     func(ctx context.Context, query string, took time.Duration, rows int64)
+	StatementOver time.Duration
 	// Handshake is told of each TLS connection; may be nil.
 	Handshake func(tls.ConnectionState)
 

@@ -17,17 +17,19 @@ import (
 // as whoever makes what is copied, and what happens before a connection can be used.
 type statements struct {
 	told func(ctx context.Context, query string, took time.Duration, rows int64)
+	over time.Duration // what took less is not told
 }
 
 // tracerOf is what a connection tells of its statements; nil: nothing.
 func tracerOf(opt Options) pgx.QueryTracer {
+	told := statements{opt.Statement, opt.StatementOver}
 	switch {
 	case opt.Statement == nil:
 		return opt.tracer
 	case opt.tracer == nil:
-		return statements{opt.Statement}
+		return told
 	}
-	return multitracer.New(statements{opt.Statement}, opt.tracer)
+	return multitracer.New(told, opt.tracer)
 }
 
 // sent is a statement under way.
@@ -54,8 +56,12 @@ func (s statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.Trac
 
 // TraceQueryEnd implements pgx.QueryTracer.
 func (s statements) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryEndData) {
-	if begun, ok := ctx.Value(sentKey{}).(*sent); ok {
-		s.told(begun.Context, begun.query, time.Since(begun.start), q.CommandTag.RowsAffected())
+	begun, ok := ctx.Value(sentKey{}).(*sent)
+	if !ok {
+		return
+	}
+	if took := time.Since(begun.start); took >= s.over {
+		s.told(begun.Context, begun.query, took, q.CommandTag.RowsAffected())
 	}
 }
 
@@ -97,8 +103,12 @@ func (s statements) TraceBatchEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceB
 		return
 	}
 	b.told = true
+	took := time.Since(b.start)
+	if took < s.over { // before its text is made
+		return
+	}
 	if text := textOf(b.batch); text != "" {
-		s.told(b.Context, text, time.Since(b.start), b.rows)
+		s.told(b.Context, text, took, b.rows)
 	}
 }
 

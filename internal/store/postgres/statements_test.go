@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -130,6 +131,58 @@ func TestABatchIsToldAsOne(t *testing.T) {
 	}
 }
 
+// tellBoth sends a statement and a batch that take a while, and returns how many were told.
+func tellBoth(t *testing.T, pooled bool, over time.Duration) int {
+	t.Helper()
+	l := &listener{}
+	s := openStore(t, newDatabase(t), Options{Statement: l.tell, StatementOver: over, Pooled: pooled})
+	l.reset()
+	err := s.readWithin(t.Context(), time.Minute, "test", func(ctx context.Context, c *pgx.Conn) error {
+		const sleep = "SELECT pg_sleep(0.2)"
+		if _, err := c.Exec(ctx, sleep); err != nil {
+			return err
+		}
+		batch := &pgx.Batch{}
+		batch.Queue(sleep)
+		return c.SendBatch(ctx, batch).Close()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.all)
+}
+
+func TestWhatTookLessThanIsAskedForIsNotTold(t *testing.T) {
+	t.Parallel()
+	for _, pooled := range []bool{false, true} {
+		for over, want := range map[time.Duration]int{0: 2, 100 * time.Millisecond: 2, time.Hour: 0} {
+			if n := tellBoth(t, pooled, over); n != want {
+				t.Errorf("pooled %v: over %v %d are told, want %d", pooled, over, n, want)
+			}
+		}
+	}
+}
+
+// The text of a batch is as long as all of its statements.
+func TestTheTextOfAQuickBatchIsNotMade(t *testing.T) {
+	batch := &pgx.Batch{}
+	for i := range 100 {
+		batch.Queue("SELECT " + strconv.Itoa(i))
+	}
+	allocations := func(over time.Duration) float64 {
+		s := statements{func(context.Context, string, time.Duration, int64) {}, over}
+		return testing.AllocsPerRun(100, func() {
+			ctx := s.TraceBatchStart(t.Context(), nil, pgx.TraceBatchStartData{Batch: batch})
+			s.TraceBatchEnd(ctx, nil, pgx.TraceBatchEndData{})
+		})
+	}
+	if quick, slow := allocations(time.Hour), allocations(0); quick > 1 || slow <= 1 {
+		t.Errorf("%v allocations for a quick batch, %v for a slow one", quick, slow)
+	}
+}
+
 func TestAStatementThatWaitsForALockIsSlow(t *testing.T) {
 	t.Parallel()
 	url := newDatabase(t)
@@ -202,7 +255,7 @@ func BenchmarkStatement(b *testing.B) {
 
 // BenchmarkTracing is what the telling adds to a statement, without the server.
 func BenchmarkTracing(b *testing.B) {
-	s := statements{func(context.Context, string, time.Duration, int64) {}}
+	s := statements{func(context.Context, string, time.Duration, int64) {}, 0}
 	b.ReportAllocs()
 	for b.Loop() {
 		ctx := s.TraceQueryStart(b.Context(), nil, pgx.TraceQueryStartData{SQL: "SELECT 1"})
