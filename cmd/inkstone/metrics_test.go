@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"inkstone/internal/enginetest"
 )
 
 func TestMetricsMoveToTheirOwnListener(t *testing.T) {
-	address := freeAddress(t)
+	address := enginetest.FreeAddress(t)
 	s := startServer(t, t.TempDir(), "METRICS_ADDR="+address)
 	if got := s.status("/metrics"); got != http.StatusNotFound {
 		t.Errorf("on the main listener: %d", got)
@@ -21,7 +23,7 @@ func TestMetricsMoveToTheirOwnListener(t *testing.T) {
 }
 
 func TestTheMetricsListenerAnswersInTheFormOfTheMainOne(t *testing.T) {
-	address := freeAddress(t)
+	address := enginetest.FreeAddress(t)
 	startServer(t, t.TempDir(), "METRICS_ADDR="+address, "RATE_LIMIT_MAX=1")
 	for path, want := range map[string]string{"/metrics": "# TYPE active_connections gauge", "/": "ROUTE_NOT_FOUND", "/api/posts": "ROUTE_NOT_FOUND", "/metrics/x": "ROUTE_NOT_FOUND"} {
 		for range 3 {
@@ -39,17 +41,6 @@ func TestTheMetricsListenerAnswersInTheFormOfTheMainOne(t *testing.T) {
 			}
 		}
 	}
-}
-
-// freeAddress returns an address nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func TestAMetricsAddressThatIsTakenIsNamed(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 
 // visited starts a server that shows its metrics elsewhere, and has somebody use it.
 func visited(t *testing.T) (s *server, metrics string) {
-	metrics = freeAddress(t)
+	metrics = enginetest.FreeAddress(t)
 	s = startServer(t, t.TempDir(), "METRICS_ADDR="+metrics)
 	token := s.register("somebody")
 	s.post("/api/auth/login", "", object{"email": "somebody@example.com", "password": "wrong password"})
@@ -48,7 +48,7 @@ func TestPromtoolFindsNothingWrongWithTheMetrics(t *testing.T) {
 func TestPrometheusTakesTheMetricsWithoutAWarning(t *testing.T) {
 	program := enginetest.Program(t, "prometheus")
 	_, metrics := visited(t)
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, address := t.TempDir(), enginetest.FreeAddress(t)
 	settings := fmt.Sprintf("scrape_configs:\n- job_name: inkstone\n  scrape_interval: 200ms\n  scrape_timeout: 200ms\n  static_configs:\n  - targets: [%q]\n", metrics)
 	if err := os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(settings), 0o600); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"inkstone/internal/enginetest"
 )
 
 func TestASecondSignalEndsAtOnceAlsoWhereItWasIgnoredAtTheStart(t *testing.T) {
@@ -65,7 +67,7 @@ func startIntoPipe(t *testing.T, command string) (*server, io.Closer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := freeAddress(t)
+	address := enginetest.FreeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
 	cmd := exec.Command(builtOnce(t), command)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = t.TempDir(), writer, writer

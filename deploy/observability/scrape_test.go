@@ -2,7 +2,6 @@ package observability
 
 import (
 	"bytes"
-	"crypto/tls"
 	"encoding/json"
 	"encoding/pem"
 	"image"
@@ -63,7 +62,7 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	redis, authority := redisBehindTLS(t)
 	database := enginetest.SlowProxy(t, enginetest.Postgres(t)) // for only with a server the news of changes come from Redis
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, address := t.TempDir(), enginetest.FreeAddress(t)
 	binary := filepath.Join(dir, "inkstone")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "inkstone/cmd/inkstone").CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, out)
@@ -91,7 +90,7 @@ func newSite(t *testing.T) *site {
 
 func (s *site) becomesReady() {
 	s.t.Helper()
-	eventually(s.t, "the program is ready", func() bool {
+	enginetest.Within(s.t, time.Minute, "the program is ready", func() bool {
 		r, err := http.Get(s.base + "/readyz")
 		if err != nil {
 			return false
@@ -130,7 +129,7 @@ func (s *site) use() map[string]*dto.MetricFamily {
 	}
 	s.suffer()
 	var families map[string]*dto.MetricFamily
-	eventually(s.t, "Redis is reached", func() bool {
+	enginetest.Within(s.t, time.Minute, "Redis is reached", func() bool {
 		s.get("/api/posts?page=2") // which asks it
 		parser := expfmt.NewTextParser(model.UTF8Validation)
 		var err error
@@ -222,52 +221,6 @@ func redisBehindTLS(t *testing.T) (address, authority string) {
 	if err := os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: lender.Certificate().Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: lender.TLS.Certificates})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go forward(l, u.Host)
-	u.Scheme, u.Host = "rediss", l.Addr().String()
+	u.Scheme, u.Host = "rediss", enginetest.BehindTLS(t, u.Host, lender.TLS.Certificates[0], nil)
 	return u.String(), authority
-}
-
-// forward passes on what comes in until l is closed.
-func forward(l net.Listener, to string) {
-	for {
-		client, err := l.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer client.Close()
-			server, err := net.Dial("tcp", to)
-			if err != nil {
-				return
-			}
-			defer server.Close()
-			go func() { _, _ = io.Copy(server, client) }()
-			_, _ = io.Copy(client, server)
-		}()
-	}
-}
-
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in a minute: %s", what)
-		}
-	}
-}
-
-// freeAddress returns an address nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -2,7 +2,6 @@ package alerts
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -34,7 +33,7 @@ func TestAnAlertReachesTheChats(t *testing.T) {
 	defer target.Close()
 
 	dir := t.TempDir()
-	manager, at := freeAddress(t), freeAddress(t)
+	manager, at := enginetest.FreeAddress(t), enginetest.FreeAddress(t)
 	copyFile(t, "alertmanager/alertmanager.yml", filepath.Join(dir, "alertmanager.yml"),
 		"http://127.0.0.1:9095", relay.URL, "group_wait: 30s", "group_wait: 1s", "group_interval: 5m", "group_interval: 1s")
 	copyFile(t, "prometheus/prometheus.yml", filepath.Join(dir, "prometheus.yml"),
@@ -51,7 +50,7 @@ func TestAnAlertReachesTheChats(t *testing.T) {
 	for _, state := range []string{"触发", "恢复"} {
 		for _, robot := range []string{"dingtalk", "feishu", "wecom"} {
 			line := "**[" + state + "] 警告 InkstoneRedisLost**"
-			eventually(t, robot+" says "+line, func() bool { return strings.Contains(robots.said(robot), line) })
+			enginetest.Within(t, 2*time.Minute, robot+" says "+line, func() bool { return strings.Contains(robots.said(robot), line) })
 			for _, part := range []string{"Redis 不可用", "实例：" + address(target), "docs/runbook.md#inkstoneredislost"} {
 				if !strings.Contains(robots.said(robot), part) {
 					t.Errorf("%s does not say %s:\n%s", robot, part, robots.said(robot))
@@ -105,24 +104,4 @@ func start(t *testing.T, dir, program string, args ...string) {
 		}
 		log.Close()
 	})
-}
-
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in two minutes: %s", what)
-		}
-	}
-}
-
-// freeAddress returns an address nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

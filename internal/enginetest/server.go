@@ -208,6 +208,12 @@ func owner() (uid, gid int, ok bool) {
 	return uid, gid, true
 }
 
+// FreeAddress is one of this machine that nobody listens on.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	return net.JoinHostPort("127.0.0.1", freePort(t))
+}
+
 // freePort is below the ports that connections going out are given: while a
 // server is down none of them can take its place.
 func freePort(t testing.TB) string {

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -13,6 +12,8 @@ import (
 	"net/url"
 	"testing"
 	"time"
+
+	"inkstone/internal/enginetest"
 )
 
 func TestItIsToldWhichCertificateADatabaseShows(t *testing.T) {
@@ -48,42 +49,16 @@ func withTLS(t *testing.T, address string, c tls.Certificate) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, end := context.WithCancel(context.Background())
-	t.Cleanup(func() { end(); l.Close() })
-	go func(target string) {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go encrypt(ctx, client, target, &tls.Config{Certificates: []tls.Certificate{c}})
-		}
-	}(u.Host)
-	u.Host, u.RawQuery = l.Addr().String(), "sslmode=require"
+	u.Host, u.RawQuery = enginetest.BehindTLS(t, u.Host, c, agree), "sslmode=require"
 	return u.String()
 }
 
-// encrypt answers the question for TLS that a client of PostgreSQL begins with (protocol,
-// section SSL Session Encryption), and hands on what it says then.
-func encrypt(ctx context.Context, client net.Conn, target string, config *tls.Config) {
-	defer client.Close()
-	context.AfterFunc(ctx, func() { client.Close() })
+// agree answers the question for TLS that a client of PostgreSQL begins with (protocol,
+// section SSL Session Encryption).
+func agree(client net.Conn) error {
 	if _, err := io.CopyN(io.Discard, client, 8); err != nil {
-		return
+		return err
 	}
-	if _, err := client.Write([]byte("S")); err != nil {
-		return
-	}
-	server, err := net.Dial("tcp", target)
-	if err != nil {
-		return
-	}
-	defer server.Close()
-	plain := tls.Server(client, config)
-	go func() { _, _ = io.Copy(server, plain); server.Close() }()
-	_, _ = io.Copy(plain, server)
+	_, err := client.Write([]byte("S"))
+	return err
 }
