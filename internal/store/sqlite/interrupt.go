@@ -2,8 +2,11 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
+
+	"zombiezen.com/go/sqlite"
 )
 
 // lookEvery is how often it is looked whether what runs is still wanted.
@@ -57,6 +60,25 @@ func (a *alarm) clear() (wentOff bool) {
 	a.ctx = nil
 	a.next.Stop()
 	return a.wentOff
+}
+
+// hasGoneOff reports whether what runs on the connection was interrupted; a may be nil.
+func (a *alarm) hasGoneOff() bool {
+	if a == nil {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.wentOff
+}
+
+// interrupted gives an error its reason where SQLite doesn't: a virtual table (of full text, of
+// sizes) that is interrupted while it is opened fails without one.
+func (c *conn) interrupted(err error) error {
+	if sqlite.ErrCode(err) != sqlite.ResultError || !c.alarm.hasGoneOff() {
+		return err
+	}
+	return fmt.Errorf("%w: %w", sqlite.ResultInterrupt.ToError(), err)
 }
 
 // interruptAfter makes what runs on c fail after limit, or soon after ctx is done, until disarm.

@@ -200,7 +200,7 @@ func (s *Store) readNow(ctx context.Context, limit time.Duration, do func(*conn)
 		c.ctx = nil
 		s.readers.put(c, broken)
 	}()
-	err = do(c)
+	err = c.interrupted(do(c))
 	broken = err != nil && breaksConnection(err)
 	return fault(ctx, err)
 }
