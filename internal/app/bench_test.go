@@ -118,13 +118,16 @@ type asker struct {
 	size    int // of the answer's body
 }
 
+// userAgent is as long as a browser's.
+const userAgent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
 func newAsker(b *testing.B, url, path string, size int) *asker {
 	c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { c.Close() })
-	request := "GET " + path + " HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\n\r\n"
+	request := "GET " + path + " HTTP/1.1\r\nHost: bench\r\nUser-Agent: " + userAgent + "\r\n\r\n"
 	return &asker{c, []byte(request), bufio.NewReaderSize(c, 64<<10), size}
 }
 

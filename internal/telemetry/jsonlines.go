@@ -44,20 +44,32 @@ func (h *jsonLines) Handle(_ context.Context, r slog.Record) error {
 	buffer := lineBuffers.Get().(*[]byte)
 	defer lineBuffers.Put(buffer)
 	b := append((*buffer)[:0], `{"timestamp":"`...)
-	b = r.Time.UTC().AppendFormat(b, timestamp)
+	b = appendTimestamp(b, r.Time)
 	b = append(b, `","level":"`...)
 	b = append(b, levelName(r.Level)...)
 	b = append(b, `","msg":`...)
 	b = appendText(b, r.Message)
 	b = append(b, h.first...)
 	r.Attrs(func(a slog.Attr) bool {
-		b = appendAttr(b, h.groups, a)
+		if l := requestLine(a); l != nil && h.groups == "" {
+			b = l.appendJSON(b)
+		} else {
+			b = appendAttr(b, h.groups, a)
+		}
 		return true
 	})
 	b = append(b, '}', '\n')
 	*buffer = b
 	_, err := h.to.Write(b)
 	return err
+}
+
+// appendTimestamp is AppendFormat with timestamp, by way of the layout that package time is quick at.
+func appendTimestamp(b []byte, t time.Time) []byte {
+	t = t.UTC()
+	b = t.AppendFormat(b, time.RFC3339)
+	ms := t.Nanosecond() / int(time.Millisecond)
+	return append(b[:len(b)-1], '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), 'Z')
 }
 
 // WithAttrs implements slog.Handler.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"math"
 	"net/url"
@@ -68,13 +67,4 @@ func FuzzATextInALineIsThatText(f *testing.F) {
 			t.Errorf("%q is written %q", s, line)
 		}
 	})
-}
-
-func BenchmarkALineOfARequest(b *testing.B) {
-	log := slog.New(newJSONLines(io.Discard, slog.LevelInfo))
-	b.ReportAllocs()
-	for b.Loop() {
-		log.Info("request", "method", "GET", "url", "/api/posts?page=2", "route", "/api/posts", "status", 200, "durationMs", 0.213, "bytes", 34720,
-			"ip", "192.0.2.1", "userAgent", "Mozilla/5.0 (X11; Linux x86_64)", "requestId", "VQZZEGABVR5XGK76QJRNUO7CP7", "traceId", "4bf92f3577b34da6a3ce929d0e0e4736")
-	}
 }

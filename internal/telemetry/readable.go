@@ -46,7 +46,7 @@ func (h readable) Handle(ctx context.Context, r slog.Record) error {
 	stack := ""
 	var ids []slog.Attr
 	sorted := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
-	r.Attrs(func(a slog.Attr) bool {
+	sort := func(a slog.Attr) bool {
 		switch a.Key {
 		case stackKey:
 			stack = a.Value.String()
@@ -54,6 +54,16 @@ func (h readable) Handle(ctx context.Context, r slog.Record) error {
 			ids = append(ids, a)
 		default:
 			sorted.AddAttrs(a)
+		}
+		return true
+	}
+	r.Attrs(func(a slog.Attr) bool {
+		l := requestLine(a)
+		if l == nil {
+			return sort(a)
+		}
+		for _, a := range l.LogValue().Group() {
+			sort(a)
 		}
 		return true
 	})

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"encoding/hex"
 	"net/http"
 	"time"
 
@@ -20,10 +21,15 @@ type Trace struct {
 
 // ID returns the id of the whole trace in 32 hex digits, or "".
 func (t Trace) ID() string {
+	return string(t.appendID(nil))
+}
+
+func (t Trace) appendID(b []byte) []byte {
 	if !t.context.IsValid() {
-		return ""
+		return b
 	}
-	return t.context.TraceID().String()
+	id := t.context.TraceID()
+	return hex.AppendEncode(b, id[:])
 }
 
 // Recorded reports whether there is a span.

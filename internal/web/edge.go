@@ -157,23 +157,21 @@ func (e *edge) record(w *recorder, r *http.Request, s *state, start time.Time) {
 		route = "unmatched"
 	}
 	e.Metrics.Ended(telemetry.Request{Method: r.Method, Route: route, Status: status, Took: took, Bytes: w.bytes})
-	var user, cause slog.Attr // empty ones are left out
-	if !s.actor.Anonymous() {
-		user = slog.String("userId", s.actor.ID.String())
-	}
-	if s.err != nil {
-		cause = slog.String("error", s.err.Error())
-	}
 	level := s.level(status, took, route)
 	if !e.Log.Enabled(r.Context(), level) {
 		return
 	}
-	line := slog.NewRecord(ended, level, "request", 0) // the Logger would look for its caller, at a microsecond a line
-	line.AddAttrs(
-		slog.String("requestId", s.id), slog.String("traceId", s.trace.ID()), slog.String("method", bounded(r.Method, 32)), slog.String("url", loggedURL(r)), slog.String("route", route),
-		slog.Int("status", status), slog.Float64("durationMs", float64(took.Microseconds())/1000), slog.Int64("bytes", w.bytes), slog.String("ip", s.ip),
-		slog.String("userAgent", loggedText(bounded(r.UserAgent(), 256))), user, cause)
-	_ = e.Log.Handler().Handle(r.Context(), line) // as the Logger does: who would be told
+	line := telemetry.RequestLine{
+		RequestID: s.id, Trace: s.trace, Method: bounded(r.Method, 32), URL: loggedURL(r), Route: route, Status: status,
+		Took: took, Bytes: w.bytes, IP: s.ip, UserAgent: loggedText(bounded(r.UserAgent(), 256)),
+	}
+	if !s.actor.Anonymous() {
+		line.UserID = s.actor.ID.String()
+	}
+	if s.err != nil {
+		line.Error = s.err.Error()
+	}
+	line.Log(r.Context(), e.Log, level, ended)
 }
 
 // bounded keeps what a client sends from filling the log.

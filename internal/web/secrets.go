@@ -2,34 +2,191 @@ package web
 
 import (
 	"net/http"
-	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // loggedURL is path and query as sent without what is, or could be, a secret: a form that is
 // sent by GET by mistake has its password there.
 func loggedURL(r *http.Request) string { return loggedText(sentPath(r)) }
 
-// loggedText is a text of a client's without what is, or could be, a secret. What anybody may
+// loggedText is a text of a client's without what is, or could be, a secret: what follows a
+// name like one, or the name of a scheme of authorization, and JSON Web Tokens. What anybody may
 // write anywhere, as words to search for, can't be told from one.
 func loggedText(text string) string {
-	if !strings.ContainsAny(text, "=:%") && !strings.Contains(text, "eyJ") && !strings.Contains(strings.ToLower(text), "bearer ") {
+	var out strings.Builder
+	kept, name := 0, 0 // where what is not written yet begins, and where a name does
+	mask := func(from, to int) {
+		out.WriteString(text[kept:from])
+		out.WriteString("***")
+		kept, name = to, to
+	}
+	for i := 0; i < len(text); {
+		if end := jwtEnd(text[i:]); end > 0 {
+			mask(i, i+end)
+			i += end
+			continue
+		}
+		c, n := delimiter(text[i:])
+		if c == 0 {
+			i++
+			continue
+		}
+		secret := introduces(text[:i], name, c)
+		i += n
+		name = i
+		if !secret {
+			continue
+		}
+		from := i + gap(text[i:])
+		i = from + value(text[from:])
+		mask(from, i)
+	}
+	if kept == 0 {
 		return text
 	}
-	text = secretToken.ReplaceAllString(text, "***")
-	return secretPair.ReplaceAllString(text, "$1$2***")
+	out.WriteString(text[kept:])
+	return out.String()
 }
 
-var (
-	// secretToken matches a JWT, and what follows the word Bearer or Basic.
-	secretToken = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,2}|(?i:bearer|basic)(?:[ :+]|%20)+[^\s&;"]+`)
+// jwtEnd returns the length of the JSON Web Token that s begins with, or as much as is there
+// of it; 0 if there is none.
+func jwtEnd(s string) int {
+	if len(s) < 11 || s[0] != 'e' || s[1] != 'y' || s[2] != 'J' {
+		return 0
+	}
+	n, dots := 3, 0
+	for ; n < len(s); n++ {
+		switch c := s[n]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-':
+		case c == '.' && dots < 2 && n >= 11:
+			dots++
+		default:
+			if n < 11 {
+				return 0
+			}
+			return n
+		}
+	}
+	return n
+}
 
-	// secretPair matches a secret by what it is called, and any name that could be one in another
-	// spelling; = and : may be percent-encoded.
-	// Some clients separate by semicolons; what follows one may still be of the secret.
-	secretPair = regexp.MustCompile(`(?i)((?:^|[?&;/#, "=]|%26|%3f|%2f|%3d)(?:` +
-		`[^?&;/#=:, "]*(?:token|jwt|authoriz|authent|oauth|passw|passphrase|pwd|secret|credential|session|cookie|signature|csrf|xsrf|saml|assertion|api[_-]?key|private|密码|口令|令牌)[^?&;/#=:, "]*` +
-		`|auth|pass|pin|otp|key|sig|sid|code|ticket|bearer` +
-		`|[^?&;/#=:, "]*(?:%|[^\x00-\x7f])[^?&;/#=:, "]*` +
-		`))(=|:|%3d|%3a)[^&\s"]*`)
+// delimiters end a name, and another begins. A colon separates a name from its value, too; some
+// clients separate by semicolons.
+const delimiters = "?&;/#=:, +\t\r\n"
+
+var isDelimiter = func() (is [256]bool) {
+	for _, c := range []byte(delimiters) {
+		is[c] = true
+	}
+	return is
+}()
+
+// delimiter returns the delimiter that s begins with, and its length: it may be percent-encoded,
+// more than once. Of anything else it returns 0, and 1.
+func delimiter(s string) (c byte, n int) {
+	if s[0] != '%' {
+		if isDelimiter[s[0]] {
+			return s[0], 1
+		}
+		return 0, 1
+	}
+	n = 1
+	for strings.HasPrefix(s[n:], "25") {
+		n += 2
+	}
+	if len(s) < n+2 {
+		return 0, 1
+	}
+	if c = unhex(s[n])<<4 | unhex(s[n+1]); !isDelimiter[c] {
+		return 0, 1
+	}
+	return c, n + 2
+}
+
+// unhex returns what a hexadecimal digit is worth; of anything else a number that makes no delimiter.
+func unhex(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0'
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10
+	case c >= 'A' && c <= 'F':
+		return c - 'A' + 10
+	}
+	return 0xff
+}
+
+// introduces reports whether a secret may follow a text, whose last name begins at name, and the
+// delimiter behind it.
+func introduces(text string, name int, c byte) bool {
+	switch c {
+	case '=', ':':
+		return secretName(text[name:]) || endsInScheme(text)
+	case ' ', '+':
+		return endsInScheme(text)
+	}
+	return false
+}
+
+// endsInScheme reports whether a text ends with the name of a scheme of authorization.
+func endsInScheme(text string) bool {
+	for _, scheme := range []string{"bearer", "basic"} {
+		if n := len(text) - len(scheme); n >= 0 && strings.EqualFold(text[n:], scheme) {
+			return true
+		}
+	}
+	return false
+}
+
+// secretWords are what the names of secrets have in them, secretNames what they are else.
+var (
+	secretWords = []string{"token", "jwt", "authoriz", "authent", "oauth", "passw", "passphrase", "pwd", "secret", "credential", "session", "cookie", "signature",
+		"csrf", "xsrf", "saml", "assertion", "apikey", "api-key", "api_key", "private"}
+	secretNames = []string{"auth", "pass", "pin", "otp", "key", "sig", "sid", "code", "ticket"}
 )
+
+// wordsBy has the words by their first letters: nearly every address has a name to look through.
+var wordsBy = func() (by [utf8.RuneSelf][]string) {
+	for _, word := range secretWords {
+		by[word[0]] = append(by[word[0]], word)
+	}
+	return by
+}()
+
+// secretName reports whether a name is that of a secret, or could be in another spelling.
+func secretName(name string) bool {
+	if strings.IndexFunc(name, func(r rune) bool { return r == '%' || r >= utf8.RuneSelf }) >= 0 {
+		return true
+	}
+	lower := strings.ToLower(strings.Trim(name, `"'`))
+	for i := range len(lower) {
+		for _, word := range wordsBy[lower[i]] {
+			if strings.HasPrefix(lower[i:], word) {
+				return true
+			}
+		}
+	}
+	return slices.Contains(secretNames, lower)
+}
+
+// gap returns how much is between a name and its value.
+func gap(s string) (n int) {
+	for n < len(s) {
+		c, more := delimiter(s[n:])
+		if c != ' ' && c != ':' && c != '+' && s[n] != '"' && s[n] != '\'' {
+			return n
+		}
+		n += more
+	}
+	return n
+}
+
+// value returns how long a value is. What follows a semicolon may still be of it.
+func value(s string) int {
+	if n := strings.IndexAny(s, "& \t\r\n\""); n >= 0 {
+		return n
+	}
+	return len(s)
+}

@@ -24,7 +24,7 @@ type withIDs struct {
 
 // Handle implements slog.Handler.
 func (h withIDs) Handle(ctx context.Context, r slog.Record) error {
-	if has(r, requestIDKey) {
+	if isTold(r) {
 		return h.Handler.Handle(ctx, r)
 	}
 	request, trace := h.ids(ctx)
@@ -39,10 +39,10 @@ func (h withIDs) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-// has looks no further than the name: the lines of requests have it first.
-func has(r slog.Record, name string) (found bool) {
+// isTold reports whether a record has the id of its request.
+func isTold(r slog.Record) (found bool) {
 	r.Attrs(func(a slog.Attr) bool {
-		found = a.Key == name
+		found = a.Key == requestIDKey || requestLine(a) != nil
 		return !found
 	})
 	return found
