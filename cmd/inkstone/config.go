@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"inkstone/internal/config"
+	"inkstone/internal/telemetry"
 )
 
 func (p *program) settings() *cobra.Command {
@@ -41,12 +42,13 @@ func (p *program) settings() *cobra.Command {
 }
 
 // columns sets rows in columns as a terminal shows them, where a Chinese character
-// is as wide as two others.
+// is as wide as two others. No cell moves its cursor, whoever wrote it.
 func columns(rows [][]string) string {
 	widest := map[int]int{}
 	for _, row := range rows {
-		for i, cell := range row {
-			widest[i] = max(widest[i], uniseg.StringWidth(cell))
+		for i := range row {
+			row[i] = telemetry.OneLine(row[i])
+			widest[i] = max(widest[i], uniseg.StringWidth(row[i]))
 		}
 	}
 	var b strings.Builder

@@ -11,7 +11,7 @@ import (
 
 	"inkstone/internal/admin"
 	"inkstone/internal/app"
-	"inkstone/internal/config"
+	"inkstone/internal/telemetry"
 )
 
 func (p *program) db() *cobra.Command {
@@ -46,7 +46,7 @@ func (p *program) dbSlow() *cobra.Command {
 			}
 			return nil
 		},
-		RunE: p.withCare(func(c *cobra.Command, _ *config.Config, care *app.Caretaker) error {
+		RunE: p.withCare(func(c *cobra.Command, care *app.Caretaker) error {
 			report, err := care.Slow(c.Context(), f)
 			if err != nil {
 				return err
@@ -73,7 +73,7 @@ func (p *program) dbIndexes() *cobra.Command {
 		Long:    "各索引的大小与使用次数，从未使用的索引，慢语句整表扫描的表，以及会有帮助的索引与理由。只作建议，不改动数据库。",
 		Example: "  inkstone db indexes\n  inkstone db indexes --json",
 		Args:    arguments(),
-		RunE: p.withCare(func(c *cobra.Command, _ *config.Config, care *app.Caretaker) error {
+		RunE: p.withCare(func(c *cobra.Command, care *app.Caretaker) error {
 			report, err := care.Indexes(c.Context())
 			if err != nil {
 				return err
@@ -101,7 +101,7 @@ func apiName(c *cobra.Command) string {
 }
 
 // withCare makes a command's function of one that looks at the database.
-func (p *program) withCare(f func(*cobra.Command, *config.Config, *app.Caretaker) error) func(*cobra.Command, []string) error {
+func (p *program) withCare(f func(*cobra.Command, *app.Caretaker) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, _ []string) error {
 		cfg, err := p.config()
 		if err != nil {
@@ -111,13 +111,24 @@ func (p *program) withCare(f func(*cobra.Command, *config.Config, *app.Caretaker
 		if err != nil {
 			return err
 		}
-		return closeWith(care, f(c, cfg, care))
+		return closeWith(care, f(c, care))
 	}
 }
 
+// printJSON writes v as JSON for a terminal, too: encoding/json leaves some characters as they are
+// that a terminal obeys.
 func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	var b strings.Builder
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	for line := range strings.Lines(b.String()) {
+		if _, err := fmt.Fprintln(w, telemetry.OneLine(strings.TrimSuffix(line, "\n"))); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,8 +9,9 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +19,7 @@ import (
 	"inkstone/internal/admin"
 	"inkstone/internal/app"
 	"inkstone/internal/config"
+	"inkstone/internal/web"
 )
 
 func (p *program) dbPool() *cobra.Command {
@@ -24,19 +27,19 @@ func (p *program) dbPool() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "pool",
 		Short: "正在运行的服务的连接池，数据库的版本与大小",
-		Long: "向正在运行的服务（HOST 与 PORT）查询它的数据库连接池。凭证是以 JWT_SECRET 签名、十五秒内有效的令牌，\n" +
-			"属于第一位可用的管理员，不写入任何地方。没有服务应答时，只显示数据库的版本、大小与状态。",
+		Long: "向正在运行的服务（HOST 与 PORT）查询它的数据库连接池，数据库无法访问时也可以。凭证由 JWT_SECRET 派生的密钥签名，\n" +
+			"十秒内有效，只能用于这一查询，不写入任何地方。没有服务在监听时，只显示数据库的版本、大小与状态。",
 		Example: "  inkstone db pool\n  inkstone db pool --json",
 		Args:    arguments(),
-		RunE: p.withCare(func(c *cobra.Command, cfg *config.Config, care *app.Caretaker) error {
-			base := "http://" + net.JoinHostPort(reachable(cfg.Host), strconv.Itoa(cfg.Port))
-			if !isOurs(reachable(cfg.Host)) {
-				return fmt.Errorf("HOST 的 %s 不是本机的地址：凭证不会送到别处，请在服务所在的机器上执行", cfg.Host)
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := p.config()
+			if err != nil {
+				return err
 			}
-			pool, err := askPool(c.Context(), base, care)
+			pool, err := askPool(c.Context(), cfg)
 			if errors.Is(err, errNobody) {
-				fmt.Fprintf(c.ErrOrStderr(), "%s 没有服务应答，连接池无从得知\n", base)
-				pool, err = care.Alone(c.Context())
+				fmt.Fprintf(c.ErrOrStderr(), "%s 没有服务应答，连接池无从得知\n", poolBase(cfg))
+				pool, err = poolAlone(c.Context(), cfg)
 			}
 			if err != nil {
 				return err
@@ -46,86 +49,117 @@ func (p *program) dbPool() *cobra.Command {
 			}
 			printPool(c.OutOrStdout(), pool)
 			return nil
-		}),
+		},
 	}
 	jsonFlag(c, &asJSON)
 	return c
 }
 
-// errNobody is that nothing listens where the server should.
-var errNobody = errors.New("no server answers")
-
-// poolPatience is how long the server may take: to find out how its database is, it waits a second.
-const poolPatience = 5 * time.Second
-
-// askPool asks the server at base. It gets the pass only once it has shown that it is there.
-func askPool(ctx context.Context, base string, care *app.Caretaker) (p admin.Pool, err error) {
-	if _, err := askServer(ctx, base+"/livez", ""); err != nil {
-		return p, err
-	}
-	pass, err := care.Pass(ctx)
+func poolAlone(ctx context.Context, cfg *config.Config) (admin.Pool, error) {
+	care, err := app.OpenCare(ctx, cfg)
 	if err != nil {
-		return p, err
+		return admin.Pool{}, err
 	}
-	body, err := askServer(ctx, base+"/api/admin/database/pool", pass)
-	if err != nil {
-		return p, err
-	}
-	if err := json.Unmarshal(body, &p); err != nil || p.Connections == nil {
-		return p, errors.New(base + " 的应答无法识别，它可能不是砚台，或版本不同")
-	}
-	return p, nil
+	pool, err := care.Alone(ctx)
+	return pool, closeWith(care, err)
 }
 
-// poolClient takes no proxy and follows nobody elsewhere: what it sends is for this machine.
-var poolClient = http.Client{
-	Timeout:       poolPatience,
-	Transport:     &http.Transport{DisableKeepAlives: true},
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+func poolBase(cfg *config.Config) string { return "http://" + poolHost(cfg) }
+
+func poolHost(cfg *config.Config) string {
+	return net.JoinHostPort(reachable(cfg.Host), strconv.Itoa(cfg.Port))
 }
 
-// isOurs tells whether a host is this machine, so that what is sent there passes no wire.
-func isOurs(host string) bool {
-	ip := net.ParseIP(host)
-	if host == "localhost" || ip.IsLoopback() {
-		return true
-	}
-	addresses, err := net.InterfaceAddrs()
-	if err != nil || ip == nil {
-		return false
-	}
-	return slices.ContainsFunc(addresses, func(a net.Addr) bool {
-		n, ok := a.(*net.IPNet)
-		return ok && n.IP.Equal(ip)
-	})
-}
+const (
+	// poolPatience is how long it may take to ask the server: to find out how its database is, it
+	// waits a second.
+	poolPatience = 5 * time.Second
 
-// askServer returns the body that an address answers with 200. errNobody if nothing listens there.
-func askServer(ctx context.Context, url, pass string) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	mostAnswer = 1 << 20 // bytes
+)
+
+// askPool asks the server, and does not need the database for that. errNobody if none listens.
+func askPool(ctx context.Context, cfg *config.Config) (admin.Pool, error) {
+	inTime, cancel := context.WithTimeout(ctx, poolPatience)
+	defer cancel()
+	conn, err := dialHere(inTime, reachable(cfg.Host), cfg.Port)
 	if err != nil {
-		return nil, errors.New("地址无效：" + url)
+		return admin.Pool{}, toldOf(inTime, cfg, err)
 	}
-	if pass != "" {
-		r.Header.Set("Authorization", "Bearer "+pass)
+	defer conn.Close()
+	defer context.AfterFunc(inTime, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	proof, err := app.Proof(cfg)
+	if err != nil {
+		return admin.Pool{}, err
 	}
-	resp, err := poolClient.Do(r)
-	dial, _ := errors.AsType[*net.OpError](err)
-	switch {
-	case dial != nil && dial.Op == "dial" && !dial.Timeout():
-		return nil, errNobody
-	case err != nil:
-		return nil, errors.New(url + " 没有在 5 秒内应答，请检查 HOST、PORT 与服务是否正常")
+	body, err := askRoute(conn, poolHost(cfg), admin.PoolRoute, proof)
+	if err != nil {
+		return admin.Pool{}, toldOf(inTime, cfg, err)
+	}
+	var pool admin.Pool
+	if err := json.Unmarshal(body, &pool); err != nil || pool.Connections == nil {
+		return pool, errors.New(poolBase(cfg) + " 的应答无法识别，它可能不是砚台，或版本不同")
+	}
+	return pool, nil
+}
+
+// statusError is an answer with another status than 200.
+type statusError int
+
+func (e statusError) Error() string { return "status " + strconv.Itoa(int(e)) }
+
+// askRoute sends one request over a connection, with a proof, and returns the body of its answer.
+// What net/http's client would do beside that, as going through a proxy, following elsewhere and
+// trying again, is not wanted for a proof.
+func askRoute(conn net.Conn, host, route, proof string) ([]byte, error) {
+	method, path, _ := strings.Cut(route, " ")
+	r := &http.Request{
+		Method: method, URL: &url.URL{Scheme: "http", Host: host, Path: path}, Close: true,
+		Header: http.Header{"Authorization": {web.OperatorScheme + " " + proof}},
+	}
+	if err := r.Write(conn); err != nil {
+		return nil, err
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(io.LimitReader(conn, mostAnswer)), r)
+	if err != nil {
+		return nil, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	switch {
-	case err != nil:
-		return nil, errors.New(url + " 的应答中断了，请再试一次")
-	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
-		return nil, fmt.Errorf("%s 不接受本命令的令牌，请检查 JWT_SECRET、DATA_DIR 与 DATABASE_URL 是否与服务的相同", url)
-	case resp.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("%s 回答了状态 %d，请检查 HOST 与 PORT 处是否为同一版本的砚台", url, resp.StatusCode)
+	if resp.StatusCode != http.StatusOK {
+		return nil, statusError(resp.StatusCode)
 	}
-	return body, nil
+	return io.ReadAll(resp.Body)
+}
+
+// toldOf says in a sentence why the server could not be asked, and nothing of what came from there.
+func toldOf(ctx context.Context, cfg *config.Config, err error) error {
+	base := poolBase(cfg)
+	status, answered := errors.AsType[statusError](err)
+	_, broken := errors.AsType[*net.OpError](err)
+	broken = broken || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	switch {
+	case answered:
+		return toldOfStatus(base, int(status))
+	case errors.Is(ctx.Err(), context.Canceled):
+		return ctx.Err()
+	case timedOut(err):
+		return errors.New(base + " 没有在 5 秒内应答，请检查 HOST、PORT 与服务是否正常")
+	case errors.Is(err, errElsewhere):
+		return fmt.Errorf("HOST 的 %s 无法解析，或不只是本机的地址：凭证不会送到别处，请在服务所在的机器上执行", cfg.Host)
+	case errors.Is(err, errNobody):
+		return errNobody
+	case broken:
+		return errors.New(base + " 关闭了连接，没有应答或应答不完整，请检查 HOST、PORT 与服务是否正常，再试一次")
+	}
+	return errors.New(base + " 的应答不是 HTTP，那里的不是砚台，请检查 HOST 与 PORT")
+}
+
+func toldOfStatus(base string, status int) error {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return errors.New(base + " 不接受本命令的凭证，请检查 JWT_SECRET、DATA_DIR 与程序版本是否与服务的相同")
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return fmt.Errorf("%s 正忙（状态 %d），请稍后再试", base, status)
+	}
+	return fmt.Errorf("%s 回答了状态 %d，请检查 HOST 与 PORT 处是否为同一版本的砚台", base, status)
 }

@@ -8,11 +8,15 @@ import (
 	"inkstone/internal/web"
 )
 
+// PoolRoute is the route that the command line asks of a running server. It is the one that takes
+// an operator's proof in place of an admin's token.
+const PoolRoute = "GET /api/admin/database/pool"
+
 // Mount adds the routes to m.
 func (s *Service) Mount(m *web.Mux) {
 	m.Handle("GET /api/admin/database/slow-queries", web.Admin, s.getSlow)
 	m.Handle("GET /api/admin/database/indexes", web.Admin, s.getIndexes)
-	m.Handle("GET /api/admin/database/pool", web.Admin, s.getPool)
+	m.Handle(PoolRoute, web.Admin, s.getPool)
 }
 
 func (s *Service) getSlow(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -46,7 +45,6 @@ func (a *App) instance() string {
 // nothing.
 type Caretaker struct {
 	*admin.Service
-	cfg   *config.Config
 	store blog.Store
 }
 
@@ -56,7 +54,7 @@ func OpenCare(ctx context.Context, cfg *config.Config) (*Caretaker, error) {
 	if err != nil {
 		return nil, cannotOpen(cfg, err)
 	}
-	return &Caretaker{newAdmin(cfg, s.Care(), nil, func() string { return "" }), cfg, s}, nil
+	return &Caretaker{newAdmin(cfg, s.Care(), nil, func() string { return "" }), s}, nil
 }
 
 // Close closes the database.
@@ -70,30 +68,22 @@ func (c *Caretaker) Alone(ctx context.Context) (admin.Pool, error) {
 	return p, err
 }
 
-// passLife is how long the pass of a command is good.
-const passLife = 15 * time.Second
-
-// Pass returns a token for the first admin who is not disabled, with which a command asks the
-// server of these settings. It is written nowhere. The error is a sentence that says what to do.
-func (c *Caretaker) Pass(ctx context.Context) (string, error) {
-	l, err := c.store.Users().List(ctx, blog.UserFilter{
-		Role: blog.RoleAdmin, Active: new(true), Order: blog.Order{Field: "createdAt"}, Page: blog.Page{Number: 1, Limit: 1},
-	})
+// Proof returns what a command shows the server of these settings in place of an admin's token, at
+// admin.PoolRoute alone. It is written nowhere, and makes no secret. The error is a sentence that
+// says what to do.
+func Proof(cfg *config.Config) (string, error) {
+	secret := cfg.JWTSecret
+	if secret == "" {
+		var err error
+		if secret, err = config.ReadSecret(cfg.DataDir); err != nil {
+			return "", fmt.Errorf("无法读取服务的令牌密钥，请以服务的用户与设置（JWT_SECRET 或 DATA_DIR）执行：%w", err)
+		}
+	}
+	operator, err := auth.NewOperator([]byte(secret), admin.PoolRoute, time.Now)
 	if err != nil {
 		return "", err
 	}
-	if len(l.Items) == 0 {
-		return "", errors.New("还没有可用的管理员，请先执行 inkstone user create --admin")
-	}
-	u, err := c.store.Users().Get(ctx, l.Items[0].ID)
-	if err != nil {
-		return "", err
-	}
-	secret, err := secretOf(c.cfg)
-	if err != nil {
-		return "", err
-	}
-	return auth.NewTokens([]byte(secret), passLife, time.Now).Issue(u)
+	return operator.Prove()
 }
 
 // secretOf returns what tokens are signed with.

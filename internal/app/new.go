@@ -29,6 +29,7 @@ const flushLimit = 5 * time.Second
 type parts struct {
 	passwords *auth.Passwords
 	tokens    *auth.Tokens
+	operator  *auth.Operator
 	limits    limiter
 	answers   *cache.Cache[*web.Answer]
 	admission admission
@@ -113,6 +114,9 @@ func (a *App) openAuth(ctx context.Context) error {
 	}
 	p := a.parts
 	p.tokens = auth.NewTokens([]byte(secret), a.cfg.JWTExpire, time.Now)
+	if p.operator, err = auth.NewOperator([]byte(secret), admin.PoolRoute, time.Now); err != nil {
+		return err
+	}
 	if p.passwords, err = auth.NewPasswords(a.cfg.BcryptCost); err != nil {
 		return err
 	}
@@ -191,7 +195,7 @@ func (a *App) openRoutes(context.Context) error {
 
 func (a *App) edge(probe web.Probe) web.EdgeOptions {
 	return web.EdgeOptions{
-		Verifier: auth.NewVerifier(a.parts.tokens, a.store.Users()), Log: a.log, Metrics: a.metrics,
+		Verifier: auth.NewVerifier(a.parts.tokens, a.store.Users(), a.parts.operator), Log: a.log, Metrics: a.metrics,
 		Origins: a.cfg.Origins, Trusted: a.cfg.TrustedProxies,
 		Limiter: a.parts.limits, Max: a.cfg.RateMax, UserMax: a.cfg.RateUserMax,
 		Shedder: web.NewShedder(probe, time.Now), Full: a.parts.admission.full(a.parts.posts.NeedsSearch),

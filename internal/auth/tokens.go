@@ -49,12 +49,23 @@ type Tokens struct {
 
 // NewTokens makes tokens that live for life, by the clock now.
 func NewTokens(secret []byte, life time.Duration, now func() time.Time) *Tokens {
-	return &Tokens{secret, life, now, jwt.NewParser(
+	return &Tokens{secret, life, now, newParser(now)}
+}
+
+// newParser makes a parser that is strict, in more than what is always asked if wanted.
+func newParser(now func() time.Time, more ...jwt.ParserOption) *jwt.Parser {
+	return jwt.NewParser(append(more,
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
 		jwt.WithExpirationRequired(),
 		jwt.WithStrictDecoding(), // else one token has several spellings, and a hash revokes only one
 		jwt.WithTimeFunc(now),
-	)}
+	)...)
+}
+
+// hasOneSpelling refuses what a parser would read though it is spelled otherwise, and what is too
+// long: encoding/base64 skips line breaks.
+func hasOneSpelling(raw string) bool {
+	return len(raw) <= maxToken && !strings.ContainsAny(raw, "\r\n")
 }
 
 // Issue makes a token for u.
@@ -75,8 +86,7 @@ func (t *Tokens) Issue(u *blog.User) (string, error) {
 // Parse reads a token. CodeTokenExpired if only its time is over, else
 // CodeTokenInvalid. Whether its user still exists is not looked at.
 func (t *Tokens) Parse(raw string) (Token, error) {
-	// encoding/base64 skips line breaks, which would be further spellings.
-	if len(raw) > maxToken || strings.ContainsAny(raw, "\r\n") {
+	if !hasOneSpelling(raw) {
 		return Token{}, blog.Fail(blog.CodeTokenInvalid)
 	}
 	var c claims

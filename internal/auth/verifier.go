@@ -7,15 +7,24 @@ import (
 	"inkstone/internal/blog"
 )
 
-// Verifier turns a token into who asks.
+// Verifier turns a token, or an operator's proof, into who asks.
 type Verifier struct {
-	tokens *Tokens
-	users  blog.Users
+	tokens   *Tokens
+	users    blog.Users
+	operator *Operator
 }
 
 // NewVerifier makes a Verifier. What it finds out is never remembered: a token
 // that ends, ends at once.
-func NewVerifier(tokens *Tokens, users blog.Users) *Verifier { return &Verifier{tokens, users} }
+func NewVerifier(tokens *Tokens, users blog.Users, operator *Operator) *Verifier {
+	return &Verifier{tokens, users, operator}
+}
+
+// VerifyProof returns the operator for a sound proof of his and a request of his route, which has
+// its method and path. The store is not read. CodeTokenInvalid.
+func (v *Verifier) VerifyProof(proof, route string) (blog.Actor, error) {
+	return v.operator.verify(proof, route)
+}
 
 // Verify reads the token and, in one read of the store, its user; the role is
 // the store's. Codes as Tokens.Parse; CodeUserDisabled if the user is gone or

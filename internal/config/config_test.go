@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -297,6 +298,23 @@ func TestProcessesThatStartAtOnceAgreeOnTheKeptSecret(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".jwt-secret-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestToReadTheKeptSecretMakesNone(t *testing.T) {
+	dir := t.TempDir()
+	if s, err := ReadSecret(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("read %q, %v", s, err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("made %v, %v", left, err)
+	}
+	made, err := KeptSecret(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := ReadSecret(dir); err != nil || s != made {
+		t.Errorf("read another, %v", err)
 	}
 }
 

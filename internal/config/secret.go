@@ -108,15 +108,23 @@ func different(s string) int {
 	return len(seen)
 }
 
+const secretFile = "jwt-secret"
+
 // KeptSecret returns the secret kept in the folder, for development; it is made
 // if there is none. Processes that start at once agree on one. The folder must exist.
 func KeptSecret(dir string) (string, error) {
-	path := filepath.Join(dir, "jwt-secret")
+	path := filepath.Join(dir, secretFile)
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		if err := makeSecret(dir, path); err != nil {
 			return "", fmt.Errorf("make %s: %w", path, err)
 		}
 	}
+	return ReadSecret(dir)
+}
+
+// ReadSecret returns the secret that a server has kept in the folder, and makes none.
+func ReadSecret(dir string) (string, error) {
+	path := filepath.Join(dir, secretFile)
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return "", err

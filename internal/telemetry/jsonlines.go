@@ -158,7 +158,7 @@ func appendAny(b []byte, v any) (line []byte) {
 	if err != nil {
 		return appendText(b, fmt.Sprintf("%+v", v))
 	}
-	return append(b, oneLine(text)...)
+	return append(b, OneLine(text)...)
 }
 
 // appendText quotes a text. Most are plain and are not looked at twice; the rest is left
@@ -167,7 +167,7 @@ func appendText(b []byte, text string) []byte {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c >= utf8.RuneSelf-1 || c == '"' || c == '\\' {
 			quoted, _ := marshal(text) // of a string it never fails
-			return append(b, oneLine(quoted)...)
+			return append(b, OneLine(quoted)...)
 		}
 	}
 	b = append(append(b, '"'), text...)

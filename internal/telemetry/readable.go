@@ -28,7 +28,7 @@ func newReadable(w io.Writer, level slog.Leveler, colors bool) slog.Handler {
 		Level: level, TimeFormat: "15:04:05.000", NoColor: !colors,
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.MessageKey {
-				return slog.String(a.Key, oneLine(a.Value.String())) // the only text that tint does not quote
+				return slog.String(a.Key, OneLine(a.Value.String())) // the only text that tint does not quote
 			}
 			return masked(a)
 		},
@@ -72,7 +72,7 @@ func (h readable) Handle(ctx context.Context, r slog.Record) error {
 		return err
 	}
 	for line := range strings.Lines(stack) {
-		if _, err := fmt.Fprintf(h.out, "    %s\n", oneLine(strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\t", "  "))); err != nil {
+		if _, err := fmt.Fprintf(h.out, "    %s\n", OneLine(strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\t", "  "))); err != nil {
 			return err
 		}
 	}
@@ -89,8 +89,9 @@ func (h readable) WithGroup(name string) slog.Handler {
 	return readable{h.Handler.WithGroup(name), h.out}
 }
 
-// oneLine keeps what a client sent from moving the cursor or looking like another line.
-func oneLine(text string) string {
+// OneLine keeps what somebody sent from moving the cursor or looking like another line. What it
+// writes instead is an escape of JSON, so JSON on a line stays JSON.
+func OneLine(text string) string {
 	if strings.IndexFunc(text, hidden) < 0 {
 		return text
 	}

@@ -28,6 +28,14 @@ func (oneUser) Verify(_ context.Context, token string) (blog.Actor, error) {
 	return blog.Actor{ID: blog.ID{1}, Role: blog.RoleUser}, nil
 }
 
+// VerifyProof takes "good" for one path.
+func (oneUser) VerifyProof(proof, route string) (blog.Actor, error) {
+	if proof != "good" || route != "GET /api/posts/1" {
+		return blog.Actor{}, blog.Fail(blog.CodeTokenInvalid)
+	}
+	return blog.Actor{ID: blog.ID{2}, Role: blog.RoleAdmin}, nil
+}
+
 func testEdge(most int) http.Handler {
 	m := testMux()
 	m.Handle("GET /api/panic", Anyone, func(http.ResponseWriter, *http.Request, blog.Actor) error { panic("boom") })
@@ -118,6 +126,39 @@ func TestABadTokenIsRefusedEvenWhereNoneIsNeeded(t *testing.T) {
 	w := httptest.NewRecorder()
 	if h.ServeHTTP(w, r); w.Code != 401 {
 		t.Errorf("two tokens: %d", w.Code)
+	}
+}
+
+// The route of a proof is that of the request, in each spelling that the Mux takes for it but one.
+func TestAProofIsShownForTheRequestThatIsMade(t *testing.T) {
+	h := testEdge(0)
+	const good = OperatorScheme + " good"
+	for _, c := range []struct {
+		method, path, authorization string
+		want                        int
+	}{
+		{"GET", "/api/posts/1", good, 200}, {"GET", "/api/posts/1?a=b", good, 200}, {"GET", "/api/p%6fsts/%31", good, 200}, {"GET", "/api/posts/1", "inkstone-OPERATOR  good ", 200},
+		{"GET", "/api/posts/1/", good, 401}, {"HEAD", "/api/posts/1", good, 401}, {"PUT", "/api/posts/1", good, 401}, {"GET", "/api/posts/2", good, 401},
+		{"GET", "/api%2fposts/1", good, 404}, {"GET", "/api//posts/1", good, 404},
+		{"GET", "/api/posts/1", OperatorScheme + " bad", 401}, {"GET", "/api/posts/1", OperatorScheme, 401}, {"GET", "/api/posts/1", OperatorScheme + " good bad", 401},
+		{"GET", "/api/posts/1", "Basic good", 401},
+	} {
+		if res := ask(h, c.method, c.path, "Authorization", c.authorization); res.StatusCode != c.want {
+			t.Errorf("%s %s with %q: %d, want %d", c.method, c.path, c.authorization, res.StatusCode, c.want)
+		}
+	}
+}
+
+func TestAnOperatorCountsForHimself(t *testing.T) {
+	h := testEdge(1)
+	ask(h, "GET", "/api/posts/1")
+	for _, c := range []struct {
+		authorization string
+		want          int
+	}{{OperatorScheme + " bad", 429}, {OperatorScheme + " good", 200}, {OperatorScheme + " good", 429}, {"Bearer good", 200}} {
+		if res := ask(h, "GET", "/api/posts/1", "Authorization", c.authorization); res.StatusCode != c.want {
+			t.Errorf("%q: %d, want %d", c.authorization, res.StatusCode, c.want)
+		}
 	}
 }
 
