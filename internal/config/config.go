@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -167,24 +166,13 @@ func (l *loader) load(s setting) {
 	if source == fromDefault {
 		value = s.defaultIn(l.config)
 	}
-	shown := value
-	if s.Secret && value != "" || holdsPassword(value) {
-		shown = s.masked(value)
-	}
-	l.values = append(l.values, Value{s.Setting, shown, source})
+	l.values = append(l.values, Value{s.Setting, s.shown(value), source})
 	if len(l.mistakes) > before {
 		return // there is no saying what it should be
 	}
 	if err := s.parse(l.config, value); err != nil {
-		l.wrong(s.Name, err.Error())
+		l.wrong(s.Name, openQuotes(err.Error()))
 	}
-}
-
-// holdsPassword reports whether somebody has put a password into an address, where it
-// belongs or not.
-func holdsPassword(value string) bool {
-	u, err := url.Parse(value)
-	return err == nil && u.Scheme != "" && u.User != nil
 }
 
 // Where a value can come from, besides a file.

@@ -214,6 +214,35 @@ func TestNoSecretIsShownOrTold(t *testing.T) {
 	}
 }
 
+func TestNoValueOfAQueryIsShownOrTold(t *testing.T) {
+	env := map[string]string{
+		"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example.com/v1?api-key=hidden-a&x=hidden-b", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "collector:4318?hidden-c",
+		"S3_ENDPOINT": "https://s3.example.com/?token=hidden-d#hidden-e", "UPLOADS": "s3://bucket/a?key=hidden-f", "UPLOADS_PUBLIC_URL": "https://h/?key=hidden-g;token=hidden-h",
+		"RUNBOOK_URL": "https://h/docs?private_token=hidden-i hidden-j", "METRICS_ADDR": "http://h?token=hidden-k\"hidden-l", "ALLOWED_ORIGINS": "https://a/?token=hidden-m,https://u:hidden-n@b",
+		"DATABASE_URL": "sqlite:a.db?_key=hidden-o", "TRUSTED_PROXIES": "https://u:hidden%zz@h", "OTEL_RESOURCE_ATTRIBUTES": "a=https://h?key=hidden-p",
+	}
+	_, values, err := load(t, t.TempDir(), env)
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	all := err.Error()
+	for _, v := range values {
+		all += "\n" + v.Value
+	}
+	if strings.Contains(all, "hidden") {
+		t.Errorf("a value of a query is shown:\n%s", all)
+	}
+	for _, kept := range []string{"https://collector.example.com/v1?api-key=******&x=******", "collector:4318?******", "https://h/docs?private_token=******", "sqlite:a.db?_key=******", `"a?key=******"`} {
+		if !strings.Contains(all, kept) {
+			t.Errorf("%s is hidden whole:\n%s", kept, all)
+		}
+	}
+	_, values, err = load(t, t.TempDir(), map[string]string{"RUNBOOK_URL": "https://h/@us/runbook.md?", "UPLOADS": "a?"})
+	if err != nil || valueOf(t, values, "RUNBOOK_URL").Value != "https://h/@us/runbook.md?" || valueOf(t, values, "UPLOADS").Value != "a?" {
+		t.Errorf("what holds no secret is hidden: %v", err)
+	}
+}
+
 func TestDurationsAreReadAsTheOriginalDid(t *testing.T) {
 	for in, want := range map[string]time.Duration{
 		"15m": 15 * time.Minute, "12h": 12 * time.Hour, "7d": 168 * time.Hour, "2 days": 48 * time.Hour, "1w": 168 * time.Hour,

@@ -1,9 +1,6 @@
 package config
 
-import (
-	"net/url"
-	"strings"
-)
+import "strings"
 
 // Setting is what people are told of a setting.
 type Setting struct {
@@ -28,14 +25,6 @@ func (s setting) defaultIn(c *Config) string {
 		return s.Strict
 	}
 	return strings.ReplaceAll(s.Default, "<DATA_DIR>", strings.TrimSuffix(c.DataDir, "/"))
-}
-
-// masked hides a secret: whole, or in an address only who signs in.
-func (s setting) masked(value string) string {
-	if u, err := url.Parse(value); err == nil && u.Scheme == "sqlite" && u.User == nil {
-		return value
-	}
-	return "******"
 }
 
 // table is every setting. A row may rely on those above it: NODE_ENV and DATA_DIR stand first.
