@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -273,4 +275,21 @@ func TestHelpIsACommandToo(t *testing.T) {
 			t.Errorf("help %v:\n%s", command, got)
 		}
 	}
+}
+
+func TestCommandsThatServeNobodyNeedNoSecretOfTokens(t *testing.T) {
+	i := newInkstone(t)
+	i.env["NODE_ENV"], i.env["BCRYPT_COST"] = "production", "10"
+	i.succeeds("", "migrate")
+	i.succeeds("a password\n", "user", "create", "--admin", "--email", "me@example.com", "--username", "me1", "--password-stdin")
+	i.succeeds("", "db", "slow")
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	i.env["PORT"] = portOf(t, server.URL)
+	i.fails("JWT_SECRET：缺失", "", "db", "pool") // but this signs a token
+	if _, err := os.Stat("data/jwt-secret"); err == nil {
+		t.Error("a secret was made")
+	}
+	i.fails("JWT_SECRET：生产环境必须设置", "", "serve")
+	i.fails("JWT_SECRET：生产环境必须设置", "", "config")
 }

@@ -44,7 +44,10 @@ type program struct {
 	lookup func(string) (string, bool)
 }
 
-func (p *program) config() (*config.Config, error) {
+func (p *program) config() (*config.Config, error) { return config.LoadForCommand(p.lookup, ".") }
+
+// served is config for who serves.
+func (p *program) served() (*config.Config, error) {
 	cfg, _, err := config.Load(p.lookup, ".")
 	return cfg, err
 }

@@ -101,6 +101,9 @@ func secretOf(cfg *config.Config) (string, error) {
 	if cfg.JWTSecret != "" {
 		return cfg.JWTSecret, nil
 	}
+	if cfg.Production {
+		return "", errors.New("JWT_SECRET：缺失、无效或无权读取，须与正在运行的服务相同")
+	}
 	secret, err := config.KeptSecret(cfg.DataDir)
 	if err != nil {
 		return "", fmt.Errorf("无法使用数据目录中的令牌密钥，请检查权限或设置 JWT_SECRET：%w", err)

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,6 +98,50 @@ func TestADotenvThatIsNoTextIsRefused(t *testing.T) {
 	write(t, dir, ".env", "\xff\xfeP\x00O\x00R\x00T\x00=\x004\x00") // as an editor writes it that takes UTF-16
 	if _, _, err := Load(func(string) (string, bool) { return "", false }, dir); err == nil {
 		t.Error("read")
+	}
+}
+
+func TestADotenvThatIsNoSmallFileIsRefusedUnread(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, ".env", "PORT=4000\n"+strings.Repeat("#", maxDotenv))
+	if _, _, err := load(t, dir, nil); err == nil || !strings.Contains(err.Error(), ".env：超过 1 MB") {
+		t.Errorf("%v", err)
+	}
+	write(t, dir, ".env", "PORT=4000\n"+strings.Repeat("#", maxDotenv-10))
+	if c, _, err := load(t, dir, nil); err != nil || c.Port != 4000 {
+		t.Errorf("1 MiB: %v", err)
+	}
+	dir = t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, ".env"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := load(t, dir, nil); err == nil || !strings.Contains(err.Error(), ".env：不是普通文件") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestOnlyWhoServesNeedsTheSecretOfTokens(t *testing.T) {
+	dir := t.TempDir()
+	for name, more := range map[string]map[string]string{
+		"none": {}, "short": {"JWT_SECRET": "abc"}, "unreadable": {"JWT_SECRET_FILE": filepath.Join(dir, "missing")}, "twice": {"JWT_SECRET": strong, "JWT_SECRET_FILE": dir},
+	} {
+		env := map[string]string{"NODE_ENV": "production", "PORT": "4000"}
+		maps.Copy(env, more)
+		c, err := LoadForCommand(environmentOf(env), dir)
+		if err != nil || !c.Production || c.Port != 4000 || c.JWTSecret != "" {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, _, err := load(t, dir, env); err == nil || !strings.Contains(err.Error(), "JWT_SECRET") {
+			t.Errorf("%s serves: %v", name, err)
+		}
+	}
+	env := map[string]string{"NODE_ENV": "production", "JWT_SECRET": strong}
+	if c, err := LoadForCommand(environmentOf(env), dir); err != nil || c.JWTSecret != strong {
+		t.Errorf("with one: %v", err)
+	}
+	env["PORT"] = "x"
+	if _, err := LoadForCommand(environmentOf(env), dir); err == nil || !strings.Contains(err.Error(), "PORT") {
+		t.Errorf("another mistake: %v", err)
 	}
 }
 
