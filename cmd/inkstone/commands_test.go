@@ -8,9 +8,11 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
 
 	"inkstone/internal/store"
@@ -144,6 +146,41 @@ func TestColumnsAreStraightWhereCharactersAreWide(t *testing.T) {
 	got := columns([][]string{{"A", "技术,生活", "默认"}, {"LONG", "x", ".env"}, {"B", "", ""}})
 	if want := "A     技术,生活  默认\nLONG  x          .env\nB\n"; got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+func TestTheHelpOfEachCommandIsChineseAndStraight(t *testing.T) {
+	i := newInkstone(t)
+	var all []*cobra.Command
+	var add func(*cobra.Command)
+	add = func(c *cobra.Command) {
+		all = append(all, c)
+		for _, sub := range c.Commands() {
+			add(sub)
+		}
+	}
+	add((&program{}).root())
+	for _, c := range all {
+		help := i.succeeds("", append(strings.Fields(c.CommandPath())[1:], "--help")...)
+		for _, english := range []string{"(default", "[flags]", " int ", " string ", "Usage"} {
+			if strings.Contains(help, english) {
+				t.Errorf("%s: %q in\n%s", c.CommandPath(), english, help)
+			}
+		}
+		_, options, _ := strings.Cut(help, "\n选项：\n")
+		options, _, _ = strings.Cut(options, "\n\n")
+		column := 0
+		for line := range strings.Lines(options) {
+			name := regexp.MustCompile(`^ +(?:-\w, )?--[\w-]+(?: \S+)? {2,}`).FindString(line)
+			if at := uniseg.StringWidth(name); at == 0 || column > 0 && at != column {
+				t.Errorf("%s: %d columns, not %d: %s", c.CommandPath(), at, column, line)
+			} else {
+				column = at
+			}
+		}
+	}
+	if help := i.succeeds("", "db", "slow", "--help"); !strings.Contains(help, "（默认 10）") || !strings.Contains(help, "（默认 total）") {
+		t.Error(help)
 	}
 }
 
