@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// cobra keeps the functions of templates for all commands of a process.
 func init() { cobra.AddTemplateFunc("options", options) }
 
 // plainUseLines keeps cobra's English "[flags]" out of the help of every command.

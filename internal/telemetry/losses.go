@@ -37,7 +37,7 @@ func (o *output) well() bool { return o.failure.Load() == nil }
 type losses struct {
 	outputs []*output // that lost lines when it began
 	lost    uint64
-	told    time.Time // when it was last spoken of, or the one before
+	told    time.Time // when its beginning, or the end of the one before, was told
 }
 
 // TellLosses says in the log that lines are lost, once, and once that they are written again:
