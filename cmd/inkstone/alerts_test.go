@@ -14,6 +14,8 @@ func TestTheRelayNeedsARobotAndAFreeAddress(t *testing.T) {
 	i.fails("没有机器人，请设置 DINGTALK_WEBHOOK_URL", "", "alerts")
 	i.env["WECOM_WEBHOOK_URL"], i.env["ALERTS_ADDR"] = "https://h/?key=hidden", "192.0.2.1:1" // nobody's here
 	i.fails("请检查 ALERTS_ADDR", "", "alerts")
+	i.env["NODE_ENV"], i.env["BCRYPT_COST"] = "production", "10" // for which only a server needs a JWT_SECRET
+	i.fails("请检查 ALERTS_ADDR", "", "alerts")
 }
 
 func TestTheRelayServesUntilItIsToldToStop(t *testing.T) {

@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
 
 	"inkstone/internal/store"
@@ -145,6 +149,41 @@ func TestColumnsAreStraightWhereCharactersAreWide(t *testing.T) {
 	}
 }
 
+func TestTheHelpOfEachCommandIsChineseAndStraight(t *testing.T) {
+	i := newInkstone(t)
+	var all []*cobra.Command
+	var add func(*cobra.Command)
+	add = func(c *cobra.Command) {
+		all = append(all, c)
+		for _, sub := range c.Commands() {
+			add(sub)
+		}
+	}
+	add((&program{}).root())
+	for _, c := range all {
+		help := i.succeeds("", append(strings.Fields(c.CommandPath())[1:], "--help")...)
+		for _, english := range []string{"(default", "[flags]", " int ", " string ", "Usage"} {
+			if strings.Contains(help, english) {
+				t.Errorf("%s: %q in\n%s", c.CommandPath(), english, help)
+			}
+		}
+		_, options, _ := strings.Cut(help, "\n选项：\n")
+		options, _, _ = strings.Cut(options, "\n\n")
+		column := 0
+		for line := range strings.Lines(options) {
+			name := regexp.MustCompile(`^ +(?:-\w, )?--[\w-]+(?: \S+)? {2,}`).FindString(line)
+			if at := uniseg.StringWidth(name); at == 0 || column > 0 && at != column {
+				t.Errorf("%s: %d columns, not %d: %s", c.CommandPath(), at, column, line)
+			} else {
+				column = at
+			}
+		}
+	}
+	if help := i.succeeds("", "db", "slow", "--help"); !strings.Contains(help, "（默认 10）") || !strings.Contains(help, "（默认 total）") {
+		t.Error(help)
+	}
+}
+
 func TestAnInterruptionIsToldInOneWord(t *testing.T) {
 	if got := explain(fmt.Errorf("a.md：%w", context.Canceled)); got != "已中断" {
 		t.Errorf("%q", got)
@@ -273,4 +312,21 @@ func TestHelpIsACommandToo(t *testing.T) {
 			t.Errorf("help %v:\n%s", command, got)
 		}
 	}
+}
+
+func TestCommandsThatServeNobodyNeedNoSecretOfTokens(t *testing.T) {
+	i := newInkstone(t)
+	i.env["NODE_ENV"], i.env["BCRYPT_COST"] = "production", "10"
+	i.succeeds("", "migrate")
+	i.succeeds("a password\n", "user", "create", "--admin", "--email", "me@example.com", "--username", "me1", "--password-stdin")
+	i.succeeds("", "db", "slow")
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	i.env["PORT"] = portOf(t, server.URL)
+	i.fails("JWT_SECRET：缺失", "", "db", "pool") // but this signs a token
+	if _, err := os.Stat("data/jwt-secret"); err == nil {
+		t.Error("a secret was made")
+	}
+	i.fails("JWT_SECRET：生产环境必须设置", "", "serve")
+	i.fails("JWT_SECRET：生产环境必须设置", "", "config")
 }

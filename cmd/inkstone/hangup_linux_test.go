@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -69,4 +70,32 @@ func TestAServerWhoseTerminalIsClosedEndsUnlessItIgnoresThat(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestHangupDoesNotWaitForADotenvThatIsAPipe(t *testing.T) {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // else what we start ignores it where we do
+	defer signal.Reset(syscall.SIGHUP)
+	dir := t.TempDir()
+	s := startAs(t, exec.Command(builtOnce(t), "serve"), dir, append(production, "LOG_DIR=")...)
+	says := func(text string) {
+		t.Helper()
+		s.signal(syscall.SIGHUP)
+		for end := time.Now().Add(20 * time.Second); !strings.Contains(s.out.String(), text); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s is not said:\n%s", text, s.out.String())
+			}
+		}
+	}
+	dotenv := filepath.Join(dir, ".env")
+	if err := unix.Mkfifo(dotenv, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	says("不是普通文件")
+	if err := os.Remove(dotenv); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dotenv, []byte("LOG_LEVEL=debug"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	says("LOG_LEVEL is read again")
 }

@@ -44,7 +44,10 @@ type program struct {
 	lookup func(string) (string, bool)
 }
 
-func (p *program) config() (*config.Config, error) {
+func (p *program) config() (*config.Config, error) { return config.LoadForCommand(p.lookup, ".") }
+
+// served is config for who serves.
+func (p *program) served() (*config.Config, error) {
 	cfg, _, err := config.Load(p.lookup, ".")
 	return cfg, err
 }
@@ -75,29 +78,6 @@ func (p *program) root() *cobra.Command {
 	plainUseLines(root)
 	return root
 }
-
-// plainUseLines keeps cobra's English "[flags]" out of the help of every command.
-func plainUseLines(c *cobra.Command) {
-	c.DisableFlagsInUseLine = true
-	for _, sub := range c.Commands() {
-		plainUseLines(sub)
-	}
-}
-
-const usage = `用法：
-  {{if .HasAvailableSubCommands}}{{.CommandPath}} <命令>{{else}}{{.UseLine}}{{end}}{{if .HasAvailableLocalFlags}} [选项]{{end}}{{if .HasExample}}
-
-示例：
-{{.Example}}{{end}}{{if .HasAvailableSubCommands}}
-
-命令：{{range .Commands}}{{if .IsAvailableCommand}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
-
-选项：
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
-
-各命令的帮助：{{.CommandPath}} <命令> --help{{end}}
-`
 
 // arguments accepts exactly the named arguments.
 func arguments(names ...string) cobra.PositionalArgs {

@@ -25,7 +25,7 @@ func (p *program) serve() *cobra.Command {
 			"  ADMIN_EMAIL=me@example.com ADMIN_USERNAME=me ADMIN_PASSWORD_FILE=/run/secrets/admin inkstone serve",
 		Args: arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := p.config()
+			cfg, err := p.served()
 			if err != nil {
 				return err
 			}
@@ -65,7 +65,7 @@ func (p *program) readLogLevel(a *app.App) {
 	if a == nil {
 		return
 	}
-	cfg, err := p.config()
+	cfg, err := p.served()
 	if err != nil {
 		a.Log().Error("the settings could not be read again; LOG_LEVEL stays as it is", "error", err)
 		return

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -81,6 +82,42 @@ func TestEachRobotTakesTheMessageInItsOwnForm(t *testing.T) {
 	post(t, s, "/feishu", resolved("InkstoneDown"))
 	if want := "green [恢复] 严重：实例无法访问"; !strings.HasPrefix(f.said("feishu"), want) {
 		t.Errorf("%s", f.said("feishu"))
+	}
+}
+
+func TestTheColourIsThatOfTheMostUrgentAlert(t *testing.T) {
+	of := func(a alert, severity string) alert { a.Labels["severity"] = severity; return a }
+	f := newFakes(t)
+	s, _ := relay(t, f.robots())
+	for want, alerts := range map[string][]alert{
+		"red":    {of(firing("A"), "info"), of(firing("B"), "warning"), of(firing("C"), "critical"), resolved("D")},
+		"orange": {of(firing("A"), "info"), of(firing("B"), "warning"), resolved("C")},
+		"blue":   {resolved("A"), of(firing("B"), "info")},
+		"green":  {resolved("A"), of(resolved("B"), "info")},
+	} {
+		post(t, s, "/feishu", alerts...)
+		if got, _, _ := strings.Cut(f.said("feishu"), " "); got != want {
+			t.Errorf("%s, want %s: %s", got, want, f.said("feishu"))
+		}
+	}
+	post(t, s, "/feishu", of(firing("A"), "page"))
+	if !strings.HasPrefix(f.said("feishu"), "orange") {
+		t.Errorf("a severity that is none of ours: %s", f.said("feishu"))
+	}
+}
+
+func TestALineIsBetweenTwoAlerts(t *testing.T) {
+	f := newFakes(t)
+	s, _ := relay(t, f.robots())
+	for name, newline := range map[string]string{"dingtalk": "  \n", "feishu": "\n", "wecom": "\n"} {
+		post(t, s, "/"+name, firing("A"), firing("B"), firing("C"))
+		if n := strings.Count(f.said(name), newline+between+newline+"**[触发]"); n != 2 {
+			t.Errorf("%s: %d between three alerts:\n%s", name, n, f.said(name))
+		}
+		post(t, s, "/"+name, firing("A"))
+		if strings.Contains(f.said(name), between) {
+			t.Errorf("%s: one alert is parted:\n%s", name, f.said(name))
+		}
 	}
 }
 
@@ -195,6 +232,36 @@ func TestNoAlertForgesALineALinkOrAMention(t *testing.T) {
 	if !strings.Contains(text, "实例：x ＊＊［恢复］＊＊") {
 		t.Error(text)
 	}
+	for _, hostile := range []string{"# x", "---", "> x", "- x", "1. x", "===", "<at id=all></at>", "<font color=red>x</font>", "~~x~~", "|a|b|", "![x](http://evil.example/a.png)", "@all"} {
+		a = alert{Status: "firing", Labels: map[string]string{"alertname": hostile, "severity": hostile, "instance": hostile},
+			Annotations: map[string]string{"summary": hostile, "description": hostile, "runbook_url": hostile}}
+		text := notice{Alerts: []alert{a}}.text(4096, style{zone: beijing, newline: "\n"})
+		for line := range strings.Lines(text) {
+			if !strings.HasPrefix(line, "**[触发] ") && !strings.Contains(line, "：") || strings.HasPrefix(line, hostile) {
+				t.Errorf("%s begins a line:\n%s", hostile, text)
+			}
+		}
+		if strings.ContainsAny(text, "<>@~|") || strings.Contains(text, "](") {
+			t.Errorf("%s became\n%s", hostile, text)
+		}
+	}
+}
+
+func TestNothingUnseenReachesARobot(t *testing.T) {
+	const unseen = "a\u202eb\u2066c\u200bd\ufeffe\u00adf\u200d\U000e0041g\x00h\u0085i\u2028j"
+	f := newFakes(t)
+	s, _ := relay(t, f.robots())
+	for _, runbook := range []string{unseen, "https://wiki.example/" + unseen[:10], "docs/runbook.md#" + unseen} {
+		a := alert{Status: "firing", Labels: map[string]string{"alertname": unseen, "severity": unseen, "instance": unseen},
+			Annotations: map[string]string{"summary": "\u200b " + unseen, "description": unseen, "runbook_url": runbook}}
+		for _, name := range []string{"dingtalk", "feishu", "wecom"} {
+			post(t, s, "/"+name, a)
+			said := f.said(name)
+			if strings.ContainsFunc(strings.ReplaceAll(said, "\n", ""), func(r rune) bool { return !unicode.IsPrint(r) }) || !strings.Contains(said, "摘要：abcdefg h i j") {
+				t.Errorf("%s says %q", name, said)
+			}
+		}
+	}
 }
 
 func TestMessagesLinkToTheRunbookWhereItCanBeRead(t *testing.T) {
@@ -203,6 +270,7 @@ func TestMessagesLinkToTheRunbookWhereItCanBeRead(t *testing.T) {
 		"docs/runbook.md#inkstonedown":       "[处理手册](" + here + "#inkstonedown)",
 		"https://wiki.example/a#b":           "[处理手册](https://wiki.example/a#b)",
 		"https://wiki.example/a)[x](http://": "https://wiki.example/a)［x］(http://",
+		"https://wiki.example@evil.example/": "https://wiki.example＠evil.example/",
 		"javascript:alert(1)":                "javascript:alert(1)",
 		"":                                   "",
 	} {

@@ -31,7 +31,7 @@ type alert struct {
 }
 
 // readNotice reads version 4, the only one since Alertmanager 0.5. What is urgent
-// comes first: firing before resolved, critical before the rest.
+// comes first: firing before resolved, and then by severity.
 func readNotice(r io.Reader) (notice, error) {
 	var n notice
 	if err := json.NewDecoder(r).Decode(&n); err != nil {
@@ -47,12 +47,15 @@ func readNotice(r io.Reader) (notice, error) {
 func (a alert) firing() bool { return a.Status == "firing" }
 
 func (a alert) rank() int {
-	rank := 0
-	if !a.firing() {
-		rank += 2
+	rank := 1 // a warning, and what we have no word for
+	switch a.Labels["severity"] {
+	case "critical":
+		rank = 0
+	case "info":
+		rank = 2
 	}
-	if a.Labels["severity"] != "critical" {
-		rank++
+	if !a.firing() {
+		rank += 3
 	}
 	return rank
 }
@@ -95,12 +98,26 @@ func (n notice) firing() (count int) {
 	return count
 }
 
+// urgency is that of the most urgent alert, which is the first: red, orange, blue, or green
+// where all is over.
+func (n notice) urgency() string {
+	colours := [...]string{"red", "orange", "blue"}
+	if rank := n.Alerts[0].rank(); rank < len(colours) {
+		return colours[rank]
+	}
+	return "green"
+}
+
 // style is how a message is written.
 type style struct {
 	zone    *time.Location
 	runbook string // address of docs/runbook.md; "": its sections are named without a link
 	newline string // what a robot takes for one
 }
+
+// between stands between two alerts. Not all robots know a rule of Markdown's, and in some an
+// empty line shows as none.
+const between = "──────────"
 
 // text writes as many alerts as fit into most bytes, each whole, and says how many are
 // left out. One always fits: it has at most six lines of bounded length.
@@ -111,7 +128,7 @@ func (n notice) text(most int, s style) string {
 	for _, a := range n.Alerts {
 		block := strings.Join(a.lines(s), s.newline)
 		if shown > 0 {
-			block = s.newline + s.newline + block
+			block = s.newline + between + s.newline + block
 		}
 		if b.Len()+len(block)+forLeftOut > most {
 			break
@@ -126,12 +143,13 @@ func (n notice) text(most int, s style) string {
 }
 
 func (a alert) lines(s style) []string {
-	lines := []string{fmt.Sprintf("**[%s] %s %s**", a.state(), a.severity(), plain(a.Labels["alertname"])), a.summary()}
+	lines := []string{fmt.Sprintf("**[%s] %s %s**", a.state(), a.severity(), plain(a.Labels["alertname"]))}
 	add := func(name, value string) {
 		if value != "" {
 			lines = append(lines, name+"："+value)
 		}
 	}
+	add("摘要", a.summary()) // nothing of others begins a line: it could be a heading, a rule, a list
 	add("实例", plain(a.Labels["instance"]))
 	times := s.time(a.StartsAt)
 	if !a.firing() {
@@ -155,7 +173,7 @@ func (s style) link(runbook string) string {
 		runbook = s.runbook + "#" + section
 	}
 	u, err := url.Parse(runbook)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || len(runbook) > 512 || strings.ContainsAny(runbook, "()<> ") {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || len(runbook) > 512 || strings.ContainsAny(runbook, "()<> ") || strings.ContainsFunc(runbook, unseen) {
 		return plain(runbook)
 	}
 	return "[处理手册](" + runbook + ")"
@@ -165,19 +183,27 @@ func (s style) link(runbook string) string {
 const mostRunes = 150
 
 // plain takes from a text what would be markup, a mention of somebody or a line of its
-// own to one of the robots, and what is too long.
+// own to one of the robots, what is not seen, and what is too long. An address remains: robots
+// show it as it is, and a link of it.
 func plain(text string) string {
-	text = strings.Map(func(r rune) rune {
+	text = strings.TrimSpace(strings.Map(func(r rune) rune {
 		switch {
-		case unicode.IsControl(r), r == '\u2028', r == '\u2029':
+		case unicode.Is(unicode.Cf, r):
+			return -1
+		case unseen(r):
 			return ' '
-		case strings.ContainsRune("<>[]*`@", r):
+		case strings.ContainsRune("<>[]*`@~|\\", r):
 			return r + '＜' - '<' // its full-width form
 		}
 		return r
-	}, strings.TrimSpace(text))
+	}, text))
 	if runes := []rune(text); len(runes) > mostRunes {
 		text = string(runes[:mostRunes-1]) + "…"
 	}
 	return text
+}
+
+// unseen tells what ends a line, turns its direction, or makes two texts look alike.
+func unseen(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }

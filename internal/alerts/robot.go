@@ -32,7 +32,7 @@ type Robot struct {
 
 type message struct {
 	title, text string
-	firing      bool
+	colour      string // red, orange, blue or green
 }
 
 // DingTalk is a custom robot of DingTalk. The secret, where it has one, signs.
@@ -108,12 +108,8 @@ type (
 
 // feishu signs in the body: nothing, keyed by the seconds and the secret.
 func feishu(secret string, now time.Time, m message) (url.Values, any) {
-	colour := "green"
-	if m.firing {
-		colour = "red"
-	}
 	body := feishuMessage{Type: "interactive", Card: feishuCard{
-		Header:   feishuHeader{colour, feishuElement{"plain_text", m.title}},
+		Header:   feishuHeader{m.colour, feishuElement{"plain_text", m.title}},
 		Elements: []feishuElement{{"markdown", m.text}},
 	}}
 	if secret != "" {

@@ -61,7 +61,7 @@ func Handler(o Options) http.Handler {
 
 func (o Options) compose(r Robot, n notice) message {
 	text := n.text(r.most, style{zone: o.Zone, runbook: o.Runbook, newline: r.newline})
-	return message{title: n.title(), text: text, firing: n.firing() > 0}
+	return message{title: n.title(), text: text, colour: n.urgency()}
 }
 
 func answer(w http.ResponseWriter, status int, text string) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -58,6 +59,55 @@ func TestAnAlertReachesTheChats(t *testing.T) {
 			}
 		}
 		redisUp.Store(1)
+	}
+}
+
+// The docs are tried as they are written, but for the port and the first wait.
+func TestTheAlertThatTheDocsTryReachesTheChats(t *testing.T) {
+	alertmanager := enginetest.Program(t, "prometheus-alertmanager", "alertmanager")
+	amtool := enginetest.Program(t, "amtool")
+	docs, err := os.ReadFile("../../docs/monitoring.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`(?m)^ +amtool (.*alert add.*)$`).FindStringSubmatch(string(docs))
+	if line == nil {
+		t.Fatal("the docs try no alert")
+	}
+	robots := newFakes(t)
+	relay, _ := relay(t, robots.robots())
+	dir, manager := t.TempDir(), enginetest.FreeAddress(t)
+	copyFile(t, "alertmanager/alertmanager.yml", filepath.Join(dir, "alertmanager.yml"), "http://127.0.0.1:9095", relay.URL, "group_wait: 30s", "group_wait: 1s")
+	start(t, dir, alertmanager, "--config.file=alertmanager.yml", "--storage.path=am", "--web.listen-address="+manager, "--cluster.listen-address=")
+	command := `"$0" ` + strings.ReplaceAll(line[1], "127.0.0.1:9093", manager)
+	var said []byte
+	enginetest.Within(t, time.Minute, "Alertmanager takes the alert", func() bool {
+		said, err = exec.Command("sh", "-c", command, amtool).CombinedOutput()
+		return err == nil
+	})
+	enginetest.Within(t, time.Minute, "the alert reaches the robots", func() bool { return strings.Contains(robots.said("wecom"), "InkstoneTest") })
+	if text := robots.said("wecom"); !strings.Contains(text, "**[触发] 警告 InkstoneTest**") || !strings.Contains(text, "试一试") {
+		t.Errorf("%s\n%s", text, said)
+	}
+}
+
+func TestTheDocsTellTheWaitsOfTheExample(t *testing.T) {
+	example, err := os.ReadFile(filepath.Join(deployed, "alertmanager/alertmanager.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := os.ReadFile("../../docs/monitoring.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	waits := regexp.MustCompile(`group_(?:wait|interval): \w+`).FindAllString(string(example), -1)
+	for _, wait := range waits {
+		if !strings.Contains(string(docs), "`"+wait+"`") {
+			t.Errorf("the docs do not tell %s", wait)
+		}
+	}
+	if len(waits) != 2 {
+		t.Errorf("%v", waits)
 	}
 }
 

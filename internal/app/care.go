@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -72,12 +73,9 @@ func (c *Caretaker) Alone(ctx context.Context) (admin.Pool, error) {
 // admin.PoolRoute alone. It is written nowhere, and makes no secret. The error is a sentence that
 // says what to do.
 func Proof(cfg *config.Config) (string, error) {
-	secret := cfg.JWTSecret
-	if secret == "" {
-		var err error
-		if secret, err = config.ReadSecret(cfg.DataDir); err != nil {
-			return "", fmt.Errorf("无法读取服务的令牌密钥，请以服务的用户与设置（JWT_SECRET 或 DATA_DIR）执行：%w", err)
-		}
+	secret, err := servedSecret(cfg)
+	if err != nil {
+		return "", err
 	}
 	operator, err := auth.NewOperator([]byte(secret), admin.PoolRoute, time.Now)
 	if err != nil {
@@ -86,7 +84,22 @@ func Proof(cfg *config.Config) (string, error) {
 	return operator.Prove()
 }
 
-// secretOf returns what tokens are signed with.
+// servedSecret returns what a server with these settings signs with.
+func servedSecret(cfg *config.Config) (string, error) {
+	if cfg.JWTSecret != "" {
+		return cfg.JWTSecret, nil
+	}
+	if cfg.Production {
+		return "", errors.New("JWT_SECRET：缺失、无效或无权读取，须与正在运行的服务相同")
+	}
+	secret, err := config.ReadSecret(cfg.DataDir)
+	if err != nil {
+		return "", fmt.Errorf("无法读取服务的令牌密钥，请以服务的用户与设置（JWT_SECRET 或 DATA_DIR）执行：%w", err)
+	}
+	return secret, nil
+}
+
+// secretOf returns what tokens are signed with, and makes it if there is none.
 func secretOf(cfg *config.Config) (string, error) {
 	if cfg.JWTSecret != "" {
 		return cfg.JWTSecret, nil

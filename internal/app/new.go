@@ -67,6 +67,7 @@ func (a *App) openLogs(context.Context) error {
 	a.log, a.logLevel = telemetry.WithIDs(logs.Logger, web.IDs), logs.Level
 	slog.SetDefault(a.log)
 	a.closers = append(a.closers, logs.Close)
+	a.every(lossesEvery, func(context.Context) { logs.TellLosses(time.Now()) })
 	return nil
 }
 

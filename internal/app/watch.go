@@ -14,8 +14,9 @@ import (
 
 // How often it is looked for what /metrics shows but should not wait for.
 const (
-	readyEvery = 5 * time.Second
-	usageEvery = 10 * time.Second
+	readyEvery  = 5 * time.Second
+	lossesEvery = 5 * time.Second
+	usageEvery  = 10 * time.Second
 
 	// Connections to Redis have no end: the certificate that was shown is not that of today.
 	certificateEvery = time.Hour

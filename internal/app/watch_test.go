@@ -3,6 +3,9 @@ package app
 import (
 	"bytes"
 	"context"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -51,6 +54,35 @@ func TestTheLogSaysOnceThatTheDatabaseIsLostAndThatItIsBack(t *testing.T) {
 	if up := a.databaseUp.get(); up != 1 {
 		t.Errorf("dependency_up is %v", up)
 	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+type closedPipe struct{}
+
+func (closedPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+func TestTheFileSaysThatStandardOutputLosesLines(t *testing.T) {
+	dir := t.TempDir()
+	settings := map[string]string{"DATA_DIR": dir, "LOG_DIR": filepath.Join(dir, "logs"), "HOST": "127.0.0.1", "PORT": "0"}
+	cfg, _, err := config.Load(func(name string) (string, bool) { v, ok := settings[name]; return v, ok }, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	a, err := New(ctx, cfg, closedPipe{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	a.Log().Info("a line")
+	enginetest.Within(t, time.Minute, "the loss is told", func() bool {
+		b, err := os.ReadFile(filepath.Join(dir, "logs", "combined.log"))
+		return err == nil && strings.Contains(string(b), "log lines are lost")
+	})
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,7 +35,7 @@ type Config struct {
 	S3         S3     // zero unless images are kept there
 	UploadsURL string // where the public gets them without this server; "": nowhere
 
-	JWTSecret  string // "" only in development: take KeptSecret
+	JWTSecret  string // "" in development: take KeptSecret; and see LoadForCommand
 	JWTExpire  time.Duration
 	BcryptCost int
 	Admin      blog.NewUser // the first admin; the zero value: none is made
@@ -105,10 +104,25 @@ func (m Mistakes) Error() string { return strings.Join(m, "\n") }
 // Load reads the settings from the environment and from .env in dir. The error
 // is Mistakes; the values are returned even then, for showing.
 func Load(lookup func(string) (string, bool), dir string) (*Config, []Value, error) {
+	return read(lookup, dir, true)
+}
+
+// LoadForCommand is Load for what serves nobody: it may have no JWT_SECRET, and one that is
+// wrong, or that it may not read, is none.
+func LoadForCommand(lookup func(string) (string, bool), dir string) (*Config, error) {
+	c, _, err := read(lookup, dir, false)
+	return c, err
+}
+
+func read(lookup func(string) (string, bool), dir string, serves bool) (*Config, []Value, error) {
 	l := loader{lookup: lookup, config: &Config{}}
 	l.readDotenv(filepath.Join(dir, ".env"))
 	for _, s := range table() {
+		known := len(l.mistakes)
 		l.load(s)
+		if s.served && !serves {
+			l.mistakes = l.mistakes[:known]
+		}
 	}
 	l.checkAdmin()
 	l.joinRedis()
@@ -131,9 +145,26 @@ func (l *loader) wrong(name, sentence string) {
 	l.mistakes = append(l.mistakes, name+"："+sentence)
 }
 
+// maxDotenv bounds .env, in bytes: settings are small.
+const maxDotenv = 1 << 20
+
+// readDotenv reads a regular file alone: a pipe would be waited for, also by a server that
+// reads its settings once more.
 func (l *loader) readDotenv(path string) {
-	b, err := os.ReadFile(path)
+	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err == nil && !info.Mode().IsRegular() {
+		l.wrong(".env", "不是普通文件（而是目录、管道或设备），请换成普通文件或移走")
+		return
+	}
+	var b []byte
+	if err == nil {
+		b, err = readSome(path, maxDotenv)
+	}
+	if len(b) > maxDotenv {
+		l.wrong(".env", "超过 1 MB，不是一份设置，请检查是否放错了文件")
 		return
 	}
 	if err == nil {
@@ -141,7 +172,7 @@ func (l *loader) readDotenv(path string) {
 	}
 	if err != nil {
 		// The parser's words quote the file, secrets and all.
-		l.mistakes = append(l.mistakes, ".env：无法读取或格式有误，每行应为 名称=值，请检查引号是否成对")
+		l.wrong(".env", "无法读取或格式有误，每行应为 名称=值，请检查引号是否成对")
 	}
 }
 
@@ -167,24 +198,13 @@ func (l *loader) load(s setting) {
 	if source == fromDefault {
 		value = s.defaultIn(l.config)
 	}
-	shown := value
-	if s.Secret && value != "" || holdsPassword(value) {
-		shown = s.masked(value)
-	}
-	l.values = append(l.values, Value{s.Setting, shown, source})
+	l.values = append(l.values, Value{s.Setting, s.shown(value), source})
 	if len(l.mistakes) > before {
 		return // there is no saying what it should be
 	}
 	if err := s.parse(l.config, value); err != nil {
-		l.wrong(s.Name, err.Error())
+		l.wrong(s.Name, openQuotes(err.Error()))
 	}
-}
-
-// holdsPassword reports whether somebody has put a password into an address, where it
-// belongs or not.
-func holdsPassword(value string) bool {
-	u, err := url.Parse(value)
-	return err == nil && u.Scheme != "" && u.User != nil
 }
 
 // Where a value can come from, besides a file.
@@ -261,7 +281,7 @@ func (p place) read(name string, emptyCounts bool) (value string, given bool) {
 // readSecret returns the text of a file without the newline and the byte order
 // mark that editors add.
 func (l *loader) readSecret(name, path string) string {
-	b, err := readSome(path)
+	b, err := readSome(path, maxSecret)
 	if err != nil {
 		l.wrong(name, fmt.Sprintf("无法读取文件 %s，请检查路径与权限", path))
 		return ""
@@ -280,14 +300,14 @@ func (l *loader) readSecret(name, path string) string {
 // maxSecret bounds a secret's file, in bytes: a path to a device must not fill the memory.
 const maxSecret = 64 << 10
 
-// readSome reads a file up to one byte beyond maxSecret.
-func readSome(path string) ([]byte, error) {
+// readSome reads a file up to one byte beyond most.
+func readSome(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxSecret+1))
+	return io.ReadAll(io.LimitReader(f, most+1))
 }
 
 // checkAdmin holds the three ADMIN_ settings against the rules of registration.

@@ -1,9 +1,6 @@
 package config
 
-import (
-	"net/url"
-	"strings"
-)
+import "strings"
 
 // Setting is what people are told of a setting.
 type Setting struct {
@@ -20,6 +17,7 @@ type Setting struct {
 type setting struct {
 	Setting
 	emptyCounts bool // an empty value is a value
+	served      bool // only who serves needs it
 	parse       func(c *Config, value string) error
 }
 
@@ -28,14 +26,6 @@ func (s setting) defaultIn(c *Config) string {
 		return s.Strict
 	}
 	return strings.ReplaceAll(s.Default, "<DATA_DIR>", strings.TrimSuffix(c.DataDir, "/"))
-}
-
-// masked hides a secret: whole, or in an address only who signs in.
-func (s setting) masked(value string) string {
-	if u, err := url.Parse(value); err == nil && u.Scheme == "sqlite" && u.User == nil {
-		return value
-	}
-	return "******"
 }
 
 // table is every setting. A row may rely on those above it: NODE_ENV and DATA_DIR stand first.
@@ -149,7 +139,7 @@ func accountRows() []setting {
 	return []setting{
 		{Setting: Setting{Name: "JWT_SECRET", Secret: true,
 			ZH: "令牌签名密钥，至少 32 字节；开发环境缺省时生成一次并保存在 `<DATA_DIR>/jwt-secret`",
-			EN: "signs the tokens, at least 32 bytes; in development one is made once and kept in `<DATA_DIR>/jwt-secret`"}, parse: jwtSecret},
+			EN: "signs the tokens, at least 32 bytes; in development one is made once and kept in `<DATA_DIR>/jwt-secret`"}, served: true, parse: jwtSecret},
 		{Setting: Setting{Name: "JWT_EXPIRE", Default: "7d",
 			ZH: "令牌有效期：`15m`、`12h`、`7d`；不带单位为毫秒", EN: "how long a token lasts: `15m`, `12h`, `7d`; a bare number is milliseconds"},
 			parse: span(func(c *Config) *duration { return &c.JWTExpire }, second, 10*year)},

@@ -37,7 +37,9 @@ type Logs struct {
 	Level  *slog.LevelVar
 
 	writers []*asyncWriter
+	outputs []*output
 	files   []io.Closer
+	losses  losses
 }
 
 // OpenLogs makes the logger. A folder that cannot be made is an error; one that
@@ -53,7 +55,7 @@ func OpenLogs(o LogOptions) (*Logs, error) {
 	if lost == nil {
 		lost = func() {}
 	}
-	console := l.async(o.Console, lost)
+	console := l.async("standard output", o.Console, lost)
 	readable := func() slog.Handler { return newReadable(console, l.Level, colored(o.Console)) }
 	switch {
 	case dir == "" && o.Readable:
@@ -85,12 +87,13 @@ func (l *Logs) file(path string, lost func()) io.Writer {
 	}
 	f := &timberjack.Logger{Filename: path, MaxSize: maxFileMB, MaxBackups: maxFiles - 1, FileMode: fileMode}
 	l.files = append(l.files, f)
-	return l.async(f, lost)
+	return l.async(filepath.Base(path), f, lost)
 }
 
-func (l *Logs) async(w io.Writer, lost func()) io.Writer {
-	a := newAsyncWriter(w, lost)
-	l.writers = append(l.writers, a)
+func (l *Logs) async(name string, w io.Writer, lost func()) io.Writer {
+	o := &output{Writer: w, name: name}
+	a := newAsyncWriter(o, func() { o.lost.Add(1); lost() })
+	l.writers, l.outputs = append(l.writers, a), append(l.outputs, o)
 	return a
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 
 	"github.com/lmittmann/tint"
 	"golang.org/x/term"
@@ -98,7 +99,9 @@ func OneLine(text string) string {
 	var b strings.Builder
 	for _, r := range text {
 		if hidden(r) {
-			fmt.Fprintf(&b, "\\u%04x", r)
+			for _, unit := range utf16.Encode([]rune{r}) { // as JSON has it
+				fmt.Fprintf(&b, "\\u%04x", unit)
+			}
 		} else {
 			b.WriteRune(r)
 		}
@@ -106,8 +109,8 @@ func OneLine(text string) string {
 	return b.String()
 }
 
-// hidden tells what no line may have as it is: controls, separators of lines, and what
-// turns the direction of the text around it.
+// hidden tells what no line may have as it is: controls, separators of lines, and what is
+// not seen itself: it turns the direction of the text around it, or makes two texts look alike.
 func hidden(r rune) bool {
-	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Bidi_Control, r)
+	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Cf, r)
 }

@@ -17,6 +17,11 @@ var masks = []struct {
 	{regexp.MustCompile(`://[^/\s"']*@`), "://[credentials]@"},
 	{regexp.MustCompile(`(?i)\b([a-z0-9_.-]*(?:passw(?:or)?d|secret|token|api[_-]?key|authorization|cookie|dsn)[a-z0-9_-]*["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s&;,]+)`), "$1[secret]"},
 	{regexp.MustCompile(`Key \(([^)]*)\)=\(.*?\)( already| is|$)`), "Key ($1)=([value])$2"}, // PostgreSQL
+	{regexp.MustCompile("`user=[^`]*`"), "`user=[name] database=[name]`"},                   // pgx
+	{regexp.MustCompile(`\b(postgres(?:ql)?://[^/\s"']*/)[^?\s"',` + "`" + `]+`), "$1[name]"},
+	{regexp.MustCompile(`(?i)\b(user|username|database|dbname)=("[^"]*"|'[^']*'|[^\s&;,)` + "`" + `]+)`), "$1=[name]"},
+	{regexp.MustCompile(`(?i)(user|role|database|用户|角色|数据库)(\s*\\?)["“][^"”\\]*(\\?)["”]`), `$1$2"[name]$3"`},  // PostgreSQL in English and Chinese
+	{regexp.MustCompile(`(?i)\b(no such (?:user|database):|permission denied for database) \S+`), "$1 [name]"}, // PgBouncer; PostgreSQL
 	{regexp.MustCompile(`[\p{L}\p{N}._%+-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+`), "[email]"},
 }
 
