@@ -73,7 +73,7 @@ func TestALogOfARunHasEveryRequestAndNoSecret(t *testing.T) {
 		}
 		resp.Body.Close()
 	}
-	send("GET", "/api/posts?token=qu3ry-token&reset_TOKEN=qu3ry-token2&search=%0a%7B%22forged%22", "Authorization: Bearer "+token+"\r\nCookie: session=c00kie\r\nUser-Agent: x\u0085\u202e{\"forged\":1}\r\n")
+	send("GET", "/api/posts?token=qu3ry-token&reset_TOKEN=qu3ry-token2&search=%0a%7B%22forged%22", "Authorization: Bearer "+token+"\r\nCookie: session=c00kie\r\nUser-Agent: x\u0085\u202e {\"forged\":1}\r\n")
 	send("GET", "/api/posts", "Authorization: Bearer "+token+"x\r\nX-Request-Id: mine.1\r\n")
 	send("GET", "/nothing%0a%0d{\"forged\":1}", "Authorization: Basic cGFzc3dvcmQ=\r\n")
 	send("BREW", "/api/posts", "")
@@ -118,7 +118,7 @@ func TestALogOfARunHasEveryRequestAndNoSecret(t *testing.T) {
 	if created["userId"] == nil || created["status"] != 201.0 || created["level"] != "info" || created["bytes"].(float64) < 300 {
 		t.Errorf("created: %v", created)
 	}
-	if listed["url"] != "/api/posts?token=***&reset_TOKEN=***&search=%0a%7B%22forged%22" || listed["userAgent"] != "x\u0085\u202e{\"forged\":1}" || listed["method"] != "GET" || listed["ip"] != "127.0.0.1" {
+	if listed["url"] != "/api/posts?token=***&reset_TOKEN=***&search=%0a%7B%22forged%22" || listed["userAgent"] != "x\u0085\u202e {\"forged\":1}" || listed["method"] != "GET" || listed["ip"] != "127.0.0.1" {
 		t.Errorf("listed: %v", listed)
 	}
 	if refused["status"] != 401.0 || refused["level"] != "warn" || refused["userId"] != nil {
