@@ -52,7 +52,7 @@ type Caretaker struct {
 
 // OpenCare opens the database to look at it. The error is a sentence that says what to do.
 func OpenCare(ctx context.Context, cfg *config.Config) (*Caretaker, error) {
-	s, err := store.Open(ctx, cfg.Database, store.Options{NoMigrate: true, Server: server(cfg)})
+	s, err := store.Open(ctx, cfg.Database, store.Options{ReadOnly: true, Server: server(cfg)})
 	if err != nil {
 		return nil, cannotOpen(cfg, err)
 	}
