@@ -311,6 +311,87 @@ func TestWhatCannotBeNotedIsToldByItsProcess(t *testing.T) {
 	}
 }
 
+func TestWhoAsksNotesNothing(t *testing.T) {
+	n := &notes{}
+	service := newTestService(n)
+	service.Recorder, _ = newTestRecorder(n)
+	service.Recorder.Statement(t.Context(), "SELECT a", slow, 1)
+	if r, err := service.Slow(t.Context(), SlowFilter{Sort: "count", Limit: 10}); err != nil || r.Kinds != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, err := service.Indexes(t.Context()); err != nil || len(n.all) > 0 {
+		t.Errorf("noted %+v, %v", n.all, err)
+	}
+}
+
+func TestWhoAsksIsToldAlsoWhatIsBeingNoted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		locked := make(chan struct{})
+		n := &waitingNotes{until: locked}
+		service := newTestService(&n.notes)
+		r, _ := newTestRecorder(&n.notes)
+		r.Keep(n)
+		service.Recorder = r
+		r.Statement(t.Context(), "SELECT a", slow, 1)
+		go func() { _ = r.Flush(t.Context()) }()
+		synctest.Wait() // it waits for the lock
+		r.Statement(t.Context(), "SELECT a", slow, 1)
+		start := time.Now()
+		report, err := service.Slow(t.Context(), SlowFilter{Sort: "count", Limit: 10})
+		if err != nil || report.Kinds != 1 || report.Queries[0].Count != 2 || time.Since(start) > lookWait {
+			t.Errorf("after %v: %+v, %v", time.Since(start), report, err)
+		}
+		close(locked)
+		report, err = service.Slow(t.Context(), SlowFilter{Sort: "count", Limit: 10})
+		if err != nil || report.Kinds != 1 || report.Queries[0].Count != 2 {
+			t.Errorf("when it is noted: %+v, %v", report, err)
+		}
+	})
+}
+
+// waitingNotes takes a note only when until is closed.
+type waitingNotes struct {
+	notes
+	until chan struct{}
+}
+
+func (n *waitingNotes) Note(ctx context.Context, slow []blog.SlowStatement, forget time.Time) error {
+	<-n.until
+	return n.notes.Note(ctx, slow, forget)
+}
+
+func TestNoRunIsMissedOrCountedTwiceWhileItIsNoted(t *testing.T) {
+	n := &notes{}
+	service := newTestService(n)
+	r, _ := newTestRecorder(n)
+	service.Recorder = r
+	var all sync.WaitGroup
+	const most = 2000
+	all.Go(func() {
+		for range most {
+			r.Statement(t.Context(), "SELECT a", slow, 1)
+			if err := r.Flush(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	var before int64
+	for before < most {
+		report, err := service.Slow(t.Context(), SlowFilter{Sort: "count", Limit: 1})
+		if err != nil || t.Failed() {
+			t.Fatal(err)
+		}
+		if len(report.Queries) > 0 {
+			if n := report.Queries[0].Count; n < before || n > most {
+				t.Fatalf("%d runs after %d", n, before)
+			} else {
+				before = n
+			}
+		}
+	}
+	all.Wait()
+}
+
 func TestALineOfASlowStatementHasTheIDsOfItsRequestAndTrace(t *testing.T) {
 	type caller struct{}
 	var log bytes.Buffer

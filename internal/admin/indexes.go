@@ -69,7 +69,6 @@ type Suggestion struct {
 
 // Indexes returns the indexes, which are unused, and which would help.
 func (s *Service) Indexes(ctx context.Context) (r IndexReport, err error) {
-	s.flush(ctx)
 	use, err := s.Care.Indexes(ctx)
 	if err != nil {
 		return r, err

@@ -90,23 +90,23 @@ func (k *kind) mean() time.Duration { return k.Total / time.Duration(max(k.Count
 // p95 is no more than the longest, though its class may end behind that.
 func (k *kind) p95() time.Duration { return min(k.Spread.Quantile(0.95), k.Max) }
 
-// flush notes what this process has not noted yet. If that fails, what there is can be told all the same.
-func (s *Service) flush(ctx context.Context) {
-	if s.Recorder != nil {
-		_ = s.Recorder.Flush(ctx)
+// slow returns what is noted, and what this process has not noted yet.
+func (s *Service) slow(ctx context.Context, since time.Time) ([]blog.SlowStatement, error) {
+	if s.Recorder == nil {
+		return s.Care.Slow(ctx, since)
 	}
+	mine, done := s.Recorder.Unnoted(ctx)
+	defer done()
+	noted, err := s.Care.Slow(ctx, since)
+	return append(noted, mine...), err
 }
 
 // kinds returns what was slow in the window, summed over routes, hours and instances.
 func (s *Service) kinds(ctx context.Context) (all []*kind, since time.Time, err error) {
-	s.flush(ctx)
 	since = s.Now().Add(-s.Window)
-	noted, err := s.Care.Slow(ctx, since)
+	noted, err := s.slow(ctx, since)
 	if err != nil {
 		return nil, since, err
-	}
-	if s.Recorder != nil {
-		noted = append(noted, s.Recorder.Pending()...) // as of a full disk
 	}
 	by := map[string]*kind{}
 	for _, n := range noted {
