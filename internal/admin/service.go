@@ -149,15 +149,17 @@ func (s *Service) Slow(ctx context.Context, f SlowFilter) (r SlowReport, err err
 	if err != nil {
 		return r, err
 	}
+	plans := map[*kind]blog.Plan{}
+	if f.Explain {
+		if plans, err = s.plans(ctx, all); err != nil {
+			return r, err
+		}
+	}
 	for _, k := range all {
 		q := k.wire()
+		q.Plan = plans[k].Lines
 		if n, ok := counts[k.Statement]; ok {
 			q.Server = &ServerCount{n.Calls, milliseconds(n.Total), n.Rows}
-		}
-		if f.Explain {
-			if q.Plan, err = s.plan(ctx, k.Sample); err != nil {
-				return r, err
-			}
 		}
 		r.Queries = append(r.Queries, q)
 	}
@@ -187,16 +189,31 @@ func (k *kind) routeCounts() (all []RouteCount) {
 	return all
 }
 
-// plan returns the lines of a plan; none if the statement has no plan.
-func (s *Service) plan(ctx context.Context, sample string) ([]string, error) {
-	if sample == "" {
-		return nil, nil
+// plansLimit is how long plans are asked for in all: each may have to wait for a table that is locked.
+const plansLimit = 5 * time.Second
+
+// plans returns the plans of kinds. What has none is left out, and what can't be found out in time.
+func (s *Service) plans(ctx context.Context, kinds []*kind) (map[*kind]blog.Plan, error) {
+	within, cancel := context.WithTimeout(ctx, plansLimit)
+	defer cancel()
+	plans := map[*kind]blog.Plan{}
+	for _, k := range kinds {
+		if k.Sample == "" {
+			continue
+		}
+		p, err := s.Care.Plan(within, k.Sample)
+		switch code := blog.CodeOf(err); {
+		case err == nil:
+			plans[k] = p
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case within.Err() != nil:
+			return plans, nil
+		case code != blog.CodeInvalid && code != blog.CodeUnavailable: // of BEGIN, and of a table that is locked
+			return nil, err
+		}
 	}
-	p, err := s.Care.Plan(ctx, sample)
-	if blog.CodeOf(err) == blog.CodeInvalid {
-		return nil, nil
-	}
-	return p.Lines, err
+	return plans, nil
 }
 
 // Pool is the answer of pool.

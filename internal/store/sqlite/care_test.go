@@ -2,8 +2,10 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -201,6 +203,43 @@ func TestSizesThatTakeTooLongAreUnknown(t *testing.T) {
 		if want, asked := map[string]int64{"posts": 5, "generation": 1, "posts_fts_docsize": -1, "post_tags": -1}[table.Name]; asked && table.Rows != want {
 			t.Errorf("%s has %d rows", table.Name, table.Rows)
 		}
+	}
+}
+
+func TestRowsThatTakeTooLongAreUnknownAndAllElseIsTold(t *testing.T) {
+	s := open(t, Options{})
+	fill(t, s, 5, 20)
+	lowered(t, &rowsLimit, time.Nanosecond)
+	all, err := s.Care().Indexes(t.Context())
+	must(t, err)
+	if last := all.Tables[len(all.Tables)-1]; last.Rows != -1 || last.Bytes <= 0 || len(all.Indexes) < 10 || all.Indexes[0].Bytes <= 0 {
+		t.Errorf("%+v of %d tables and %d indexes", last, len(all.Tables), len(all.Indexes))
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Care().Indexes(ended); err == nil {
+		t.Error("a caller who has left is answered")
+	}
+}
+
+func TestADamagedDatabaseIsNotToldAsOneOfWhichLittleIsKnown(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	s, err := Open(t.Context(), path, Options{})
+	must(t, err)
+	fill(t, s, 50, 2000)
+	var root int64
+	must(t, s.read(t.Context(), "test", readLimit, func(c *conn) (err error) {
+		root, err = c.number("SELECT rootpage FROM sqlite_schema WHERE name = 'post_tags'")
+		return err
+	}))
+	must(t, s.Close())
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	must(t, err)
+	_, err = file.WriteAt(make([]byte, 512), (root-1)*4096)
+	must(t, errors.Join(err, file.Close()))
+	s = openAt(t, path, Options{})
+	if _, err := s.Care().Indexes(t.Context()); !errors.Is(err, ErrDamaged) {
+		t.Errorf("%v", err)
 	}
 }
 
