@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -104,78 +103,6 @@ func indexNamed(t *testing.T, s *Store, name string) blog.TableIndex {
 		t.Fatalf("no index %s", name)
 	}
 	return all.Indexes[i]
-}
-
-func TestUsesAreCountedWithoutEndOfStatementsAndWithABoundOfMemory(t *testing.T) {
-	lowered(t, &mostTexts, 10)
-	s := open(t, Options{Readers: 2})
-	const n = 200
-	for i := range n {
-		must(t, s.read(t.Context(), "test", readLimit, func(c *conn) error {
-			_, err := c.number("SELECT key FROM comments WHERE author = ?" + strings.Repeat(" ", i))
-			return err
-		}))
-		if i == n/2 {
-			must(t, s.Care().Note(t.Context(), nil, time.Time{}))
-		}
-	}
-	if got := indexNamed(t, s, "comments_author"); got.Uses != n || got.LastUsed.IsZero() {
-		t.Errorf("%d uses of %d: %+v", got.Uses, n, got)
-	}
-	if len(s.uses.texts) > mostTexts || len(s.uses.others) > mostTexts {
-		t.Errorf("%d texts and %d plans are kept", len(s.uses.texts), len(s.uses.others))
-	}
-}
-
-func TestUsesOutliveARestart(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "test.db")
-	for range 3 {
-		s, err := Open(t.Context(), path, Options{})
-		must(t, err)
-		must(t, s.read(t.Context(), "test", readLimit, func(c *conn) error {
-			_, err := c.number("SELECT key FROM comments WHERE author = ?")
-			return err
-		}))
-		must(t, s.Care().Note(t.Context(), nil, time.Time{}))
-		must(t, s.Close())
-	}
-	s := openAt(t, path, Options{})
-	if got := indexNamed(t, s, "comments_author"); got.Uses != 3 {
-		t.Errorf("%+v", got)
-	}
-	all, err := s.Care().Indexes(t.Context())
-	if must(t, err); time.Since(all.Since) > time.Hour || all.Since.After(time.Now()) {
-		t.Errorf("counted since %v", all.Since)
-	}
-}
-
-func TestAnIndexThatIsMadeMeanwhileIsCounted(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "test.db")
-	s := openAt(t, path, Options{})
-	look := func() {
-		must(t, s.read(t.Context(), "test", readLimit, func(c *conn) error {
-			_, err := c.number("SELECT key FROM posts WHERE cover = ?")
-			return err
-		}))
-		must(t, s.Care().Note(t.Context(), nil, time.Time{}))
-	}
-	look()
-	c, err := openConn(path, time.Second, writerCacheKiB)
-	must(t, err)
-	defer c.Close()
-	must(t, c.script("CREATE INDEX by_cover ON posts (cover)"))
-	look()
-	look()
-	if got := indexNamed(t, s, "by_cover"); got.Uses != 2 {
-		t.Errorf("%+v", got)
-	}
-	all, err := s.Care().Indexes(t.Context())
-	must(t, err)
-	for _, table := range all.Tables {
-		if want, asked := map[string]int64{"posts": 1, "users": 0}[table.Name]; asked && table.Scans != want {
-			t.Errorf("%s was read in full %d times", table.Name, table.Scans)
-		}
-	}
 }
 
 func TestIndexesSayWhatRuleTheyKeep(t *testing.T) {
