@@ -14,11 +14,15 @@ import (
 	"inkstone/internal/blog"
 	"inkstone/internal/config"
 	"inkstone/internal/store"
+	"inkstone/internal/web"
 )
 
 func (a *App) newRecorder() *admin.Recorder {
 	return admin.NewRecorder(a.cfg.SlowQuery.Threshold, a.cfg.SlowQuery.Window, a.log, time.Now)
 }
+
+// isRequest is store.Options.Requested.
+func isRequest(ctx context.Context) bool { return web.RouteOf(ctx) != "" }
 
 // openCare begins to look after the database: slow statements are noted, waits are told.
 func (a *App) openCare(slow *admin.Recorder) {

@@ -36,6 +36,10 @@ type Options struct {
 	// how long it took with the reading of its rows, and how many were read or changed. ctx is
 	// that of whoever caused it. It may be called by several goroutines at once and must be quick.
 	Statement func(ctx context.Context, query string, took time.Duration, rows int64)
+	// Requested reports whether a context is of a request. Where several share a statement, as writes
+	// into a file do the sync of the disk, it is told as the first request's; as the first one's of all
+	// if there is none, or this is nil.
+	Requested func(ctx context.Context) bool
 	// StatementOver spares an engine the telling of what took less, which costs something where
 	// statements are sent in batches; it may be told all the same. 0: everything is told.
 	StatementOver time.Duration
@@ -95,7 +99,7 @@ func Open(ctx context.Context, url string, opt Options) (blog.Store, error) {
 		return nil, err
 	}
 	s, err := sqlite.Open(ctx, path, sqlite.Options{
-		NoMigrate: opt.NoMigrate, ReadOnly: opt.ReadOnly, Copying: opt.Copying, Observe: opt.Observe, Statement: opt.Statement, Read: opt.Read,
+		NoMigrate: opt.NoMigrate, ReadOnly: opt.ReadOnly, Copying: opt.Copying, Observe: opt.Observe, Statement: opt.Statement, Requested: opt.Requested, Read: opt.Read,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)

@@ -37,9 +37,10 @@ func (c *conn) uncountedly(do func(*conn) error) error {
 
 // hooks are what a connection tells of its statements. All may be nil.
 type hooks struct {
-	prepared func(query string) // of each one before it runs
-	ran      func(ctx context.Context, query string, took time.Duration, rows int64)
-	uses     *uses // counts them
+	prepared  func(query string) // of each one before it runs
+	ran       func(ctx context.Context, query string, took time.Duration, rows int64)
+	requested func(ctx context.Context) bool
+	uses      *uses // counts them
 }
 
 // busyPause is how long opening waits between two attempts.

@@ -31,8 +31,9 @@ type Options struct {
 	Observe func(ctx context.Context, operation string, took time.Duration, err error)
 	Read    func(ctx context.Context, operation string, work func() error) error
 
-	// Statement is that of store.Options.
+	// Statement and Requested are those of store.Options.
 	Statement func(ctx context.Context, query string, took time.Duration, rows int64)
+	Requested func(ctx context.Context) bool
 
 	prepared func(query string) // tests: told of each statement that runs
 }
@@ -67,7 +68,7 @@ func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 	if err := expectFile(path, !opt.NoMigrate); err != nil {
 		return nil, faultOfSystem(err)
 	}
-	h := hooks{prepared: opt.prepared, ran: opt.Statement, uses: newUses()}
+	h := hooks{prepared: opt.prepared, ran: opt.Statement, requested: opt.Requested, uses: newUses()}
 	open := func() (*conn, error) {
 		c, err := openConn(path, busyWait, writerCacheKiB)
 		if err == nil {
