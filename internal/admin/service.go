@@ -35,11 +35,17 @@ func New(o Options) *Service { return &Service{o} }
 // Sorts are the orders of slow statements, all from the greatest down.
 var Sorts = []string{"total", "mean", "p95", "max", "count"}
 
+// How many kinds of slow statements are told: if nobody says, and at most.
+const (
+	DefaultKinds = 10
+	MaxKinds     = 100
+)
+
 // SlowFilter says which slow statements are wanted.
 type SlowFilter struct {
 	Sort    string // one of Sorts
-	Limit   int
-	Explain bool // with their plans
+	Limit   int    // from 1 to MaxKinds
+	Explain bool   // with their plans
 }
 
 // SlowReport is the answer of slow-queries.
