@@ -206,9 +206,7 @@ func TestAWriteThatWaitsForItsTurnHasWaited(t *testing.T) {
 	both.Go(func() { _ = s.writer.write(t.Context(), func(*conn) error { close(begun); <-end; return nil }) })
 	<-begun
 	both.Go(func() { _ = s.writer.write(t.Context(), func(*conn) error { return nil }) })
-	for len(s.writer.queue) == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	queued(t, s, 1)
 	time.Sleep(2 * waitCounts)
 	close(end)
 	both.Wait()

@@ -10,7 +10,6 @@ import (
 
 	"inkstone/internal/admin"
 	"inkstone/internal/blog"
-	"inkstone/internal/enginetest"
 )
 
 // route marks the context of a request.
@@ -57,7 +56,7 @@ func sharing(t *testing.T, routes ...string) string {
 		<-begun
 		for i, name := range routes {
 			write(context.WithValue(t.Context(), route{}, name), func() {})
-			enginetest.Within(t, 20*time.Second, "it is in the queue", func() bool { return len(s.writer.queue) == i+1 })
+			queued(t, s, i+1)
 		}
 		close(release)
 		all.Wait()
