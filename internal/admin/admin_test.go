@@ -30,6 +30,8 @@ type notes struct {
 	use     blog.IndexUse
 	pool    blog.PoolState
 	counted map[string]blog.ServerCount
+
+	uncounted error // why the server's counts are not told
 }
 
 func (n *notes) Note(ctx context.Context, slow []blog.SlowStatement, forget time.Time) error {
@@ -72,7 +74,7 @@ func (n *notes) Plan(ctx context.Context, sample string) (blog.Plan, error) {
 }
 
 func (n *notes) Server(context.Context, []string) (map[string]blog.ServerCount, error) {
-	return n.counted, nil
+	return n.counted, n.uncounted
 }
 func (n *notes) Indexes(context.Context) (blog.IndexUse, error) { return n.use, nil }
 
@@ -153,6 +155,11 @@ func TestRunsOfAKindAreSummedOverRoutesAndHours(t *testing.T) {
 	if !slices.Equal(a.Routes, []RouteCount{{"GET /b", 5}, {"GET /a", 3}}) || a.Server == nil || a.Server.Calls != 900 || r.Queries[1].Server != nil {
 		t.Errorf("routes %v, server %v", a.Routes, a.Server)
 	}
+	n.counted, n.uncounted = nil, blog.Fail(blog.CodeUnavailable)
+	if r, err := newTestService(n).Slow(t.Context(), SlowFilter{Sort: "total", Limit: 10}); err != nil || r.Queries[0].Count != 8 || r.Queries[0].Server != nil {
+		t.Errorf("without the server's counts: %+v, %v", r, err)
+	}
+	n.uncounted = nil
 	for sort, first := range map[string]string{"total": "SELECT a", "count": "SELECT a", "max": "SELECT a", "mean": "SELECT b", "p95": "SELECT a"} {
 		r, err := newTestService(n).Slow(t.Context(), SlowFilter{Sort: sort, Limit: 1})
 		if err != nil || len(r.Queries) != 1 || r.Kinds != 2 || r.Queries[0].Statement != first {
