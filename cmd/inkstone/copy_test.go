@@ -140,9 +140,7 @@ func TestACopyThatIsKilledGoesOn(t *testing.T) {
 					t.Fatal(err)
 				}
 				to := half(t, target)
-				for countPosts(t, to) == before {
-					time.Sleep(5 * time.Millisecond)
-				}
+				enginetest.Within(t, time.Minute, "posts are copied", func() bool { return countPosts(t, to) > before })
 				_ = cmd.Process.Kill()
 				_ = cmd.Wait()
 				n := countPosts(t, to)

@@ -33,7 +33,7 @@ func (p *program) dbSlow() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "slow",
 		Short: "最慢的几种语句，不含其中的值",
-		Long: "最近一段时间（SLOW_QUERY_WINDOW）内慢于阈值（SLOW_QUERY_THRESHOLD）的语句，相同的归为一种，不含其中的值。\n" +
+		Long: "最近一段时间（SLOW_QUERY_WINDOW）内慢于阈值（SLOW_QUERY_THRESHOLD，为 0 则是全部）的语句，相同的归为一种，不含其中的值。\n" +
 			"各服务进程每半分钟写入一次，刚刚发生的稍后才看得到。",
 		Example: "  inkstone db slow\n  inkstone db slow --sort p95 --limit 3 --explain",
 		Args:    arguments(),
@@ -41,8 +41,8 @@ func (p *program) dbSlow() *cobra.Command {
 			if !slices.Contains(admin.Sorts, f.Sort) {
 				return fmt.Errorf("--sort 只能是 %s 之一", strings.Join(admin.Sorts, " "))
 			}
-			if f.Limit < 1 {
-				return fmt.Errorf("--limit 至少为 1")
+			if f.Limit < 1 || f.Limit > admin.MaxKinds {
+				return fmt.Errorf("--limit 必须是 1 到 %d 的整数", admin.MaxKinds)
 			}
 			return nil
 		},
@@ -59,7 +59,7 @@ func (p *program) dbSlow() *cobra.Command {
 		}),
 	}
 	c.Flags().StringVar(&f.Sort, "sort", admin.Sorts[0], "`次序`："+strings.Join(admin.Sorts, " ")+" 之一，从大到小")
-	c.Flags().IntVar(&f.Limit, "limit", 10, "最多几种")
+	c.Flags().IntVar(&f.Limit, "limit", admin.DefaultKinds, fmt.Sprintf("最多几`种`，1 到 %d", admin.MaxKinds))
 	c.Flags().BoolVar(&f.Explain, "explain", false, "附上执行计划")
 	jsonFlag(c, &asJSON)
 	return c

@@ -7,9 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rivo/uniseg"
-	"golang.org/x/term"
-
 	"inkstone/internal/admin"
 	"inkstone/internal/web"
 )
@@ -17,30 +14,46 @@ import (
 // sortWords are the heads of the columns that slow statements are sorted by.
 var sortWords = map[string]string{"total": "合计", "mean": "平均", "p95": "P95", "max": "最长", "count": "次数"}
 
+// tableWidth is how many columns a table may have: as many as a terminal that nobody has widened.
+const tableWidth = 80
+
 func printSlow(w io.Writer, r admin.SlowReport) {
 	since := time.Time(r.Since).Local().Format("01-02 15:04")
+	none, some := "没有慢于 "+span(r.ThresholdMs)+" 的语句", "慢于 "+span(r.ThresholdMs)+" 的语句"
+	if r.ThresholdMs == 0 {
+		none, some = "没有记下语句", "的全部语句"
+	}
 	if len(r.Queries) == 0 {
-		fmt.Fprintf(w, "%s 以来没有慢于 %s 的语句\n", since, span(r.ThresholdMs))
+		fmt.Fprintf(w, "%s 以来%s\n", since, none)
 		return
 	}
-	fmt.Fprintf(w, "%s 以来慢于 %s 的语句，共 %d 种，按%s排列：\n\n", since, span(r.ThresholdMs), r.Kinds, sortWords[r.Sort])
-	rows := [][]string{{"#", "次数", "合计", "平均", "P95", "最长", "行数", "最近", "来自"}}
+	fmt.Fprintf(w, "%s 以来%s，共 %d 种，按%s排列：\n\n", since, some, r.Kinds, sortWords[r.Sort])
+	rows := [][]string{{"#", "次数", "合计", "平均", "P95", "最长", "行数", "最近"}}
 	for i, q := range r.Queries {
 		rows = append(rows, []string{
 			strconv.Itoa(i + 1), strconv.FormatInt(q.Count, 10), span(q.TotalMs), span(q.MeanMs), span(q.P95Ms), span(q.MaxMs),
-			strconv.FormatInt(q.Rows, 10), moment(&q.LastSeen), callers(q.Routes),
+			strconv.FormatInt(q.Rows, 10), moment(&q.LastSeen),
 		})
 	}
-	fmt.Fprintln(w, columns(rows))
-	width := widthOf(w)
+	table := strings.SplitAfter(columns(rows), "\n")
+	fmt.Fprint(w, table[0])
 	for i, q := range r.Queries {
-		fmt.Fprintln(w, fit(fmt.Sprintf("#%d  %s", i+1, q.Statement), width))
-		if q.Server != nil {
-			fmt.Fprintf(w, "    数据库统计：执行 %d 次，合计 %s，%d 行\n", q.Server.Calls, span(q.Server.TotalMs), q.Server.Rows)
-		}
-		for _, line := range q.Plan {
-			fmt.Fprintln(w, fit("    "+line, width))
-		}
+		fmt.Fprint(w, table[i+1])
+		printQuery(w, q)
+	}
+}
+
+// printQuery writes what stands below the numbers of a statement.
+func printQuery(w io.Writer, q admin.SlowQuery) {
+	paragraph(w, "    ", q.Statement)
+	paragraph(w, "    ", "来自 "+callers(q.Routes))
+	if q.Server != nil {
+		paragraph(w, "    ", fmt.Sprintf("数据库统计：执行 %d 次，合计 %s，%d 行", q.Server.Calls, span(q.Server.TotalMs), q.Server.Rows))
+	}
+	for _, line := range q.Plan {
+		text := strings.TrimLeft(line, " ")
+		deep := min(len(line)-len(text), tableWidth/2)
+		paragraph(w, strings.Repeat(" ", 6+deep), text)
 	}
 }
 
@@ -60,22 +73,25 @@ func callers(routes []admin.RouteCount) string {
 }
 
 func printIndexes(w io.Writer, r admin.IndexReport) {
-	rows := [][]string{{"索引", "表", "列", "大小", "使用", "最近", ""}}
+	rows, texts := [][]string{{"大小", "使用", "最近"}}, []string{"索引"}
 	for _, i := range r.Indexes {
-		rows = append(rows, []string{i.Name, i.Table, strings.Join(i.Columns, ","), inBytes(i.Bytes), strconv.FormatInt(i.Uses, 10), moment(i.LastUsed), duty(i)})
+		rows = append(rows, []string{inBytes(i.Bytes), strconv.FormatInt(i.Uses, 10), moment(i.LastUsed)})
+		texts = append(texts, fmt.Sprintf("%s ON %s (%s)%s", i.Name, i.Table, strings.Join(i.Columns, ", "), duty(i)))
 	}
-	fmt.Fprintln(w, columns(rows))
-	rows = [][]string{{"表", "行数", "大小", "整表扫描"}}
+	fmt.Fprintln(w, besides(rows, texts))
+	rows, texts = [][]string{{"大小", "行数", "整表扫描"}}, []string{"表"}
 	for _, t := range r.Tables {
-		rows = append(rows, []string{t.Name, orUnknown(t.Rows), inBytes(t.Bytes), strconv.FormatInt(t.Scans, 10)})
+		rows = append(rows, []string{inBytes(t.Bytes), orUnknown(t.Rows), strconv.FormatInt(t.Scans, 10)})
+		texts = append(texts, t.Name)
 	}
-	fmt.Fprintln(w, columns(rows))
+	fmt.Fprintln(w, besides(rows, texts))
 	since := ""
 	if r.Since != nil {
 		since = "（自 " + time.Time(*r.Since).Local().Format(time.DateTime) + " 起计）"
 	}
 	if len(r.Unused) > 0 {
-		fmt.Fprintf(w, "从未使用的索引%s：%s\n", since, strings.Join(r.Unused, "、"))
+		fmt.Fprintf(w, "从未使用的索引%s：\n", since)
+		paragraph(w, "  ", strings.Join(r.Unused, " "))
 		if r.Since != nil && time.Since(time.Time(*r.Since)) < enoughTime {
 			fmt.Fprintln(w, "统计还不到一周，请勿据此删除")
 		}
@@ -93,23 +109,22 @@ const enoughTime = 7 * 24 * time.Hour
 func duty(i admin.Index) string {
 	switch {
 	case i.Unique:
-		return "唯一"
+		return "，唯一"
 	case i.Referred:
-		return "外键"
+		return "，外键"
 	}
 	return ""
 }
 
 func printScans(w io.Writer, r admin.IndexReport) {
-	width := widthOf(w)
 	if len(r.FullScans) == 0 {
 		fmt.Fprintln(w, "没有整表扫描的慢语句")
 		return
 	}
 	fmt.Fprintln(w, "\n整表扫描的慢语句：")
 	for _, f := range r.FullScans {
-		fmt.Fprintf(w, "  %s（%s 行）：%d 次，合计 %s，来自 %s\n", f.Table, orUnknown(f.Rows), f.Count, span(f.TotalMs), callers(f.Routes))
-		fmt.Fprintln(w, fit("    "+f.Statement, width))
+		paragraph(w, "  ", fmt.Sprintf("%s（%s 行）：%d 次，合计 %s，来自 %s", f.Table, orUnknown(f.Rows), f.Count, span(f.TotalMs), callers(f.Routes)))
+		paragraph(w, "    ", f.Statement)
 	}
 	if len(r.Suggestions) == 0 {
 		fmt.Fprintln(w, "\n没有索引会对它们有帮助")
@@ -117,7 +132,8 @@ func printScans(w io.Writer, r admin.IndexReport) {
 	}
 	fmt.Fprintln(w, "\n建议（请自行斟酌执行）：")
 	for _, s := range r.Suggestions {
-		fmt.Fprintf(w, "  %s;\n    %s\n", s.SQL, s.Reason)
+		paragraph(w, "  ", s.SQL+";")
+		paragraph(w, "    ", s.Reason)
 	}
 }
 
@@ -176,33 +192,4 @@ func inBytes(n *int64) string {
 		return strconv.FormatInt(*n, 10) + "B"
 	}
 	return strconv.FormatFloat(v, 'f', 1, 64) + units[u]
-}
-
-// widthOf returns how wide the terminal is that w is, or 0: it is none, and nothing is cut.
-func widthOf(w io.Writer) int {
-	f, ok := terminal(w)
-	if !ok {
-		return 0
-	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
-	}
-	return width
-}
-
-// fit cuts a line to a width, if there is one.
-func fit(line string, width int) string {
-	if width <= 1 || uniseg.StringWidth(line) <= width {
-		return line
-	}
-	var b strings.Builder
-	room := width - 1 // for the dots
-	for g := uniseg.NewGraphemes(line); g.Next(); {
-		if room -= g.Width(); room < 0 {
-			break
-		}
-		b.WriteString(g.Str())
-	}
-	return b.String() + "…"
 }

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -16,7 +14,6 @@ import (
 	"time"
 
 	"inkstone/internal/blog"
-	"inkstone/internal/telemetry"
 )
 
 // notes is a blog.Care that keeps what is noted, or refuses it.
@@ -29,9 +26,12 @@ type notes struct {
 	forgot  time.Time
 	told    func(ctx context.Context) // what a note runs itself
 	plans   map[string]blog.Plan      // by the sample
+	slowly  map[string]error          // samples of which there is no plan: why, nil: it takes for ever
 	use     blog.IndexUse
 	pool    blog.PoolState
 	counted map[string]blog.ServerCount
+
+	uncounted error // why the server's counts are not told
 }
 
 func (n *notes) Note(ctx context.Context, slow []blog.SlowStatement, forget time.Time) error {
@@ -58,7 +58,14 @@ func (n *notes) Slow(_ context.Context, since time.Time) (all []blog.SlowStateme
 	return all, nil
 }
 
-func (n *notes) Plan(_ context.Context, sample string) (blog.Plan, error) {
+func (n *notes) Plan(ctx context.Context, sample string) (blog.Plan, error) {
+	if why, asked := n.slowly[sample]; asked {
+		if why == nil {
+			<-ctx.Done()
+			why = ctx.Err()
+		}
+		return blog.Plan{}, why
+	}
 	p, ok := n.plans[sample]
 	if !ok {
 		return p, blog.Fail(blog.CodeInvalid)
@@ -67,7 +74,7 @@ func (n *notes) Plan(_ context.Context, sample string) (blog.Plan, error) {
 }
 
 func (n *notes) Server(context.Context, []string) (map[string]blog.ServerCount, error) {
-	return n.counted, nil
+	return n.counted, n.uncounted
 }
 func (n *notes) Indexes(context.Context) (blog.IndexUse, error) { return n.use, nil }
 
@@ -93,242 +100,6 @@ func (n *notes) sum() (runs int64, kinds int) {
 		seen[s.Statement] = true
 	}
 	return runs, len(seen)
-}
-
-const slow = 200 * time.Millisecond
-
-func newTestRecorder(n *notes) (*Recorder, *bytes.Buffer) {
-	log := &bytes.Buffer{}
-	r := NewRecorder(100*time.Millisecond, 24*time.Hour, slog.New(slog.NewJSONHandler(log, nil)), time.Now)
-	r.Keep(n)
-	return r, log
-}
-
-func TestOnlyWhatIsSlowerThanTheThresholdIsNotedByKind(t *testing.T) {
-	n := &notes{}
-	r, _ := newTestRecorder(n)
-	for i, took := range []time.Duration{time.Millisecond, 100 * time.Millisecond, slow, 3 * slow} {
-		r.Statement(t.Context(), fmt.Sprintf("SELECT a FROM b WHERE c = 'secret%d'", i), took, 7)
-	}
-	if err := r.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if len(n.all) != 1 {
-		t.Fatalf("%d kinds: %+v", len(n.all), n.all)
-	}
-	s := n.all[0]
-	if s.Statement != "SELECT a FROM b WHERE c = ?" || s.Count != 2 || s.Rows != 14 || s.Total != 4*slow || s.Max != 3*slow || s.Sample == "" || s.Last.IsZero() {
-		t.Errorf("%+v", s)
-	}
-	if s.Hour != s.Last.Truncate(time.Hour) || time.Since(n.forgot) < 24*time.Hour {
-		t.Errorf("noted for %v, forgotten what is older than %v", s.Hour, n.forgot)
-	}
-}
-
-func TestARecorderKeepsALimitedNumberOfKindsAndLosesNoCount(t *testing.T) {
-	n := &notes{refuse: errors.New("no room")}
-	r, _ := newTestRecorder(n)
-	const most = 10_000
-	long := strings.Repeat("字", maxSample)
-	for i := range most {
-		r.Statement(t.Context(), fmt.Sprintf("SELECT a%d FROM %s", i, long[:3*(i%2)*maxText]), slow, 1)
-		if i%1000 == 0 {
-			if r.Flush(t.Context()) == nil {
-				t.Fatal("taken")
-			}
-		}
-	}
-	if len(r.kinds) > maxKinds+2 || len(r.warned) > maxKinds { // the hour may change meanwhile
-		t.Errorf("%d kinds in memory, %d in the log", len(r.kinds), len(r.warned))
-	}
-	n.set(func() { n.refuse = nil })
-	if err := r.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if runs, _ := n.sum(); runs != most {
-		t.Errorf("%d of %d are noted", runs, most)
-	}
-	others := 0
-	for _, s := range n.all {
-		if len(s.Statement) > maxText || len(s.Sample) > maxSample || !json.Valid(jsonOf(t, s.Statement)) {
-			t.Errorf("kind of %d bytes, sample of %d", len(s.Statement), len(s.Sample))
-		}
-		if s.Statement == otherKind {
-			others++
-		}
-	}
-	if others == 0 {
-		t.Error("what found no place is not counted as another kind")
-	}
-}
-
-func TestAnHourBringsALimitedNumberOfKindsAndLosesNoCount(t *testing.T) {
-	n := &notes{}
-	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
-	r := NewRecorder(0, 24*time.Hour, slog.New(slog.DiscardHandler), func() time.Time { return now })
-	r.Keep(n)
-	const flushes, each = 60, maxHourKinds / 2
-	for hour := range 2 {
-		for i := range flushes {
-			for j := range each {
-				r.Statement(t.Context(), fmt.Sprintf("SELECT a%d", i*each+j), slow, 1)
-			}
-			r.Statement(t.Context(), "SELECT a0", slow, 1) // has its place
-			if err := r.Flush(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		runs, kinds := n.sum()
-		if want := int64((hour + 1) * flushes * (each + 1)); runs != want || kinds != maxHourKinds+1 {
-			t.Errorf("%d of %d runs are noted, of %d kinds", runs, want, kinds)
-		}
-		now = now.Add(time.Hour)
-	}
-	var first int64
-	for _, s := range n.all {
-		if s.Statement == "SELECT a0" {
-			first += s.Count
-		}
-	}
-	if first != 2*(flushes+1) {
-		t.Errorf("%d runs of the first kind", first)
-	}
-}
-
-func jsonOf(t *testing.T, v any) []byte {
-	t.Helper()
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-func TestWhatARecorderRunsItselfIsNotRecorded(t *testing.T) {
-	n := &notes{}
-	r, _ := newTestRecorder(n)
-	n.told = func(ctx context.Context) { r.Statement(ctx, "INSERT INTO care_slow", slow, 1) }
-	for range 3 {
-		if err := r.Flush(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(n.all) != 0 {
-		t.Errorf("%+v", n.all)
-	}
-}
-
-func TestWhatIsNotTakenIsTriedAgainAndToldOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := &notes{refuse: errors.New("away")}
-		r, log := newTestRecorder(n)
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { r.Run(ctx); close(done) }()
-		r.Statement(ctx, "SELECT a", slow, 1)
-		time.Sleep(5 * flushEvery)
-		synctest.Wait()
-		if told := strings.Count(log.String(), "could not be noted"); told != 1 {
-			t.Errorf("told %d times", told)
-		}
-		n.set(func() { n.refuse = nil })
-		time.Sleep(2 * flushEvery)
-		synctest.Wait()
-		if runs, _ := n.sum(); runs != 1 {
-			t.Errorf("%d runs are noted", runs)
-		}
-		r.Statement(ctx, "SELECT a", slow, 1)
-		stop()
-		<-done
-		if runs, _ := n.sum(); runs != 2 {
-			t.Errorf("%d runs are noted at the end", runs)
-		}
-	})
-}
-
-func TestWhatIsOlderThanTheWindowIsNotKeptForAStoreThatTakesNothing(t *testing.T) {
-	n := &notes{refuse: errors.New("away")}
-	now := time.Now()
-	r := NewRecorder(0, time.Hour, slog.New(slog.DiscardHandler), func() time.Time { return now })
-	r.Keep(n)
-	for range 100 {
-		r.Statement(t.Context(), "SELECT a", slow, 1)
-		now = now.Add(time.Hour)
-		_ = r.Flush(t.Context())
-	}
-	if len(r.kinds) > 3 {
-		t.Errorf("%d hours are kept", len(r.kinds))
-	}
-}
-
-func TestASlowKindIsInTheLogOnceAMinuteAndWithoutItsValues(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r, log := newTestRecorder(&notes{})
-		for range 59 { // almost a minute
-			r.Statement(t.Context(), "SELECT 'secret'", slow, 1)
-			r.Statement(t.Context(), "SELECT b", slow, 1)
-			time.Sleep(time.Second)
-		}
-		if n := strings.Count(log.String(), "slow statement"); n != 2 || strings.Contains(log.String(), "secret") {
-			t.Errorf("%d lines: %s", n, log)
-		}
-		time.Sleep(time.Minute)
-		r.Statement(t.Context(), "SELECT b", slow, 1)
-		if n := strings.Count(log.String(), `"statement":"SELECT b","durationMs":200`); n != 2 {
-			t.Errorf("%d lines of it: %s", n, log)
-		}
-	})
-}
-
-func TestNobodyWaitsForANoteLongerThanHeHasPatience(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := &notes{told: func(ctx context.Context) { <-ctx.Done() }}
-		r, _ := newTestRecorder(n)
-		go func() { _ = r.Flush(t.Context()) }()
-		synctest.Wait() // it is stuck
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		defer cancel()
-		start := time.Now()
-		if err := r.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 100*time.Millisecond {
-			t.Errorf("waited %v: %v", time.Since(start), err)
-		}
-	})
-}
-
-func TestWhatCannotBeNotedIsToldByItsProcess(t *testing.T) {
-	n := &notes{refuse: errors.New("the disk is full"), all: []blog.SlowStatement{noted("SELECT a", "GET /a", 1, 2, slow)}}
-	r, _ := newTestRecorder(n)
-	service := newTestService(n)
-	service.Recorder = r
-	r.Statement(t.Context(), "SELECT a", slow, 1)
-	r.Statement(t.Context(), "SELECT b", slow, 1)
-	for _, refuse := range []error{n.refuse, nil} {
-		n.set(func() { n.refuse = refuse })
-		report, err := service.Slow(t.Context(), SlowFilter{Sort: "count", Limit: 10})
-		if err != nil || report.Kinds != 2 || report.Queries[0].Count != 3 || report.Queries[1].Count != 1 {
-			t.Errorf("refused with %v: %+v, %v", refuse, report, err)
-		}
-	}
-}
-
-func TestALineOfASlowStatementHasTheIDsOfItsRequestAndTrace(t *testing.T) {
-	type caller struct{}
-	var log bytes.Buffer
-	r := NewRecorder(0, time.Hour, telemetry.WithIDs(slog.New(slog.NewJSONHandler(&log, nil)), func(ctx context.Context) (string, string) {
-		if ctx.Value(caller{}) == nil {
-			return "", ""
-		}
-		return "request", "trace"
-	}), time.Now)
-	r.Statement(context.WithValue(t.Context(), caller{}, true), "SELECT a", slow, 1)
-	if s := log.String(); strings.Count(s, `"requestId":"request"`) != 1 || strings.Count(s, `"traceId":"trace"`) != 1 {
-		t.Errorf("within a request: %s", s)
-	}
-	log.Reset()
-	r.Statement(t.Context(), "SELECT b", slow, 1)
-	if s := log.String(); !strings.Contains(s, "slow statement") || strings.Contains(s, "requestId") || strings.Contains(s, "traceId") {
-		t.Errorf("outside of requests: %s", s)
-	}
 }
 
 func TestWaitsThatGrowAreToldAndOthersNot(t *testing.T) {
@@ -384,6 +155,11 @@ func TestRunsOfAKindAreSummedOverRoutesAndHours(t *testing.T) {
 	if !slices.Equal(a.Routes, []RouteCount{{"GET /b", 5}, {"GET /a", 3}}) || a.Server == nil || a.Server.Calls != 900 || r.Queries[1].Server != nil {
 		t.Errorf("routes %v, server %v", a.Routes, a.Server)
 	}
+	n.counted, n.uncounted = nil, blog.Fail(blog.CodeUnavailable)
+	if r, err := newTestService(n).Slow(t.Context(), SlowFilter{Sort: "total", Limit: 10}); err != nil || r.Queries[0].Count != 8 || r.Queries[0].Server != nil {
+		t.Errorf("without the server's counts: %+v, %v", r, err)
+	}
+	n.uncounted = nil
 	for sort, first := range map[string]string{"total": "SELECT a", "count": "SELECT a", "max": "SELECT a", "mean": "SELECT b", "p95": "SELECT a"} {
 		r, err := newTestService(n).Slow(t.Context(), SlowFilter{Sort: sort, Limit: 1})
 		if err != nil || len(r.Queries) != 1 || r.Kinds != 2 || r.Queries[0].Statement != first {
@@ -434,6 +210,35 @@ func TestAnIndexIsSuggestedForWhatIsSlowAndScansALargeTable(t *testing.T) {
 	if r, _ = newTestService(n).Indexes(t.Context()); !strings.HasPrefix(r.Suggestions[0].SQL, "CREATE INDEX CONCURRENTLY ") {
 		t.Errorf("on PostgreSQL: %s", r.Suggestions[0].SQL)
 	}
+}
+
+func TestAPlanThatCannotBeHadKeepsNothingElseFromBeingTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &notes{
+			all:    []blog.SlowStatement{noted("locked", "", 0, 3, slow), noted("large", "", 0, 2, slow), noted("for ever", "", 0, 1, slow)},
+			plans:  map[string]blog.Plan{"large": scanOf("posts", "cover")},
+			slowly: map[string]error{"locked": blog.Fail(blog.CodeUnavailable), "for ever": nil},
+		}
+		service := newTestService(n)
+		start := time.Now()
+		r, err := service.Indexes(t.Context())
+		if err != nil || len(r.FullScans) != 1 || len(r.Suggestions) != 1 || time.Since(start) > plansLimit {
+			t.Errorf("after %v: %+v, %v", time.Since(start), r, err)
+		}
+		report, err := service.Slow(t.Context(), SlowFilter{Sort: "total", Limit: 10, Explain: true})
+		if err != nil || len(report.Queries) != 3 || report.Queries[0].Plan != nil || report.Queries[1].Plan == nil {
+			t.Errorf("%+v, %v", report, err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := service.Indexes(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a caller whose time is over gets %v", err)
+		}
+		n.slowly["locked"] = errors.New("damaged")
+		if _, err := service.Indexes(t.Context()); err == nil {
+			t.Error("a database that is damaged is no error")
+		}
+	})
 }
 
 func TestOnlyIndexesThatKeepNoRuleAreCalledUnused(t *testing.T) {

@@ -69,7 +69,6 @@ type Suggestion struct {
 
 // Indexes returns the indexes, which are unused, and which would help.
 func (s *Service) Indexes(ctx context.Context) (r IndexReport, err error) {
-	s.flush(ctx)
 	use, err := s.Care.Indexes(ctx)
 	if err != nil {
 		return r, err
@@ -129,20 +128,15 @@ func (s *Service) fullScans(ctx context.Context, use blog.IndexUse) (all []plann
 		return nil, err
 	}
 	sortKinds(kinds, "total")
-	for _, k := range kinds[:min(len(kinds), mostPlans)] {
-		if k.Sample == "" {
-			continue
-		}
-		p, err := s.Care.Plan(ctx, k.Sample)
-		if blog.CodeOf(err) == blog.CodeInvalid { // as that of BEGIN
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		for _, scan := range p.Scans {
+	kinds = kinds[:min(len(kinds), mostPlans)]
+	plans, err := s.plans(ctx, kinds)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range kinds {
+		for _, scan := range plans[k].Scans {
 			w := k.wire()
-			all = append(all, plannedScan{FullScan{scan.Table, rowsOf(use, scan.Table), w.Statement, w.Count, w.TotalMs, w.Routes, p.Lines}, scan})
+			all = append(all, plannedScan{FullScan{scan.Table, rowsOf(use, scan.Table), w.Statement, w.Count, w.TotalMs, w.Routes, plans[k].Lines}, scan})
 		}
 	}
 	return all, nil

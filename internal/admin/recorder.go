@@ -16,11 +16,12 @@ import (
 const (
 	flushEvery   = 30 * time.Second
 	flushTimeout = 5 * time.Second
-	maxKinds     = 200         // kinds, each for a route and an hour; the rest is counted as otherKind
-	maxHourKinds = 200         // of those, as many as one hour may bring: they are read whenever somebody asks
-	maxText      = 4 << 10     // bytes of a kind; it is cut
-	maxSample    = 16 << 10    // bytes of a sample; a part would have no plan, so a longer one is left out
-	warnEvery    = time.Minute // for one kind
+	lookWait     = time.Second / 2 // of who asks, for who notes: that mostly takes milliseconds
+	maxKinds     = 200             // kinds, each for a route and an hour; the rest is counted as otherKind
+	maxHourKinds = 200             // of those, as many as one hour may bring: they are read whenever somebody asks
+	maxText      = 4 << 10         // bytes of a kind; it is cut
+	maxSample    = 16 << 10        // bytes of a sample; a part would have no plan, so a longer one is left out
+	warnEvery    = time.Minute     // for one kind
 )
 
 // otherKind is the kind of what found no place.
@@ -40,6 +41,7 @@ type Recorder struct {
 	mu     sync.Mutex
 	care   blog.Care // nil until the store is open
 	kinds  map[slowKey]*blog.SlowStatement
+	noting []blog.SlowStatement // what a Flush has taken out of kinds
 	hour   time.Time            // the last one
 	seen   map[slowKey]bool     // what that hour has brought, noted or not
 	warned map[string]time.Time // when a kind was last in the log
@@ -192,44 +194,54 @@ func (r *Recorder) Flush(ctx context.Context) error {
 	}
 	forget := r.now().Add(-r.window)
 	err := care.Note(ctx, slow, forget)
-	if err != nil {
-		r.giveBack(slow, forget)
-	}
+	r.noted(err, forget)
 	return err
 }
 
-// Pending returns what this process has not noted yet. What a Flush is noting at the moment is
-// not among it.
-func (r *Recorder) Pending() (slow []blog.SlowStatement) {
+// Unnoted returns what this process has not noted yet, and writes nothing. Until done is called
+// nothing is noted, so that each run is either in the store or among these. Only if somebody has been
+// noting for longer than lookWait, as while the database is locked, are his among them in any case.
+func (r *Recorder) Unnoted(ctx context.Context) (slow []blog.SlowStatement, done func()) {
+	ctx, cancel := context.WithTimeout(ctx, lookWait)
+	defer cancel()
+	done = func() {}
+	select {
+	case r.flushing <- struct{}{}:
+		done = func() { <-r.flushing }
+	case <-ctx.Done():
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return append(r.inMemory(), r.noting...), done
+}
+
+func (r *Recorder) inMemory() (slow []blog.SlowStatement) {
 	for _, s := range r.kinds {
 		slow = append(slow, *s)
 	}
 	return slow
 }
 
-// take empties what is not noted yet, if there is somewhere to note it.
+// take empties what is not noted yet, if there is somewhere to note it, until noted.
 func (r *Recorder) take() (care blog.Care, slow []blog.SlowStatement) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.care == nil {
 		return nil, nil
 	}
-	for _, s := range r.kinds {
-		slow = append(slow, *s)
-	}
+	r.noting = r.inMemory()
 	clear(r.kinds)
-	return r.care, slow
+	return r.care, r.noting
 }
 
-// giveBack keeps what was not taken, unless it would be forgotten by now.
-func (r *Recorder) giveBack(slow []blog.SlowStatement, forget time.Time) {
+// noted ends what take began. What the store did not take is kept, unless it would be forgotten by now.
+func (r *Recorder) noted(err error, forget time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, s := range slow {
-		if s.Hour.Add(time.Hour).After(forget) {
+	for _, s := range r.noting {
+		if err != nil && s.Hour.Add(time.Hour).After(forget) {
 			r.put(s)
 		}
 	}
+	r.noting = nil
 }

@@ -35,11 +35,17 @@ func New(o Options) *Service { return &Service{o} }
 // Sorts are the orders of slow statements, all from the greatest down.
 var Sorts = []string{"total", "mean", "p95", "max", "count"}
 
+// How many kinds of slow statements are told: if nobody says, and at most.
+const (
+	DefaultKinds = 10
+	MaxKinds     = 100
+)
+
 // SlowFilter says which slow statements are wanted.
 type SlowFilter struct {
 	Sort    string // one of Sorts
-	Limit   int
-	Explain bool // with their plans
+	Limit   int    // from 1 to MaxKinds
+	Explain bool   // with their plans
 }
 
 // SlowReport is the answer of slow-queries.
@@ -90,23 +96,23 @@ func (k *kind) mean() time.Duration { return k.Total / time.Duration(max(k.Count
 // p95 is no more than the longest, though its class may end behind that.
 func (k *kind) p95() time.Duration { return min(k.Spread.Quantile(0.95), k.Max) }
 
-// flush notes what this process has not noted yet. If that fails, what there is can be told all the same.
-func (s *Service) flush(ctx context.Context) {
-	if s.Recorder != nil {
-		_ = s.Recorder.Flush(ctx)
+// slow returns what is noted, and what this process has not noted yet.
+func (s *Service) slow(ctx context.Context, since time.Time) ([]blog.SlowStatement, error) {
+	if s.Recorder == nil {
+		return s.Care.Slow(ctx, since)
 	}
+	mine, done := s.Recorder.Unnoted(ctx)
+	defer done()
+	noted, err := s.Care.Slow(ctx, since)
+	return append(noted, mine...), err
 }
 
 // kinds returns what was slow in the window, summed over routes, hours and instances.
 func (s *Service) kinds(ctx context.Context) (all []*kind, since time.Time, err error) {
-	s.flush(ctx)
 	since = s.Now().Add(-s.Window)
-	noted, err := s.Care.Slow(ctx, since)
+	noted, err := s.slow(ctx, since)
 	if err != nil {
 		return nil, since, err
-	}
-	if s.Recorder != nil {
-		noted = append(noted, s.Recorder.Pending()...) // as of a full disk
 	}
 	by := map[string]*kind{}
 	for _, n := range noted {
@@ -146,18 +152,20 @@ func (s *Service) Slow(ctx context.Context, f SlowFilter) (r SlowReport, err err
 	r = SlowReport{Since: web.Time(since), ThresholdMs: milliseconds(s.Threshold), Sort: f.Sort, Kinds: len(all), Queries: []SlowQuery{}}
 	all = all[:min(len(all), f.Limit)]
 	counts, err := s.Care.Server(ctx, statements(all))
-	if err != nil {
+	if err != nil && (ctx.Err() != nil || blog.CodeOf(err) != blog.CodeUnavailable) { // else it only takes the server too long
 		return r, err
+	}
+	plans := map[*kind]blog.Plan{}
+	if f.Explain {
+		if plans, err = s.plans(ctx, all); err != nil {
+			return r, err
+		}
 	}
 	for _, k := range all {
 		q := k.wire()
+		q.Plan = plans[k].Lines
 		if n, ok := counts[k.Statement]; ok {
 			q.Server = &ServerCount{n.Calls, milliseconds(n.Total), n.Rows}
-		}
-		if f.Explain {
-			if q.Plan, err = s.plan(ctx, k.Sample); err != nil {
-				return r, err
-			}
 		}
 		r.Queries = append(r.Queries, q)
 	}
@@ -187,16 +195,31 @@ func (k *kind) routeCounts() (all []RouteCount) {
 	return all
 }
 
-// plan returns the lines of a plan; none if the statement has no plan.
-func (s *Service) plan(ctx context.Context, sample string) ([]string, error) {
-	if sample == "" {
-		return nil, nil
+// plansLimit is how long plans are asked for in all: each may have to wait for a table that is locked.
+const plansLimit = 5 * time.Second
+
+// plans returns the plans of kinds. What has none is left out, and what can't be found out in time.
+func (s *Service) plans(ctx context.Context, kinds []*kind) (map[*kind]blog.Plan, error) {
+	within, cancel := context.WithTimeout(ctx, plansLimit)
+	defer cancel()
+	plans := map[*kind]blog.Plan{}
+	for _, k := range kinds {
+		if k.Sample == "" {
+			continue
+		}
+		p, err := s.Care.Plan(within, k.Sample)
+		switch code := blog.CodeOf(err); {
+		case err == nil:
+			plans[k] = p
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case within.Err() != nil:
+			return plans, nil
+		case code != blog.CodeInvalid && code != blog.CodeUnavailable: // of BEGIN, and of a table that is locked
+			return nil, err
+		}
 	}
-	p, err := s.Care.Plan(ctx, sample)
-	if blog.CodeOf(err) == blog.CodeInvalid {
-		return nil, nil
-	}
-	return p.Lines, err
+	return plans, nil
 }
 
 // Pool is the answer of pool.

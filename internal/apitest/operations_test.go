@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"inkstone/api"
+	"inkstone/internal/enginetest"
 )
 
 func TestHealthLivenessAndReadinessAnswer(t *testing.T) {
@@ -104,9 +105,7 @@ func TestWhatIsAnsweredIsMeasured(t *testing.T) {
 			}
 			sent <- err
 		}()
-		for s.metric("http_requests_in_flight") < 2 { // and the one that asks
-			time.Sleep(time.Millisecond)
-		}
+		enginetest.Within(t, 20*time.Second, "it is in flight, and the one that asks", func() bool { return s.metric("http_requests_in_flight") >= 2 })
 		close(wait)
 		<-sent
 		u.Upload("/api/upload/single", file{"image", "a.png", "image/png", sized(1000)}).Expect(200)

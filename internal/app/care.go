@@ -14,11 +14,15 @@ import (
 	"inkstone/internal/blog"
 	"inkstone/internal/config"
 	"inkstone/internal/store"
+	"inkstone/internal/web"
 )
 
 func (a *App) newRecorder() *admin.Recorder {
 	return admin.NewRecorder(a.cfg.SlowQuery.Threshold, a.cfg.SlowQuery.Window, a.log, time.Now)
 }
+
+// isRequest is store.Options.Requested.
+func isRequest(ctx context.Context) bool { return web.RouteOf(ctx) != "" }
 
 // openCare begins to look after the database: slow statements are noted, waits are told.
 func (a *App) openCare(slow *admin.Recorder) {
@@ -51,7 +55,7 @@ type Caretaker struct {
 
 // OpenCare opens the database to look at it. The error is a sentence that says what to do.
 func OpenCare(ctx context.Context, cfg *config.Config) (*Caretaker, error) {
-	s, err := store.Open(ctx, cfg.Database, store.Options{NoMigrate: true, Server: server(cfg)})
+	s, err := store.Open(ctx, cfg.Database, store.Options{ReadOnly: true, Server: server(cfg)})
 	if err != nil {
 		return nil, cannotOpen(cfg, err)
 	}

@@ -78,7 +78,7 @@ func (a *App) openStore(ctx context.Context) error {
 	a.operated = a.metrics.Store(store.Engine(a.cfg.Database))
 	slow := a.newRecorder()
 	s, err := openStore(ctx, a.cfg, store.Options{
-		Observe: a.observe, Statement: slow.Statement, StatementOver: a.cfg.SlowQuery.Threshold, Read: a.parts.admission.read, Changed: a.changed, Report: a.reportStore, Handshake: a.certificate("database"),
+		Observe: a.observe, Statement: slow.Statement, StatementOver: a.cfg.SlowQuery.Threshold, Requested: isRequest, Read: a.parts.admission.read, Changed: a.changed, Report: a.reportStore, Handshake: a.certificate("database"),
 	})
 	if err != nil {
 		return err

@@ -21,14 +21,16 @@ type Care interface {
 	Slow(ctx context.Context, since time.Time) ([]SlowStatement, error)
 
 	// Plan returns how the engine would run a statement as it was sent (SlowStatement.Sample),
-	// without running it. CodeInvalid if it has no plan, as one that makes a table.
+	// without running it. CodeInvalid if it has no plan, as one that makes a table; CodeUnavailable also
+	// if a table is locked. Of a scan that it can't look into it tells the table alone.
 	Plan(ctx context.Context, sample string) (Plan, error)
 
 	// Server returns what the server itself has counted of a statement, if it counts: how often
 	// it was called and how long it took in all, by any client, since the server began to count.
 	Server(ctx context.Context, statements []string) (map[string]ServerCount, error)
 
-	// Indexes returns every index and table of ours, how large they are and how much they are used.
+	// Indexes returns every index and table of ours, how large they are and how much they are used. A
+	// number that can't be found out, or takes too long, is not known, and keeps nothing else from being told.
 	Indexes(ctx context.Context) (IndexUse, error)
 
 	// State returns how the connections stand at the moment, without waiting for one longer

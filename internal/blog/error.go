@@ -117,6 +117,7 @@ const (
 	RuleSort   Rule = "sort.value"
 	RulePage   Rule = "page.value"
 	RuleLimit  Rule = "limit.value"
+	RuleKinds  Rule = "limit.kinds" // of slow statements, from 1 to 100
 	RuleCursor Rule = "cursor.value"
 	RuleDate   Rule = "date.format"
 )
@@ -131,7 +132,7 @@ func Rules() []Rule {
 		RuleTitleRequired, RuleTitleLong, RuleContentRequired, RuleExcerptLong, RuleCategoryRequired, RuleCategory,
 		RuleTagsMany, RuleTag, RuleCoverImage, RuleStatus,
 		RuleCommentRequired, RuleCommentLong, RuleParent, RulePostRequired,
-		RuleSort, RulePage, RuleLimit, RuleCursor, RuleDate,
+		RuleSort, RulePage, RuleLimit, RuleKinds, RuleCursor, RuleDate,
 	}
 }
 

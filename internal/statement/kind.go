@@ -2,12 +2,23 @@ package statement
 
 import "strings"
 
+// mostRead is how many bytes of a statement are read: a batch may have millions.
+const mostRead = 16 << 10
+
 // Kind returns what all statements of one kind have in common: the text with one blank between
 // its tokens where there was any, without comments and values. A value that stands in the text is
 // written ?, a parameter as it is; of a list of values only the first is left, as of a list
-// of such lists.
+// of such lists. A statement of more than 16 KiB is that of its beginning, with … for the rest.
 func Kind(query string) string {
-	tokens := shortened(withoutValues(query))
+	long := len(query) > mostRead
+	tokens := withoutValues(query[:min(len(query), mostRead)])
+	if long {
+		tokens = whole(tokens)
+	}
+	tokens = shortened(tokens)
+	if long && !endsShortened(tokens) {
+		tokens = append(tokens, ellipsis)
+	}
 	var b strings.Builder
 	for i, t := range tokens {
 		if i > 0 && t.Blank {
@@ -16,6 +27,27 @@ func Kind(query string) string {
 		b.WriteString(t.Text)
 	}
 	return b.String()
+}
+
+// whole leaves out what ends a text that was cut: the last token, of which there may be more, and
+// a list of values that has no end, so that it does not matter where in it the text was cut.
+func whole(tokens []Token) []Token {
+	tokens = tokens[:max(len(tokens)-1, 0)]
+	end := len(tokens)
+	for end > 0 && (tokens[end-1].value() || tokens[end-1].sign(",")) {
+		end--
+	}
+	if end > 0 && tokens[end-1].sign("(") {
+		tokens = tokens[:end-1]
+	}
+	for len(tokens) > 0 && tokens[len(tokens)-1].sign(",") {
+		tokens = tokens[:len(tokens)-1]
+	}
+	return tokens
+}
+
+func endsShortened(tokens []Token) bool {
+	return len(tokens) > 0 && tokens[len(tokens)-1] == ellipsis
 }
 
 func withoutValues(query string) (tokens []Token) {

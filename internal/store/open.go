@@ -20,6 +20,10 @@ type Options struct {
 	// NoMigrate refuses an older schema instead of bringing it up to date, an empty database
 	// (ErrEmpty), and a file that is not there (fs.ErrNotExist) instead of making it.
 	NoMigrate bool
+	// ReadOnly is NoMigrate for whoever only looks: opening writes nothing into a file and does not
+	// wait for another process that writes, and the store's methods that write fail. A server's
+	// database is opened as ever: that writes nothing, either.
+	ReadOnly bool
 	// Copying opens also a database into which a copy is not finished, to go on with it.
 	Copying bool
 	// Observe is told of each finished operation: how long it took, with its waiting,
@@ -32,6 +36,10 @@ type Options struct {
 	// how long it took with the reading of its rows, and how many were read or changed. ctx is
 	// that of whoever caused it. It may be called by several goroutines at once and must be quick.
 	Statement func(ctx context.Context, query string, took time.Duration, rows int64)
+	// Requested reports whether a context is of a request. Where several share a statement, as writes
+	// into a file do the sync of the disk, it is told as the first request's; as the first one's of all
+	// if there is none, or this is nil.
+	Requested func(ctx context.Context) bool
 	// StatementOver spares an engine the telling of what took less, which costs something where
 	// statements are sent in batches; it may be told all the same. 0: everything is told.
 	StatementOver time.Duration
@@ -90,7 +98,9 @@ func Open(ctx context.Context, url string, opt Options) (blog.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := sqlite.Open(ctx, path, sqlite.Options{NoMigrate: opt.NoMigrate, Copying: opt.Copying, Observe: opt.Observe, Statement: opt.Statement, Read: opt.Read})
+	s, err := sqlite.Open(ctx, path, sqlite.Options{
+		NoMigrate: opt.NoMigrate, ReadOnly: opt.ReadOnly, Copying: opt.Copying, Observe: opt.Observe, Statement: opt.Statement, Requested: opt.Requested, Read: opt.Read,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
@@ -99,7 +109,7 @@ func Open(ctx context.Context, url string, opt Options) (blog.Store, error) {
 
 func postgresOptions(opt Options) postgres.Options {
 	return postgres.Options{
-		NoMigrate: opt.NoMigrate, Copying: opt.Copying, Observe: opt.Observe, Read: opt.Read, Changed: opt.Changed,
+		NoMigrate: opt.NoMigrate || opt.ReadOnly, Copying: opt.Copying, Observe: opt.Observe, Read: opt.Read, Changed: opt.Changed,
 		Statement: opt.Statement, StatementOver: opt.StatementOver,
 		Report: opt.Report, Handshake: opt.Handshake,
 		MaxConns: opt.Server.MaxConns, ConnLifetime: opt.Server.ConnLifetime, ConnectTimeout: opt.Server.ConnectTimeout,

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 	"unicode"
+
+	"inkstone/internal/enginetest"
 )
 
 // hostile is what a client may send to look like something else in a log.
@@ -95,7 +97,7 @@ func TestLogsTakeNoMoreThanFiveFilesOfFiveMegabytes(t *testing.T) {
 	text := strings.Repeat("x", 256<<10)
 	for range 40 << 20 / len(text) {
 		l.Logger.Info(text)
-		l.waitUntilTaken()
+		waitUntilTaken(t, l)
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
@@ -114,11 +116,10 @@ func TestLogsTakeNoMoreThanFiveFilesOfFiveMegabytes(t *testing.T) {
 }
 
 // waitUntilTaken waits until nothing waits to be written.
-func (l *Logs) waitUntilTaken() {
+func waitUntilTaken(t *testing.T, l *Logs) {
+	t.Helper()
 	for _, w := range l.writers {
-		for w.pending() > 0 {
-			time.Sleep(time.Millisecond)
-		}
+		enginetest.Within(t, 20*time.Second, "lines are written", func() bool { return w.pending() == 0 })
 	}
 }
 

@@ -155,6 +155,16 @@ func (q *Query) Page(list blog.List) blog.Page {
 	return p
 }
 
+// Number returns a parameter that is a whole decimal number from least to most; byDefault if absent. rule
+// if it is something else.
+func (q *Query) Number(name string, byDefault, least, most int, rule blog.Rule) int {
+	n := q.number(name, byDefault, rule)
+	if n < least || n > most {
+		q.failOnce(name, rule)
+	}
+	return n
+}
+
 // number reads decimal digits, perhaps with a minus; a number of more than 31 bits
 // counts as the greatest of these.
 func (q *Query) number(name string, byDefault int, rule blog.Rule) int {

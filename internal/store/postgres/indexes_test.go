@@ -60,6 +60,34 @@ func TestIndexesAreToldWithWhatTheyAreFor(t *testing.T) {
 	}
 }
 
+// Who alters a table, or waits for that, keeps others from looking at it.
+func TestOfATableThatIsLockedLessIsKnownAndAllElseIsTold(t *testing.T) {
+	t.Parallel()
+	url := newDatabase(t)
+	s := openStore(t, url, Options{})
+	fillBySQL(t, s, 100)
+	whole, _ := indexesByName(t, s)
+	for _, lock := range []string{"LOCK TABLE users", "REINDEX TABLE users"} {
+		release := elsewhere(t, url, lock)
+		use, byName := indexesByName(t, s)
+		if len(use.Tables) != len(whole.Tables) || len(use.Indexes) != len(whole.Indexes) {
+			t.Errorf("%s: %d tables and %d indexes", lock, len(use.Tables), len(use.Indexes))
+		}
+		for _, table := range use.Tables {
+			if (table.Bytes < 0) != (table.Name == "users") || table.Name == "users" && table.Rows < 1 {
+				t.Errorf("%s: %+v", lock, table)
+			}
+		}
+		if x := byName["posts_title"]; x.Bytes <= 0 {
+			t.Errorf("%s: %+v", lock, x)
+		}
+		if x := byName["users_grams"]; lock == "LOCK TABLE users" && !slices.Equal(x.Columns, []string{"(expression)"}) {
+			t.Errorf("%s: %+v", lock, x)
+		}
+		release()
+	}
+}
+
 func TestTablesAreToldWithTheirScans(t *testing.T) {
 	t.Parallel()
 	for name, opt := range map[string]Options{"direct": {}, "pooled": {Pooled: true}} {

@@ -46,8 +46,8 @@ func hasNoPlan(err error) bool {
 // explained asks for a plan in a transaction. What was prepared outlives that, and is another
 // client's behind a pooler: it goes before, or the connection does.
 func (r care) explained(ctx context.Context, tx pgx.Tx, sample string) (p blog.Plan, err error) {
-	_, err = tx.Exec(ctx, "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('statement_timeout', $1, true)",
-		strconv.FormatInt(r.timeout.Milliseconds(), 10))
+	_, err = tx.Exec(ctx, "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true)",
+		inMilliseconds(r.timeout), inMilliseconds(min(r.timeout, lookLock)))
 	if err != nil {
 		return p, err
 	}

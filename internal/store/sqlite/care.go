@@ -35,8 +35,10 @@ func (r care) Note(ctx context.Context, slow []blog.SlowStatement, forget time.T
 	}
 	if err != nil {
 		r.uses.giveBack(ran)
+		return err
 	}
-	return err
+	r.uses.makeRoom(ran)
+	return nil
 }
 
 // learn asks for the plans of all that has run, in as many reads as that takes.

@@ -2,11 +2,12 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -104,78 +105,6 @@ func indexNamed(t *testing.T, s *Store, name string) blog.TableIndex {
 	return all.Indexes[i]
 }
 
-func TestUsesAreCountedWithoutEndOfStatementsAndWithABoundOfMemory(t *testing.T) {
-	lowered(t, &mostTexts, 10)
-	s := open(t, Options{Readers: 2})
-	const n = 200
-	for i := range n {
-		must(t, s.read(t.Context(), "test", readLimit, func(c *conn) error {
-			_, err := c.number("SELECT key FROM comments WHERE author = ?" + strings.Repeat(" ", i))
-			return err
-		}))
-		if i == n/2 {
-			must(t, s.Care().Note(t.Context(), nil, time.Time{}))
-		}
-	}
-	if got := indexNamed(t, s, "comments_author"); got.Uses != n || got.LastUsed.IsZero() {
-		t.Errorf("%d uses of %d: %+v", got.Uses, n, got)
-	}
-	if len(s.uses.texts) > mostTexts || len(s.uses.others) > mostTexts {
-		t.Errorf("%d texts and %d plans are kept", len(s.uses.texts), len(s.uses.others))
-	}
-}
-
-func TestUsesOutliveARestart(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "test.db")
-	for range 3 {
-		s, err := Open(t.Context(), path, Options{})
-		must(t, err)
-		must(t, s.read(t.Context(), "test", readLimit, func(c *conn) error {
-			_, err := c.number("SELECT key FROM comments WHERE author = ?")
-			return err
-		}))
-		must(t, s.Care().Note(t.Context(), nil, time.Time{}))
-		must(t, s.Close())
-	}
-	s := openAt(t, path, Options{})
-	if got := indexNamed(t, s, "comments_author"); got.Uses != 3 {
-		t.Errorf("%+v", got)
-	}
-	all, err := s.Care().Indexes(t.Context())
-	if must(t, err); time.Since(all.Since) > time.Hour || all.Since.After(time.Now()) {
-		t.Errorf("counted since %v", all.Since)
-	}
-}
-
-func TestAnIndexThatIsMadeMeanwhileIsCounted(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "test.db")
-	s := openAt(t, path, Options{})
-	look := func() {
-		must(t, s.read(t.Context(), "test", readLimit, func(c *conn) error {
-			_, err := c.number("SELECT key FROM posts WHERE cover = ?")
-			return err
-		}))
-		must(t, s.Care().Note(t.Context(), nil, time.Time{}))
-	}
-	look()
-	c, err := openConn(path, time.Second, writerCacheKiB)
-	must(t, err)
-	defer c.Close()
-	must(t, c.script("CREATE INDEX by_cover ON posts (cover)"))
-	look()
-	look()
-	if got := indexNamed(t, s, "by_cover"); got.Uses != 2 {
-		t.Errorf("%+v", got)
-	}
-	all, err := s.Care().Indexes(t.Context())
-	must(t, err)
-	for _, table := range all.Tables {
-		if want, asked := map[string]int64{"posts": 1, "users": 0}[table.Name]; asked && table.Scans != want {
-			t.Errorf("%s was read in full %d times", table.Name, table.Scans)
-		}
-	}
-}
-
 func TestIndexesSayWhatRuleTheyKeep(t *testing.T) {
 	s := open(t, Options{})
 	for name, want := range map[string][2]bool{
@@ -201,6 +130,43 @@ func TestSizesThatTakeTooLongAreUnknown(t *testing.T) {
 		if want, asked := map[string]int64{"posts": 5, "generation": 1, "posts_fts_docsize": -1, "post_tags": -1}[table.Name]; asked && table.Rows != want {
 			t.Errorf("%s has %d rows", table.Name, table.Rows)
 		}
+	}
+}
+
+func TestRowsThatTakeTooLongAreUnknownAndAllElseIsTold(t *testing.T) {
+	s := open(t, Options{})
+	fill(t, s, 5, 20)
+	lowered(t, &rowsLimit, time.Nanosecond)
+	all, err := s.Care().Indexes(t.Context())
+	must(t, err)
+	if last := all.Tables[len(all.Tables)-1]; last.Rows != -1 || last.Bytes <= 0 || len(all.Indexes) < 10 || all.Indexes[0].Bytes <= 0 {
+		t.Errorf("%+v of %d tables and %d indexes", last, len(all.Tables), len(all.Indexes))
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Care().Indexes(ended); err == nil {
+		t.Error("a caller who has left is answered")
+	}
+}
+
+func TestADamagedDatabaseIsNotToldAsOneOfWhichLittleIsKnown(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	s, err := Open(t.Context(), path, Options{})
+	must(t, err)
+	fill(t, s, 50, 2000)
+	var root int64
+	must(t, s.read(t.Context(), "test", readLimit, func(c *conn) (err error) {
+		root, err = c.number("SELECT rootpage FROM sqlite_schema WHERE name = 'post_tags'")
+		return err
+	}))
+	must(t, s.Close())
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	must(t, err)
+	_, err = file.WriteAt(make([]byte, 512), (root-1)*4096)
+	must(t, errors.Join(err, file.Close()))
+	s = openAt(t, path, Options{})
+	if _, err := s.Care().Indexes(t.Context()); !errors.Is(err, ErrDamaged) {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -240,9 +206,7 @@ func TestAWriteThatWaitsForItsTurnHasWaited(t *testing.T) {
 	both.Go(func() { _ = s.writer.write(t.Context(), func(*conn) error { close(begun); <-end; return nil }) })
 	<-begun
 	both.Go(func() { _ = s.writer.write(t.Context(), func(*conn) error { return nil }) })
-	for len(s.writer.queue) == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	queued(t, s, 1)
 	time.Sleep(2 * waitCounts)
 	close(end)
 	both.Wait()

@@ -37,29 +37,45 @@ func (c *conn) uncountedly(do func(*conn) error) error {
 
 // hooks are what a connection tells of its statements. All may be nil.
 type hooks struct {
-	prepared func(query string) // of each one before it runs
-	ran      func(ctx context.Context, query string, took time.Duration, rows int64)
-	uses     *uses // counts them
+	prepared  func(query string) // of each one before it runs
+	ran       func(ctx context.Context, query string, took time.Duration, rows int64)
+	requested func(ctx context.Context) bool
+	uses      *uses // counts them
 }
 
 // busyPause is how long opening waits between two attempts.
 const busyPause = 5 * time.Millisecond
 
-// openConn opens path with the settings every connection has. wait is how long
-// it waits for another process's write lock; cacheKiB bounds its page cache.
+// openConn opens path for one who may write. wait is how long it waits for another
+// process's write lock; cacheKiB bounds its page cache.
+func openConn(path string, wait time.Duration, cacheKiB int) (*conn, error) {
+	return openWith(path, wait, cacheKiB, "PRAGMA journal_mode = WAL")
+}
+
+// openReader opens path for one who reads. It writes nothing: that the file has a
+// write-ahead log is for those to see to who write.
+func openReader(path string, h hooks) (*conn, error) {
+	c, err := openWith(path, busyWait, readerCacheKiB, "PRAGMA query_only = ON")
+	if err == nil {
+		c.hooks = h
+	}
+	return c, err
+}
+
+// openWith opens path with one setting and those that every connection has.
 //
 // While another connection switches the file to WAL, SQLite refuses to do the same
-// and does not wait, as that could be a deadlock. So openConn tries again.
-func openConn(path string, wait time.Duration, cacheKiB int) (*conn, error) {
+// and does not wait, as that could be a deadlock. So openWith tries again.
+func openWith(path string, wait time.Duration, cacheKiB int, setting string) (*conn, error) {
 	for deadline := time.Now().Add(wait); ; time.Sleep(busyPause) {
-		c, err := tryOpen(path, wait, cacheKiB)
+		c, err := tryOpen(path, wait, cacheKiB, setting)
 		if sqlite.ErrCode(err).ToPrimary() != sqlite.ResultBusy || time.Now().After(deadline) {
 			return c, err
 		}
 	}
 }
 
-func tryOpen(path string, wait time.Duration, cacheKiB int) (*conn, error) {
+func tryOpen(path string, wait time.Duration, cacheKiB int, setting string) (*conn, error) {
 	saveMemory()
 	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
 	if err != nil {
@@ -71,7 +87,7 @@ func tryOpen(path string, wait time.Duration, cacheKiB int) (*conn, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	for _, pragma := range []string{
-		"PRAGMA journal_mode = WAL",
+		setting,
 		"PRAGMA synchronous = FULL",
 		"PRAGMA foreign_keys = ON",
 		"PRAGMA temp_store = MEMORY",

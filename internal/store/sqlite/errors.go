@@ -55,6 +55,10 @@ func faultOfSystem(err error) error {
 	return err
 }
 
+// isOfStatement reports whether SQLite finds fault with a statement, or with what it names: the database
+// is as good as before.
+func isOfStatement(err error) bool { return sqlite.ErrCode(err).ToPrimary() == sqlite.ResultError }
+
 // breaksConnection reports whether the connection that failed so should be
 // replaced rather than used again.
 func breaksConnection(err error) bool {

@@ -9,6 +9,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"inkstone/internal/blog"
+	"inkstone/internal/enginetest"
 )
 
 // SQLite says so of a full-text table that is interrupted while it is opened.
@@ -37,9 +38,7 @@ func TestAnErrorWithoutReasonAfterTheTimeIsOverIsThat(t *testing.T) {
 		"a table": func(c *conn) error { _, err := c.number("SELECT count(*) FROM posts"); return err },
 	} {
 		err := s.read(t.Context(), "test", time.Nanosecond, func(c *conn) error {
-			for !c.alarm.hasGoneOff() {
-				time.Sleep(time.Millisecond)
-			}
+			enginetest.Within(t, 20*time.Second, "its time is over", c.alarm.hasGoneOff)
 			return look(c)
 		})
 		if blog.CodeOf(err) != blog.CodeUnavailable {

@@ -8,7 +8,6 @@ import (
 
 	"inkstone/internal/blog"
 	"inkstone/internal/statement"
-	"zombiezen.com/go/sqlite"
 )
 
 // plan returns how SQLite would run a statement. CodeInvalid if it has no plan: no statement of
@@ -55,7 +54,7 @@ func (c *conn) explain(query string) (lines []string, err error) {
 		return nil, errors.Join(blog.Fail(blog.CodeInvalid), stmt.Finalize())
 	}
 	if err != nil {
-		if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultError {
+		if isOfStatement(err) {
 			return nil, blog.Wrap(blog.CodeInvalid, err)
 		}
 		return nil, err

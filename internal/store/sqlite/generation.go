@@ -30,15 +30,16 @@ type generationAt struct {
 
 const readGeneration = "SELECT value FROM generation WHERE one = 1"
 
-// newGeneration opens a connection that reads; first is one that writes. database is
-// their file.
-func newGeneration(database string, first *conn, open func() (*conn, error)) (*generation, error) {
+// newGeneration opens a connection that reads; first is another one to database, their file. It leaps
+// to another generation if first may write. If not, nobody knows whether a commit shows in the
+// index, and the number is always asked for.
+func newGeneration(database string, first *conn, open func() (*conn, error), writes bool) (*generation, error) {
 	g := &generation{open: open}
 	if err := g.connect(); err != nil {
 		return nil, err
 	}
 	g.index = openWALIndex(database)
-	g.shows = g.index.shows(first)
+	g.shows = writes && g.index.shows(first)
 	return g, nil
 }
 

@@ -14,11 +14,12 @@ import (
 // Bounds of what is found out about tables: reading all pages of a large one takes minutes.
 // Tests lower them.
 var (
+	rowsLimit   = 2 * time.Second // for the rows of all tables
 	sizesLimit  = 2 * time.Second // for the sizes of all
 	countedRows = 100_000         // of a table; of more the greatest key has to do
 )
 
-// Indexes implements blog.Care. Sizes and rows that take too long to find out are -1.
+// Indexes implements blog.Care. Sizes and rows that take too long to find out, or can't be, are -1.
 func (r care) Indexes(ctx context.Context) (all blog.IndexUse, err error) {
 	if err := r.learn(ctx); err != nil {
 		return all, err
@@ -37,7 +38,10 @@ func (r care) Indexes(ctx context.Context) (all blog.IndexUse, err error) {
 	if err != nil {
 		return all, err
 	}
-	return all, r.addSizes(ctx, &all)
+	if err := r.measure(ctx, rowsLimit, rowsOf(&all)); err != nil {
+		return all, err
+	}
+	return all, r.measure(ctx, sizesLimit, sizesOf(&all))
 }
 
 // indexes returns the indexes and tables. The primary key of a table without rowid is the
@@ -52,11 +56,7 @@ func (c *conn) indexes() (all blog.IndexUse, err error) {
 		return all, err
 	}
 	for i := range all.Tables {
-		t := &all.Tables[i]
-		if t.Rows, err = c.rows(t.Name); err != nil {
-			return all, err
-		}
-		indexes, err := c.indexesOf(t.Name)
+		indexes, err := c.indexesOf(all.Tables[i].Name)
 		if err != nil {
 			return all, err
 		}
@@ -82,7 +82,7 @@ func (c *conn) indexesOf(table string) (all []blog.TableIndex, err error) {
 		if all[i].Columns, err = c.column("SELECT coalesce(name, '(expression)') FROM pragma_index_info(?) ORDER BY seqno", all[i].Name); err != nil {
 			return nil, err
 		}
-		all[i].Referred = slices.Contains(foreign, all[i].Columns[0])
+		all[i].Referred = len(all[i].Columns) > 0 && slices.Contains(foreign, all[i].Columns[0]) // none: it is gone by now
 	}
 	return all, nil
 }
@@ -136,23 +136,54 @@ func (c *conn) addUses(all *blog.IndexUse, since map[used]int64) error {
 	return err
 }
 
-// addSizes measures indexes, then tables, until the time is over.
-func (r care) addSizes(ctx context.Context, all *blog.IndexUse) error {
-	err := r.readNow(ctx, sizesLimit, func(c *conn) (err error) {
-		for i := range all.Indexes {
-			if all.Indexes[i].Bytes, err = c.size(all.Indexes[i].Name); err != nil {
-				return err
+// number of something that has a name, and where it is to be kept.
+type measurement struct {
+	of   func(c *conn, name string) (int64, error)
+	name string
+	to   *int64
+}
+
+func rowsOf(all *blog.IndexUse) (wanted []measurement) {
+	for i := range all.Tables {
+		wanted = append(wanted, measurement{(*conn).rows, all.Tables[i].Name, &all.Tables[i].Rows})
+	}
+	return wanted
+}
+
+// sizesOf has the indexes first.
+func sizesOf(all *blog.IndexUse) (wanted []measurement) {
+	for i := range all.Indexes {
+		wanted = append(wanted, measurement{(*conn).size, all.Indexes[i].Name, &all.Indexes[i].Bytes})
+	}
+	for i := range all.Tables {
+		wanted = append(wanted, measurement{(*conn).size, all.Tables[i].Name, &all.Tables[i].Bytes})
+	}
+	return wanted
+}
+
+// measure finds out what is wanted, until the time is over: the rest stays unknown. So does what SQLite
+// can't tell here, as of a table with a collation that only another program knows.
+func (r care) measure(ctx context.Context, limit time.Duration, wanted []measurement) error {
+	end := time.Now().Add(limit)
+	err := r.readNow(ctx, limit, func(c *conn) error {
+		return c.uncountedly(func(c *conn) error {
+			for _, m := range wanted {
+				if time.Now().After(end) {
+					return nil
+				}
+				n, err := m.of(c, m.name)
+				switch {
+				case err == nil:
+					*m.to = n
+				case !isOfStatement(c.interrupted(err)):
+					return err
+				}
 			}
-		}
-		for i := range all.Tables {
-			if all.Tables[i].Bytes, err = c.size(all.Tables[i].Name); err != nil {
-				return err
-			}
-		}
-		return nil
+			return nil
+		})
 	})
-	if ctx.Err() == nil && blog.CodeOf(err) == blog.CodeUnavailable {
-		return nil // the rest stays unknown
+	if ctx.Err() == nil && blog.CodeOf(err) == blog.CodeUnavailable && !breaksConnection(err) {
+		return nil
 	}
 	return err
 }

@@ -20,6 +20,9 @@ type Options struct {
 	// NoMigrate refuses an older schema (ErrOldSchema), or none (ErrEmpty), instead of bringing
 	// it up to date. A file that is not there is not made then.
 	NoMigrate bool
+	// ReadOnly is NoMigrate, and nothing is written: neither does it wait for who writes, nor
+	// does it end up in the way. What would write is CodeUnavailable.
+	ReadOnly bool
 	// Copying opens also what a copy has not finished (ErrUnfinished).
 	Copying bool
 	// Readers is the number of connections that read; 0: twice the processors, at least 4.
@@ -28,8 +31,9 @@ type Options struct {
 	Observe func(ctx context.Context, operation string, took time.Duration, err error)
 	Read    func(ctx context.Context, operation string, work func() error) error
 
-	// Statement is that of store.Options.
+	// Statement and Requested are those of store.Options.
 	Statement func(ctx context.Context, query string, took time.Duration, rows int64)
+	Requested func(ctx context.Context) bool
 
 	prepared func(query string) // tests: told of each statement that runs
 }
@@ -60,16 +64,21 @@ type Stats struct {
 // Open opens the database at path, made if missing. ErrNewerSchema, ErrOldSchema,
 // ErrEmpty, ErrForeign, ErrUnfinished, ErrDamaged, ErrLocked; fs.ErrNotExist; CodeUnavailable, CodeStorageFull.
 func Open(ctx context.Context, path string, opt Options) (*Store, error) {
+	opt.NoMigrate = opt.NoMigrate || opt.ReadOnly
 	if err := expectFile(path, !opt.NoMigrate); err != nil {
 		return nil, faultOfSystem(err)
 	}
-	h := hooks{prepared: opt.prepared, ran: opt.Statement, uses: newUses()}
+	h := hooks{prepared: opt.prepared, ran: opt.Statement, requested: opt.Requested, uses: newUses()}
 	open := func() (*conn, error) {
 		c, err := openConn(path, busyWait, writerCacheKiB)
 		if err == nil {
 			c.hooks = h
 		}
 		return c, err
+	}
+	openReader := func() (*conn, error) { return openReader(path, h) }
+	if opt.ReadOnly {
+		open = openReader
 	}
 	first, err := open()
 	if err != nil {
@@ -82,8 +91,7 @@ func Open(ctx context.Context, path string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, fault(ctx, errors.Join(err, first.Close()))
 	}
-	openReader := func() (*conn, error) { return openReader(path, h) }
-	gen, err := newGeneration(database, first, openReader)
+	gen, err := newGeneration(database, first, openReader, !opt.ReadOnly)
 	if err != nil {
 		return nil, fault(ctx, errors.Join(err, first.Close()))
 	}
@@ -113,18 +121,6 @@ func prepareSchema(ctx context.Context, c *conn, opt Options) (err error) {
 		return err
 	}
 	return checkWhole(c)
-}
-
-func openReader(path string, h hooks) (*conn, error) {
-	c, err := openConn(path, busyWait, readerCacheKiB)
-	if err != nil {
-		return nil, err
-	}
-	c.hooks = h
-	if err := c.script("PRAGMA query_only = ON"); err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	return c, nil
 }
 
 // Users returns the accounts.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"inkstone/internal/blog"
+	"inkstone/internal/enginetest"
 )
 
 var day = time.Date(2024, 5, 1, 8, 0, 0, 0, time.UTC)
@@ -55,6 +56,12 @@ func wantCode(t testing.TB, err error, code blog.Code) {
 	if blog.CodeOf(err) != code {
 		t.Fatalf("got error %v, want code %q", err, code)
 	}
+}
+
+// queued waits until so many writes wait for the writer.
+func queued(t testing.TB, s *Store, n int) {
+	t.Helper()
+	enginetest.Within(t, 20*time.Second, fmt.Sprintf("%d writes wait", n), func() bool { return len(s.writer.queue) >= n })
 }
 
 func yes(blog.PostRef) error { return nil }

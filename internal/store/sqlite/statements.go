@@ -20,7 +20,7 @@ type statements struct {
 type keptStatement struct {
 	query string
 	stmt  *sqlite.Stmt
-	use   *use // nil: it is not counted
+	use   *use // what counted its last run; nil: nothing did
 }
 
 // prepare returns the statement of a query, ready to be bound, and lets go of the
@@ -32,24 +32,25 @@ func (s *statements) prepare(c *conn, query string) (*sqlite.Stmt, error) {
 	}
 	if at := s.places[query]; at != nil {
 		s.recent.MoveToFront(at)
-		c.count(at.Value.(*keptStatement).use)
+		c.count(at.Value.(*keptStatement))
 		return stmt, nil
 	}
 	if s.places == nil {
 		s.places = map[string]*list.Element{}
 	}
-	use := c.uses.of(c, query)
-	c.count(use)
-	s.places[query] = s.recent.PushFront(&keptStatement{query, stmt, use})
+	kept := &keptStatement{query: query, stmt: stmt}
+	c.count(kept)
+	s.places[query] = s.recent.PushFront(kept)
 	if s.recent.Len() > keptStatements {
 		s.forget(s.recent.Back())
 	}
 	return stmt, nil
 }
 
-func (c *conn) count(u *use) {
+// count counts a run. It plans nothing: that is for who asks for what was counted.
+func (c *conn) count(s *keptStatement) {
 	if !c.uncounted {
-		u.add()
+		s.use = c.uses.add(s.use, s.query)
 	}
 }
 

@@ -75,9 +75,7 @@ func TestAFailingJobTakesBackOnlyItsOwnChanges(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for len(s.writer.queue) < 3 {
-		time.Sleep(time.Millisecond)
-	}
+	queued(t, s, 3)
 	close(hold)
 	wg.Wait()
 	for tag, want := range map[string]int64{"gone": 0, "kept": 1} {
@@ -130,9 +128,7 @@ func TestAFullQueueIsBusy(t *testing.T) {
 	for range queueLength {
 		wg.Go(func() { _ = s.writer.write(context.Background(), func(*conn) error { return nil }) })
 	}
-	for len(s.writer.queue) < queueLength {
-		time.Sleep(time.Millisecond)
-	}
+	queued(t, s, queueLength)
 	wantCode(t, s.writer.write(t.Context(), func(*conn) error { return nil }), blog.CodeBusy)
 	close(hold)
 	wg.Wait()
@@ -164,9 +160,7 @@ func TestALostTransactionFailsOnlyWhoLostIt(t *testing.T) {
 			want, then = blog.CodeStorageFull, func(c *conn) error { return errors.Join(lost, c.script("ROLLBACK")) }
 		}
 		do(tag, want, then)
-		for len(s.writer.queue) < i+1 {
-			time.Sleep(time.Millisecond)
-		}
+		queued(t, s, i+1)
 	}
 	close(hold)
 	wg.Wait()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"inkstone/internal/blog"
 )
@@ -24,9 +23,7 @@ func together(t *testing.T, s *Store, jobs ...func(*conn) error) []error {
 	errs := make([]error, len(jobs))
 	for i, do := range jobs {
 		wg.Go(func() { errs[i] = s.writer.write(context.Background(), do) })
-		for len(s.writer.queue) <= i {
-			time.Sleep(time.Millisecond)
-		}
+		queued(t, s, i+1)
 	}
 	close(hold)
 	wg.Wait()

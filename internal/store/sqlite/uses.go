@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,17 +8,16 @@ import (
 	"inkstone/internal/blog"
 )
 
-// mostTexts bounds the statements that are counted by their texts. Lists make ten thousand,
-// though few by few people; what comes later is counted by its plan, of which there are few. Tests lower it.
+// mostTexts bounds the statements that are counted. Lists make ten thousand, though few by few
+// people; what finds no place is not counted. Those that nobody runs make room twice a minute. Tests lower it.
 var mostTexts = 2048
 
 // uses counts how often statements ran, for SQLite does not count how often an index is used. By
 // which indexes a statement looks is found out when it is asked for, as that takes longer
 // than many a statement.
 type uses struct {
-	mu     sync.Mutex
-	texts  map[string]*use // by the statement
-	others map[string]*use // by the plan: of statements that found no place among texts
+	mu    sync.Mutex
+	texts map[string]*use // by the statement
 
 	asking sync.Mutex // held to use what follows
 	schema int64      // the version of the schema that plans are of
@@ -30,43 +28,57 @@ type uses struct {
 type use struct {
 	query string
 	runs  atomic.Int64
-}
-
-func (u *use) add() {
-	if u != nil {
-		u.runs.Add(1)
-	}
+	gone  atomic.Bool // it is among texts no more
 }
 
 func newUses() *uses {
-	return &uses{texts: map[string]*use{}, others: map[string]*use{}, plans: map[*use]blog.Plan{}}
+	return &uses{texts: map[string]*use{}, plans: map[*use]blog.Plan{}}
 }
 
-// of returns what counts a statement; nil if it has no plan, or nobody counts.
-func (u *uses) of(c *conn, query string) *use {
+// add counts a run of a statement. at is what counted it the last time, and may be nil; add returns what
+// does now, or nil if nobody counts, or there is no room.
+func (u *uses) add(at *use, query string) *use {
 	if u == nil {
 		return nil
 	}
-	if at := u.at(u.texts, query, query, mostTexts); at != nil {
-		return at
+	if at == nil || at.gone.Load() {
+		at = u.of(query)
 	}
-	plan, err := c.plan(query)
-	if err != nil {
-		return nil
+	if at != nil {
+		at.runs.Add(1)
 	}
-	return u.at(u.others, strings.Join(append(plan.Indexes, scanned(plan)...), "\n"), query, mostTexts)
+	return at
 }
 
-// at returns what counts a key, made if there is room for it; else nil.
-func (u *uses) at(counts map[string]*use, key, query string, most int) *use {
+// of returns what counts a statement, made if there is room for it; else nil.
+func (u *uses) of(query string) *use {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	found := counts[key]
-	if found == nil && len(counts) < most {
+	found := u.texts[query]
+	if found == nil && len(u.texts) < mostTexts {
 		found = &use{query: query}
-		counts[key] = found
+		u.texts[query] = found
 	}
 	return found
+}
+
+// makeRoom forgets the statements that have not run since before what was taken last, if there is no room.
+// A run at that very moment may not be counted.
+func (u *uses) makeRoom(last counted) {
+	u.asking.Lock()
+	defer u.asking.Unlock()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.texts) < mostTexts {
+		return
+	}
+	for query, at := range u.texts {
+		if last.runs[at] == 0 && at.runs.Load() == 0 {
+			at.gone.Store(true)
+			delete(u.texts, query)
+			delete(u.plans, at)
+		}
+	}
 }
 
 func scanned(p blog.Plan) (tables []string) {
@@ -140,11 +152,9 @@ func (u *uses) plan(c *conn, at *use) (blog.Plan, error) {
 func (u *uses) ran() (all []*use) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, counts := range []map[string]*use{u.texts, u.others} {
-		for _, at := range counts {
-			if at.runs.Load() > 0 {
-				all = append(all, at)
-			}
+	for _, at := range u.texts {
+		if at.runs.Load() > 0 {
+			all = append(all, at)
 		}
 	}
 	return all
@@ -179,11 +189,9 @@ func (u *uses) swap() map[*use]int64 {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	runs := map[*use]int64{}
-	for _, counts := range []map[string]*use{u.texts, u.others} {
-		for _, at := range counts {
-			if n := at.runs.Swap(0); n > 0 {
-				runs[at] = n
-			}
+	for _, at := range u.texts {
+		if n := at.runs.Swap(0); n > 0 {
+			runs[at] = n
 		}
 	}
 	return runs

@@ -188,12 +188,25 @@ func (w *writer) batch(first *job, most int) (jobs []*job, err error) {
 			return jobs, w.abandon(err)
 		}
 	}
-	w.conn.ctx = first.ctx // what all share is told as the first one's
+	w.conn.ctx = w.conn.causeOf(jobs)
 	if err := w.commit(); err != nil {
 		return jobs, w.abandon(err)
 	}
 	w.count(jobs)
 	return jobs, nil
+}
+
+// causeOf returns whose the work is said to be that all jobs share: the first request's, which waits for
+// it; if there is none, the first one's.
+func (c *conn) causeOf(jobs []*job) context.Context {
+	if c.requested != nil {
+		for _, j := range jobs {
+			if c.requested(j.ctx) {
+				return j.ctx
+			}
+		}
+	}
+	return jobs[0].ctx
 }
 
 func (w *writer) commit() error {
