@@ -80,34 +80,33 @@ func benchmarkAnswer(b *testing.B, url, path string) {
 	b.ReportMetric(float64(size), "bytes")
 }
 
-// benchmarkCrowd is benchmarkAnswer over eight connections at once, so that all processors are
-// busy: what is done after an answer does not pass for free then, nor for dearer than it is, as
-// where it only comes in the way of the one client who has his answer already.
-func benchmarkCrowd(b *testing.B, url, path string) {
-	const clients = 8
+// crowd asks over eight connections at once, so that all processors are busy: what is done after
+// an answer does not pass for free then, nor for dearer than it is, as where it only comes in the
+// way of the one client who has his answer already.
+type crowd [8]*asker
+
+func newCrowd(b *testing.B, url, path string) (c crowd) {
 	size := len(fetch(b, url+path))
-	var askers [clients]*asker
-	for i := range askers {
-		askers[i] = newAsker(b, url, path, size)
+	for i := range c {
+		c[i] = newAsker(b, url, path, size)
 	}
-	b.ReportAllocs()
-	b.ResetTimer()
-	before := cputime.Used()
+	return c
+}
+
+// ask asks requests times, all together.
+func (c crowd) ask(requests int) error {
 	var running errgroup.Group
-	for _, c := range askers {
+	for _, one := range c {
 		running.Go(func() error {
-			for range b.N / clients {
-				if err := c.ask(); err != nil {
+			for range requests / len(c) {
+				if err := one.ask(); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 	}
-	if err := running.Wait(); err != nil {
-		b.Fatal(err)
-	}
-	b.ReportMetric(float64(cputime.Used()-before)/float64(b.N), "cpu-ns/op") // the clients' part with it
+	return running.Wait()
 }
 
 // asker asks for one path over one connection, and costs next to nothing.
