@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"log/slog"
+	"time"
 )
 
 // The names of what lines of one request have in common.
@@ -24,7 +25,7 @@ type withIDs struct {
 
 // Handle implements slog.Handler.
 func (h withIDs) Handle(ctx context.Context, r slog.Record) error {
-	if isTold(r) {
+	if has(r, requestIDKey) {
 		return h.Handler.Handle(ctx, r)
 	}
 	request, trace := h.ids(ctx)
@@ -39,10 +40,14 @@ func (h withIDs) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-// isTold reports whether a record has the id of its request.
-func isTold(r slog.Record) (found bool) {
+// handleRequest implements requestHandler: the line has its ids.
+func (h withIDs) handleRequest(ctx context.Context, level slog.Level, ended time.Time, l *RequestLine) error {
+	return l.handle(ctx, h.Handler, level, ended)
+}
+
+func has(r slog.Record, name string) (found bool) {
 	r.Attrs(func(a slog.Attr) bool {
-		found = a.Key == requestIDKey || requestLine(a) != nil
+		found = a.Key == name
 		return !found
 	})
 	return found

@@ -41,24 +41,33 @@ func (h *jsonLines) Enabled(_ context.Context, level slog.Level) bool {
 
 // Handle implements slog.Handler. The line is written at once.
 func (h *jsonLines) Handle(_ context.Context, r slog.Record) error {
+	return h.write(r.Time, r.Level, r.Message, func(b []byte) []byte {
+		r.Attrs(func(a slog.Attr) bool {
+			b = appendAttr(b, h.groups, a)
+			return true
+		})
+		return b
+	})
+}
+
+// handleRequest implements requestHandler. Nobody logs requests in a group; if somebody does, they
+// are not in it.
+func (h *jsonLines) handleRequest(_ context.Context, level slog.Level, ended time.Time, l *RequestLine) error {
+	return h.write(ended, level, requestMessage, l.appendJSON)
+}
+
+// write writes a line with more attributes.
+func (h *jsonLines) write(at time.Time, level slog.Level, message string, more func([]byte) []byte) error {
 	buffer := lineBuffers.Get().(*[]byte)
 	defer lineBuffers.Put(buffer)
 	b := append((*buffer)[:0], `{"timestamp":"`...)
-	b = appendTimestamp(b, r.Time)
+	b = appendTimestamp(b, at)
 	b = append(b, `","level":"`...)
-	b = append(b, levelName(r.Level)...)
+	b = append(b, levelName(level)...)
 	b = append(b, `","msg":`...)
-	b = appendText(b, r.Message)
+	b = appendText(b, message)
 	b = append(b, h.first...)
-	r.Attrs(func(a slog.Attr) bool {
-		if l := requestLine(a); l != nil && h.groups == "" {
-			b = l.appendJSON(b)
-		} else {
-			b = appendAttr(b, h.groups, a)
-		}
-		return true
-	})
-	b = append(b, '}', '\n')
+	b = append(more(b), '}', '\n')
 	*buffer = b
 	_, err := h.to.Write(b)
 	return err

@@ -151,6 +151,16 @@ func (f fanout) Handle(ctx context.Context, r slog.Record) (err error) {
 	return err
 }
 
+// handleRequest implements requestHandler.
+func (f fanout) handleRequest(ctx context.Context, level slog.Level, ended time.Time, l *RequestLine) (err error) {
+	for _, h := range f {
+		if h.Enabled(ctx, level) {
+			err = errors.Join(err, l.handle(ctx, h, level, ended))
+		}
+	}
+	return err
+}
+
 func (f fanout) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return f.each(func(h slog.Handler) slog.Handler { return h.WithAttrs(attrs) })
 }

@@ -59,12 +59,11 @@ func (h readable) Handle(ctx context.Context, r slog.Record) error {
 		return true
 	}
 	r.Attrs(func(a slog.Attr) bool {
-		l := requestLine(a)
-		if l == nil {
+		if a.Key != "" || a.Value.Kind() != slog.KindGroup {
 			return sort(a)
 		}
-		for _, a := range l.LogValue().Group() {
-			sort(a)
+		for _, within := range a.Value.Group() {
+			sort(within)
 		}
 		return true
 	})

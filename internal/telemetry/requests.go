@@ -1,10 +1,12 @@
 package telemetry
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,9 +40,9 @@ type requests struct {
 	total    *prometheus.CounterVec
 	inFlight prometheus.Gauge
 	size     prometheus.Histogram
-	known    sync.Map // requestLabels → requestSeries: saves two label look-ups a request
+	known    atomic.Pointer[map[requestLabels]requestSeries] // saves two label look-ups a request; never changed, but replaced
 
-	mu        sync.Mutex // held to add to known
+	mu        sync.Mutex // held to replace known
 	durations places
 	totals    places
 }
@@ -60,7 +62,7 @@ type places struct{ made, probes, others int }
 
 func newRequests() *requests {
 	names := []string{"method", "route", "status_code"}
-	return &requests{
+	r := &requests{
 		duration:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "http_request_duration_seconds", Help: "Time to answer a request.", Buckets: requestBuckets}, names),
 		total:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "http_requests_total", Help: "Requests answered."}, names),
 		inFlight:  gauge("http_requests_in_flight", "Requests that are being answered."),
@@ -68,6 +70,8 @@ func newRequests() *requests {
 		durations: places{made: mostDurations, others: mostOtherDurations},
 		totals:    places{made: mostTotals, probes: mostProbeTotals, others: mostOtherTotals},
 	}
+	r.known.Store(&map[requestLabels]requestSeries{})
+	return r
 }
 
 // Request is what is told of an answered request.
@@ -99,19 +103,23 @@ func (m *Metrics) Ended(r Request) {
 }
 
 func (r *requests) of(l requestLabels) requestSeries {
-	if s, ok := r.known.Load(l); ok {
-		return s.(requestSeries)
+	if s, ok := (*r.known.Load())[l]; ok {
+		return s
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s, ok := r.known.Load(l); ok {
-		return s.(requestSeries)
+	known := *r.known.Load()
+	if s, ok := known[l]; ok {
+		return s
 	}
 	s := requestSeries{
 		duration: r.duration.WithLabelValues(r.durations.take(l)...),
 		total:    r.total.WithLabelValues(r.totals.take(l)...),
 	}
-	r.known.Store(l, s)
+	more := make(map[requestLabels]requestSeries, len(known)+1)
+	maps.Copy(more, known)
+	more[l] = s
+	r.known.Store(&more)
 	return s
 }
 

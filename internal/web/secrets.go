@@ -23,6 +23,10 @@ func loggedText(text string) string {
 		kept, name = to, to
 	}
 	for i := 0; i < len(text); {
+		if !stops[text[i]] {
+			i++
+			continue
+		}
 		if end := jwtEnd(text[i:]); end > 0 {
 			mask(i, i+end)
 			i += end
@@ -81,6 +85,14 @@ var isDelimiter = func() (is [256]bool) {
 		is[c] = true
 	}
 	return is
+}()
+
+// stops are the bytes at which something may begin: a delimiter, spelled in one way or another, or a
+// JSON Web Token.
+var stops = func() (stops [256]bool) {
+	stops = isDelimiter
+	stops['%'], stops['e'] = true, true
+	return stops
 }()
 
 // delimiter returns the delimiter that s begins with, and its length: it may be percent-encoded,
