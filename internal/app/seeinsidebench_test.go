@@ -27,8 +27,8 @@ const seenPath = "/api/posts?page=1&limit=10&sort=-createdAt"
 func BenchmarkSeeingInside(b *testing.B) {
 	sink := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
 	defer sink.Close()
-	unseen := newCrowd(b, runUnseen(b), seenPath)
-	seen := newCrowd(b, runApp(b, cacheBytes, "OTEL_EXPORTER_OTLP_ENDPOINT", sink.URL, "OTEL_BSP_SCHEDULE_DELAY", "100ms",
+	unseen := newCrowd(b, runSeen(b, false), seenPath)
+	seen := newCrowd(b, runSeen(b, true, "OTEL_EXPORTER_OTLP_ENDPOINT", sink.URL, "OTEL_BSP_SCHEDULE_DELAY", "100ms",
 		"SENTRY_DSN", strings.Replace(sink.URL, "://", "://key@", 1)+"/1"), seenPath)
 	var off, on, ratio []float64
 	for b.Loop() {
@@ -56,16 +56,20 @@ func median(of []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// runUnseen is runApp with logs and metrics of requests off, too, which no setting does.
-func runUnseen(b *testing.B) (url string) {
-	a := newApp(b, cacheBytes)
+// runSeen is runApp that refuses nothing on a busy machine. Logs and metrics of requests can be off,
+// too, which no setting does.
+func runSeen(b *testing.B, seen bool, more ...string) (url string) {
+	a := newApp(b, cacheBytes, more...)
 	probe, err := web.OpenPipe()
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { probe.Close() })
 	o := a.edge(probe.Probe)
-	o.Log, o.Metrics = slog.New(slog.DiscardHandler), nil
+	o.Shedder = nil
+	if !seen {
+		o.Log, o.Metrics = slog.New(slog.DiscardHandler), nil
+	}
 	a.handler = web.Edge(a.mux, o)
 	return serveApp(b, a)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"strconv"
@@ -17,18 +16,16 @@ import (
 // timestamp is how the original writes a time.
 const timestamp = "2006-01-02T15:04:05.000Z07:00"
 
-// jsonLines writes a line of JSON for each record, with the original's names. The line of a
-// request costs it a quarter of what slog.JSONHandler takes with the same names, and
-// that was more than all else that a request from the cache is seen by. What is in a group has
-// the group's name and a dot before its own.
+// jsonLines writes a line of JSON for each record, with the original's names. What is in a group
+// has the group's name and a dot before its own.
 type jsonLines struct {
-	to     io.Writer
+	to     *lineWriter
 	level  slog.Leveler
 	first  []byte // attributes that each line has, encoded
 	groups string // ends in a dot, if there are any
 }
 
-func newJSONLines(to io.Writer, level slog.Leveler) slog.Handler {
+func newJSONLines(to *lineWriter, level slog.Leveler) slog.Handler {
 	return (&jsonLines{to: to, level: level}).WithAttrs([]slog.Attr{slog.String("service", "inkstone")})
 }
 
@@ -39,38 +36,35 @@ func (h *jsonLines) Enabled(_ context.Context, level slog.Level) bool {
 	return level >= h.level.Level()
 }
 
-// Handle implements slog.Handler. The line is written at once.
+// Handle implements slog.Handler. The line is written at once, behind those of requests that wait.
 func (h *jsonLines) Handle(_ context.Context, r slog.Record) error {
-	return h.write(r.Time, r.Level, r.Message, func(b []byte) []byte {
-		r.Attrs(func(a slog.Attr) bool {
-			b = appendAttr(b, h.groups, a)
-			return true
-		})
-		return b
+	buffer := lineBuffers.Get().(*[]byte)
+	defer lineBuffers.Put(buffer)
+	b := appendHead((*buffer)[:0], r.Time, r.Level, r.Message, h.first)
+	r.Attrs(func(a slog.Attr) bool {
+		b = appendAttr(b, h.groups, a)
+		return true
 	})
+	*buffer = append(b, '}', '\n')
+	return h.to.write(*buffer)
 }
 
 // handleRequest implements requestHandler. Nobody logs requests in a group; if somebody does, they
 // are not in it.
-func (h *jsonLines) handleRequest(_ context.Context, level slog.Level, ended time.Time, l *RequestLine) error {
-	return h.write(ended, level, requestMessage, l.appendJSON)
+func (h *jsonLines) handleRequest(_ context.Context, level slog.Level, ended time.Time, l RequestLine) error {
+	h.to.hold(requestEntry{l, ended, level, h.first})
+	return nil
 }
 
-// write writes a line with more attributes.
-func (h *jsonLines) write(at time.Time, level slog.Level, message string, more func([]byte) []byte) error {
-	buffer := lineBuffers.Get().(*[]byte)
-	defer lineBuffers.Put(buffer)
-	b := append((*buffer)[:0], `{"timestamp":"`...)
+// appendHead appends what each line begins with; first are encoded attributes.
+func appendHead(b []byte, at time.Time, level slog.Level, message string, first []byte) []byte {
+	b = append(b, `{"timestamp":"`...)
 	b = appendTimestamp(b, at)
 	b = append(b, `","level":"`...)
 	b = append(b, levelName(level)...)
 	b = append(b, `","msg":`...)
 	b = appendText(b, message)
-	b = append(b, h.first...)
-	b = append(more(b), '}', '\n')
-	*buffer = b
-	_, err := h.to.Write(b)
-	return err
+	return append(b, first...)
 }
 
 // appendTimestamp is AppendFormat with timestamp, by way of the layout that package time is quick at.

@@ -22,7 +22,7 @@ func (valued) LogValue() slog.Value { return slog.StringValue("resolved") }
 func TestEveryKindOfValueIsJSON(t *testing.T) {
 	at := time.Date(2026, 5, 1, 2, 3, 4, 5_600_000, time.FixedZone("", 8*3600))
 	var out bytes.Buffer
-	log := slog.New(newJSONLines(&out, slog.LevelInfo)).With("with", 1).WithGroup("g").With("inner", 2)
+	log := slog.New(newJSONLines(newLineWriter(&out), slog.LevelInfo)).With("with", 1).WithGroup("g").With("inner", 2)
 	log.Info("a \"message\"", "text", "中文 <&>", "int", -1, "uint", uint64(math.MaxUint64), "bool", true, "float", 0.25, "nan", math.NaN(), "duration", 90*time.Second,
 		"time", at, "error", errors.New("broken\nhere"), "stringer", &url.URL{Host: "x"}, "nil", nil, "nothing", (*url.URL)(nil), "list", []int{1}, "map", map[string]string{"a": "b"},
 		"channel", make(chan int), "valued", valued{}, slog.Group("h", "x", 1), slog.Group("", "y", 2), slog.Attr{}, "token", "secret")

@@ -36,6 +36,7 @@ type Logs struct {
 	Logger *slog.Logger
 	Level  *slog.LevelVar
 
+	makers  []*lineWriter
 	writers []*asyncWriter
 	outputs []*output
 	files   []io.Closer
@@ -62,17 +63,17 @@ func OpenLogs(o LogOptions) (*Logs, error) {
 		l.Logger = slog.New(readable())
 		return l, nil
 	case dir == "":
-		l.Logger = slog.New(newJSONLines(console, l.Level))
+		l.Logger = slog.New(newJSONLines(l.lines(console), l.Level))
 		return l, nil
 	}
 	combined := l.file(filepath.Join(dir, combinedFile), lost)
-	handlers := fanout{newJSONLines(l.file(filepath.Join(dir, errorFile), lost), slog.LevelError)}
+	handlers := fanout{newJSONLines(l.lines(l.file(filepath.Join(dir, errorFile), lost)), slog.LevelError)}
 	l.files = append(l.files, lock)
 	if o.Readable {
-		handlers = append(handlers, readable(), newJSONLines(combined, l.Level))
+		handlers = append(handlers, readable(), newJSONLines(l.lines(combined), l.Level))
 	} else {
 		// One encoding of each line for both: it is the dearest part of a request's log.
-		handlers = append(handlers, newJSONLines(io.MultiWriter(console, combined), l.Level))
+		handlers = append(handlers, newJSONLines(l.lines(io.MultiWriter(console, combined)), l.Level))
 	}
 	l.Logger = slog.New(handlers)
 	if dir != o.Dir {
@@ -90,6 +91,12 @@ func (l *Logs) file(path string, lost func()) io.Writer {
 	return l.async(filepath.Base(path), f, lost)
 }
 
+func (l *Logs) lines(to io.Writer) *lineWriter {
+	w := newLineWriter(to)
+	l.makers = append(l.makers, w)
+	return w
+}
+
 func (l *Logs) async(name string, w io.Writer, lost func()) io.Writer {
 	o := &output{Writer: w, name: name}
 	a := newAsyncWriter(o, func() { o.lost.Add(1); lost() })
@@ -99,6 +106,9 @@ func (l *Logs) async(name string, w io.Writer, lost func()) io.Writer {
 
 // Close writes what waits, for at most a second each, and closes the files.
 func (l *Logs) Close() error {
+	for _, w := range l.makers {
+		w.flush()
+	}
 	for _, w := range l.writers {
 		w.close(time.Second)
 	}
@@ -152,7 +162,7 @@ func (f fanout) Handle(ctx context.Context, r slog.Record) (err error) {
 }
 
 // handleRequest implements requestHandler.
-func (f fanout) handleRequest(ctx context.Context, level slog.Level, ended time.Time, l *RequestLine) (err error) {
+func (f fanout) handleRequest(ctx context.Context, level slog.Level, ended time.Time, l RequestLine) (err error) {
 	for _, h := range f {
 		if h.Enabled(ctx, level) {
 			err = errors.Join(err, l.handle(ctx, h, level, ended))

@@ -8,35 +8,34 @@ import (
 )
 
 // RequestLine is what the log tells of an answered request. Each request pays for one, and
-// at times hardly anything else, so handlers of ours take it as it is: that costs a fifth of a
-// record with as many attributes. Any other handler gets
-// a group without a name, whose attributes are the line's own.
+// at times hardly anything else, so handlers of ours take it as it is, and make the line later. Any
+// other handler gets a group without a name, whose attributes are the line's own.
 type RequestLine struct {
 	RequestID string
 	Trace     Trace
 	Method    string
-	URL       string // without secrets
+	URL       string // as it was sent; it is written without secrets
 	Route     string
 	Status    int
 	Took      time.Duration
 	Bytes     int64
 	IP        string
-	UserAgent string // without secrets
+	UserAgent string // as URL
 	UserID    string // "": it is not known who asked
 	Error     string // behind a 5xx; "": none
 }
 
 // Log writes the line as one of the moment at which the request ended.
-func (l *RequestLine) Log(ctx context.Context, log *slog.Logger, level slog.Level, ended time.Time) {
+func (l RequestLine) Log(ctx context.Context, log *slog.Logger, level slog.Level, ended time.Time) {
 	_ = l.handle(ctx, log.Handler(), level, ended) // as the Logger does: who would be told
 }
 
 // requestHandler is a handler that takes a RequestLine as it is.
 type requestHandler interface {
-	handleRequest(ctx context.Context, level slog.Level, ended time.Time, l *RequestLine) error
+	handleRequest(ctx context.Context, level slog.Level, ended time.Time, l RequestLine) error
 }
 
-func (l *RequestLine) handle(ctx context.Context, h slog.Handler, level slog.Level, ended time.Time) error {
+func (l RequestLine) handle(ctx context.Context, h slog.Handler, level slog.Level, ended time.Time) error {
 	if h, ok := h.(requestHandler); ok {
 		return h.handleRequest(ctx, level, ended, l)
 	}
@@ -49,9 +48,9 @@ const requestMessage = "request"
 
 func (l *RequestLine) group() slog.Value {
 	attrs := []slog.Attr{
-		slog.String(requestIDKey, l.RequestID), slog.String(traceIDName, l.Trace.ID()), slog.String("method", l.Method), slog.String("url", l.URL),
+		slog.String(requestIDKey, l.RequestID), slog.String(traceIDName, l.Trace.ID()), slog.String("method", l.Method), slog.String("url", withoutSecrets(l.URL)),
 		slog.String("route", l.Route), slog.Int("status", l.Status), slog.Float64("durationMs", milliseconds(l.Took)), slog.Int64("bytes", l.Bytes),
-		slog.String("ip", l.IP), slog.String("userAgent", l.UserAgent),
+		slog.String("ip", l.IP), slog.String("userAgent", withoutSecrets(l.UserAgent)),
 	}
 	if l.UserID != "" {
 		attrs = append(attrs, slog.String("userId", l.UserID))
@@ -67,13 +66,13 @@ func (l *RequestLine) appendJSON(b []byte) []byte {
 	b = appendField(b, `,"requestId":`, l.RequestID)
 	b = l.Trace.appendID(append(b, `,"traceId":"`...))
 	b = appendField(b, `","method":`, l.Method)
-	b = appendField(b, `,"url":`, l.URL)
+	b = appendField(b, `,"url":`, withoutSecrets(l.URL))
 	b = appendField(b, `,"route":`, l.Route)
 	b = strconv.AppendInt(append(b, `,"status":`...), int64(l.Status), 10)
 	b = strconv.AppendFloat(append(b, `,"durationMs":`...), milliseconds(l.Took), 'f', -1, 64)
 	b = strconv.AppendInt(append(b, `,"bytes":`...), l.Bytes, 10)
 	b = appendField(b, `,"ip":`, l.IP)
-	b = appendField(b, `,"userAgent":`, l.UserAgent)
+	b = appendField(b, `,"userAgent":`, withoutSecrets(l.UserAgent))
 	if l.UserID != "" {
 		b = appendField(b, `,"userId":`, l.UserID)
 	}

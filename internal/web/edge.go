@@ -162,8 +162,8 @@ func (e *edge) record(w *recorder, r *http.Request, s *state, start time.Time) {
 		return
 	}
 	line := telemetry.RequestLine{
-		RequestID: s.id, Trace: s.trace, Method: bounded(r.Method, 32), URL: loggedURL(r), Route: route, Status: status,
-		Took: took, Bytes: w.bytes, IP: s.ip, UserAgent: loggedText(bounded(r.UserAgent(), 256)),
+		RequestID: s.id, Trace: s.trace, Method: bounded(r.Method, 32), URL: sentPath(r), Route: route, Status: status,
+		Took: took, Bytes: w.bytes, IP: s.ip, UserAgent: bounded(r.UserAgent(), 256),
 	}
 	if !s.actor.Anonymous() {
 		line.UserID = s.actor.ID.String()

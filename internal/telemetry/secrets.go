@@ -1,20 +1,16 @@
-package web
+package telemetry
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// loggedURL is path and query as sent without what is, or could be, a secret: a form that is
-// sent by GET by mistake has its password there.
-func loggedURL(r *http.Request) string { return loggedText(sentPath(r)) }
-
-// loggedText is a text of a client's without what is, or could be, a secret: what follows a
-// name like one, or the name of a scheme of authorization, and JSON Web Tokens. What anybody may
-// write anywhere, as words to search for, can't be told from one.
-func loggedText(text string) string {
+// withoutSecrets is a text of a client's without what is, or could be, a secret: what follows a
+// name like one, or the name of a scheme of authorization, and JSON Web Tokens. A form that is sent by
+// GET by mistake has its password in the address. What anybody may write anywhere, as words to search
+// for, can't be told from one.
+func withoutSecrets(text string) string {
 	var out strings.Builder
 	kept, name := 0, 0 // where what is not written yet begins, and where a name does
 	mask := func(from, to int) {

@@ -1,0 +1,89 @@
+package telemetry
+
+import (
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Bounds of the lines of requests that are held back.
+const (
+	mostHeldBack = 64
+	holdBackFor  = 50 * time.Millisecond
+)
+
+// lineWriter writes lines of JSON in the order in which they come. Those of requests it holds back
+// for a moment, to make many at a time: what sends an answer drives what makes a line out of the
+// processor's caches, and then it takes several times as long.
+type lineWriter struct {
+	to io.Writer
+
+	writing sync.Mutex // held to write; before mu
+	mu      sync.Mutex
+	waiting []requestEntry
+	spare   []requestEntry // room for the next ones; whoever is writing has it
+	late    *time.Timer    // writes what waits
+}
+
+// requestEntry is a line of a request that is not made yet.
+type requestEntry struct {
+	RequestLine
+	ended time.Time
+	level slog.Level
+	first []byte
+}
+
+func newLineWriter(to io.Writer) *lineWriter {
+	w := &lineWriter{to: to}
+	w.late = time.AfterFunc(holdBackFor, w.flush)
+	return w
+}
+
+// hold takes a line of a request. Who brings the last that there is room for writes them all.
+func (w *lineWriter) hold(e requestEntry) {
+	w.mu.Lock()
+	w.waiting = append(w.waiting, e)
+	n := len(w.waiting)
+	w.mu.Unlock()
+	switch n {
+	case 1:
+		w.late.Reset(holdBackFor)
+	case mostHeldBack:
+		w.flush()
+	}
+}
+
+// flush writes what waits.
+func (w *lineWriter) flush() {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	w.writeWaiting()
+}
+
+// write writes a line behind what waits.
+func (w *lineWriter) write(line []byte) error {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	w.writeWaiting()
+	_, err := w.to.Write(line)
+	return err
+}
+
+// writeWaiting writes each line by itself: who counts what is lost counts lines.
+func (w *lineWriter) writeWaiting() {
+	w.mu.Lock()
+	waiting := w.waiting
+	w.waiting = w.spare[:0]
+	w.mu.Unlock()
+	buffer := lineBuffers.Get().(*[]byte)
+	defer lineBuffers.Put(buffer)
+	for i := range waiting {
+		e := &waiting[i]
+		b := appendHead((*buffer)[:0], e.ended, e.level, requestMessage, e.first)
+		*buffer = append(e.appendJSON(b), '}', '\n')
+		_, _ = w.to.Write(*buffer) // it counts what is lost
+	}
+	clear(waiting)
+	w.spare = waiting
+}
