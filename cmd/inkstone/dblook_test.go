@@ -21,10 +21,16 @@ func TestTheDatabaseIsLookedAtWhileSomebodyHoldsItsWriteLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"slow", "indexes"} {
-		start := time.Now()
-		i.succeeds("", "db", name)
-		if took := time.Since(start); took > 2500*time.Millisecond { // SQLite waits for five seconds
-			t.Errorf("%s took %v", name, took)
+		fastest := time.Hour
+		for range 3 { // the machine may be busy
+			start := time.Now()
+			i.succeeds("", "db", name)
+			if fastest = min(fastest, time.Since(start)); fastest < 5*time.Second { // as long as SQLite would wait
+				break
+			}
+		}
+		if fastest >= 5*time.Second {
+			t.Errorf("%s took %v", name, fastest)
 		}
 	}
 }

@@ -17,10 +17,11 @@ var (
 )
 
 // dialHere connects to a port of this machine, so that what is sent there passes no wire. A name is
-// looked up once: what it means is judged and dialled. errElsewhere, errNobody; what ended ctx.
+// looked up once: what it means is judged and dialled. errElsewhere also if it isn't known in time;
+// errNobody; what ended ctx.
 func dialHere(ctx context.Context, host string, port int) (net.Conn, error) {
 	addresses, err := net.DefaultResolver.LookupIPAddr(ctx, host)
-	if ctx.Err() != nil {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		return nil, ctx.Err()
 	}
 	if err != nil || !allOurs(addresses) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/rivo/uniseg"
+
+	"inkstone/internal/telemetry"
 )
 
 // paragraph writes a text in lines that fit into a table, each behind an indent.
@@ -37,7 +39,9 @@ func besides(rows [][]string, texts []string) string {
 }
 
 // wrap breaks a text into lines of at most so many columns, and within a word only if that is wider than a line.
+// No line moves the cursor.
 func wrap(text string, width int) []string {
+	text = telemetry.OneLine(text)
 	lines, used := []string{""}, 0
 	add := func(piece string, n int) {
 		if used > 0 && used+n > width {

@@ -16,13 +16,15 @@ import (
 const (
 	flushEvery   = 30 * time.Second
 	flushTimeout = 5 * time.Second
-	lookWait     = time.Second / 2 // of who asks, for who notes: that mostly takes milliseconds
-	maxKinds     = 200             // kinds, each for a route and an hour; the rest is counted as otherKind
-	maxHourKinds = 200             // of those, as many as one hour may bring: they are read whenever somebody asks
-	maxText      = 4 << 10         // bytes of a kind; it is cut
-	maxSample    = 16 << 10        // bytes of a sample; a part would have no plan, so a longer one is left out
-	warnEvery    = time.Minute     // for one kind
+	maxKinds     = 200         // kinds, each for a route and an hour; the rest is counted as otherKind
+	maxHourKinds = 200         // of those, as many as one hour may bring: they are read whenever somebody asks
+	maxText      = 4 << 10     // bytes of a kind; it is cut
+	maxSample    = 16 << 10    // bytes of a sample; a part would have no plan, so a longer one is left out
+	warnEvery    = time.Minute // for one kind
 )
+
+// lookWait is how long who asks waits for who notes: that mostly takes milliseconds. Tests raise it.
+var lookWait = time.Second / 2
 
 // otherKind is the kind of what found no place.
 const otherKind = "other"
@@ -199,8 +201,9 @@ func (r *Recorder) Flush(ctx context.Context) error {
 }
 
 // Unnoted returns what this process has not noted yet, and writes nothing. Until done is called
-// nothing is noted, so that each run is either in the store or among these. Only if somebody has been
-// noting for longer than lookWait, as while the database is locked, are his among them in any case.
+// nothing is noted, so that each run is either in the store or among these. Only if others have had
+// their turn for longer than lookWait, as while the database is locked, is what is being noted among
+// these in any case: if it is in the store a moment later, it is counted twice in this answer.
 func (r *Recorder) Unnoted(ctx context.Context) (slow []blog.SlowStatement, done func()) {
 	ctx, cancel := context.WithTimeout(ctx, lookWait)
 	defer cancel()

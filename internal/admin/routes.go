@@ -33,7 +33,7 @@ func (s *Service) getSlow(w http.ResponseWriter, r *http.Request, _ blog.Actor) 
 
 func slowFilter(r *http.Request) (SlowFilter, error) {
 	q := web.ReadQuery(r, "sort", "limit", "explain")
-	f := SlowFilter{Sort: Sorts[0], Limit: q.Number("limit", DefaultKinds, 1, MaxKinds, blog.RuleKinds)}
+	f := SlowFilter{Sort: Sorts[0], Limit: q.Clamped("limit", DefaultKinds, 1, MaxKinds, blog.RuleKinds)}
 	if sort := q.String("sort"); sort != "" {
 		f.Sort = sort
 	}

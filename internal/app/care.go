@@ -77,9 +77,12 @@ func (c *Caretaker) Alone(ctx context.Context) (admin.Pool, error) {
 // admin.PoolRoute alone. It is written nowhere, and makes no secret. The error is a sentence that
 // says what to do.
 func Proof(cfg *config.Config) (string, error) {
-	secret, err := servedSecret(cfg)
+	if cfg.Production && cfg.JWTSecret == "" {
+		return "", errors.New("JWT_SECRET：缺失、无效或无权读取，须与正在运行的服务相同")
+	}
+	secret, err := secretOf(cfg, config.ReadSecret)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("无法读取服务的令牌密钥，请以服务的用户与设置（JWT_SECRET 或 DATA_DIR）执行：%w", err)
 	}
 	operator, err := auth.NewOperator([]byte(secret), admin.PoolRoute, time.Now)
 	if err != nil {
@@ -88,29 +91,10 @@ func Proof(cfg *config.Config) (string, error) {
 	return operator.Prove()
 }
 
-// servedSecret returns what a server with these settings signs with.
-func servedSecret(cfg *config.Config) (string, error) {
+// secretOf returns what tokens are signed with; kept gives that of a folder.
+func secretOf(cfg *config.Config, kept func(dir string) (string, error)) (string, error) {
 	if cfg.JWTSecret != "" {
 		return cfg.JWTSecret, nil
 	}
-	if cfg.Production {
-		return "", errors.New("JWT_SECRET：缺失、无效或无权读取，须与正在运行的服务相同")
-	}
-	secret, err := config.ReadSecret(cfg.DataDir)
-	if err != nil {
-		return "", fmt.Errorf("无法读取服务的令牌密钥，请以服务的用户与设置（JWT_SECRET 或 DATA_DIR）执行：%w", err)
-	}
-	return secret, nil
-}
-
-// secretOf returns what tokens are signed with, and makes it if there is none.
-func secretOf(cfg *config.Config) (string, error) {
-	if cfg.JWTSecret != "" {
-		return cfg.JWTSecret, nil
-	}
-	secret, err := config.KeptSecret(cfg.DataDir)
-	if err != nil {
-		return "", fmt.Errorf("无法使用数据目录中的令牌密钥，请检查权限或设置 JWT_SECRET：%w", err)
-	}
-	return secret, nil
+	return kept(cfg.DataDir)
 }

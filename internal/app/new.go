@@ -109,9 +109,9 @@ func (a *App) observe(ctx context.Context, operation string, took time.Duration,
 }
 
 func (a *App) openAuth(ctx context.Context) error {
-	secret, err := secretOf(a.cfg)
+	secret, err := secretOf(a.cfg, config.KeptSecret)
 	if err != nil {
-		return err
+		return fmt.Errorf("无法使用数据目录中的令牌密钥，请检查权限或设置 JWT_SECRET：%w", err)
 	}
 	p := a.parts
 	p.tokens = auth.NewTokens([]byte(secret), a.cfg.JWTExpire, time.Now)

@@ -117,7 +117,7 @@ const (
 	RuleSort   Rule = "sort.value"
 	RulePage   Rule = "page.value"
 	RuleLimit  Rule = "limit.value"
-	RuleKinds  Rule = "limit.kinds" // of slow statements, from 1 to 100
+	RuleKinds  Rule = "limit.kinds" // of slow statements
 	RuleCursor Rule = "cursor.value"
 	RuleDate   Rule = "date.format"
 )

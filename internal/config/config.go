@@ -152,7 +152,7 @@ const maxDotenv = 1 << 20
 // reads its settings once more.
 func (l *loader) readDotenv(path string) {
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && isNull(info) {
 		return
 	}
 	if err == nil && !info.Mode().IsRegular() {
@@ -174,6 +174,12 @@ func (l *loader) readDotenv(path string) {
 		// The parser's words quote the file, secrets and all.
 		l.wrong(".env", "无法读取或格式有误，每行应为 名称=值，请检查引号是否成对")
 	}
+}
+
+// isNull reports whether a file is the one that is always empty, which hides .env from a container.
+func isNull(info fs.FileInfo) bool {
+	null, err := os.Stat(os.DevNull)
+	return err == nil && os.SameFile(info, null)
 }
 
 // parseDotenv reads the text of a .env file. A dollar sign is one, as it was to

@@ -121,6 +121,16 @@ func TestADotenvThatIsNoSmallFileIsRefusedUnread(t *testing.T) {
 	}
 }
 
+func TestADotenvMayBeHiddenByTheEmptyDevice(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Symlink(os.DevNull, filepath.Join(dir, ".env")); err != nil {
+		t.Skip(err)
+	}
+	if _, _, err := load(t, dir, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestOnlyWhoServesNeedsTheSecretOfTokens(t *testing.T) {
 	dir := t.TempDir()
 	for name, more := range map[string]map[string]string{

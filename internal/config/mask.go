@@ -1,7 +1,6 @@
 package config
 
 import (
-	"net/url"
 	"regexp"
 	"strings"
 )
@@ -41,17 +40,17 @@ func openly(value string) string {
 // signIn is who signs in, in an address of a list.
 var signIn = regexp.MustCompile(`://[^/?#,\s]*@`)
 
-// holdsPassword reports whether somebody has put a password into an address. One that is no
-// address because of a sign in its password holds one, too.
+// holdsPassword reports whether somebody has put a password into an address, or into something that
+// is none because of a sign in the password or because nothing stands before who signs in.
 func holdsPassword(value string) bool {
 	if signIn.MatchString(value) {
 		return true
 	}
-	u, err := url.Parse(value)
-	if err != nil {
-		return strings.Contains(value, "@")
+	if strings.HasPrefix(value, "sqlite:") {
+		return false
 	}
-	return u.Scheme != "" && u.User != nil
+	before := value[:max(strings.LastIndexByte(value, '@'), 0)]
+	return strings.Contains(strings.Replace(before, "://", "", 1), ":")
 }
 
 // quoted is a text as %q writes it.

@@ -53,3 +53,14 @@ func TestNoValueOfAQueryIsShownOrTold(t *testing.T) {
 		t.Errorf("what holds no secret is hidden: %v", err)
 	}
 }
+
+func TestAPasswordIsSeenInWhatIsNoAddress(t *testing.T) {
+	for value, want := range map[string]bool{
+		"ink:hidden@127.0.0.1:9100": true, "//u:hidden@h": true, "http://ink:12/34@h": true, "https://u@h/": true, "https://u:p@h": true, "u@x:hidden@h": true,
+		"https://h/@us/docs": false, "me@example.com": false, "127.0.0.1:9100": false, "sqlite:data/a@b.db": false, "sqlite://u:hidden@h": true, "": false, "@": false,
+	} {
+		if got := holdsPassword(value); got != want {
+			t.Errorf("%s: %v", value, got)
+		}
+	}
+}

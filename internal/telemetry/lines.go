@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -79,11 +80,19 @@ func (w *lineWriter) writeWaiting() {
 	buffer := lineBuffers.Get().(*[]byte)
 	defer lineBuffers.Put(buffer)
 	for i := range waiting {
-		e := &waiting[i]
-		b := appendHead((*buffer)[:0], e.ended, e.level, requestMessage, e.first)
-		*buffer = append(e.appendJSON(b), '}', '\n')
+		*buffer = waiting[i].appendLine((*buffer)[:0])
 		_, _ = w.to.Write(*buffer) // it counts what is lost
 	}
 	clear(waiting)
 	w.spare = waiting
+}
+
+// appendLine survives a mistake of ours: here nobody else would, for the goroutine is no request's.
+func (e *requestEntry) appendLine(b []byte) (line []byte) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			line = append(appendField(appendHead(b[:0], e.ended, slog.LevelError, fmt.Sprintf("!PANIC: %v", cause), e.first), `,"requestId":`, e.RequestID), '}', '\n')
+		}
+	}()
+	return append(e.appendJSON(appendHead(b, e.ended, e.level, requestMessage, e.first)), '}', '\n')
 }

@@ -16,8 +16,10 @@ type output struct {
 	io.Writer
 	name    string
 	lost    atomic.Uint64         // lines
+	written atomic.Uint64         // times that went well
 	failure atomic.Pointer[error] // of the last write; nil: it went well
 	seen    uint64                // of lost, when TellLosses last looked
+	since   uint64                // of written, when it last saw that lines were lost
 }
 
 // Write implements io.Writer.
@@ -28,10 +30,12 @@ func (o *output) Write(p []byte) (int, error) {
 		return n, err
 	}
 	o.failure.Store(nil)
+	o.written.Add(1)
 	return n, nil
 }
 
-func (o *output) well() bool { return o.failure.Load() == nil }
+// well reports whether something has been written since lines were lost. One that hangs fails never.
+func (o *output) well() bool { return o.failure.Load() == nil && o.written.Load() > o.since }
 
 // losses is a time in which lines are lost: it has outputs until it is over.
 type losses struct {
@@ -53,7 +57,7 @@ func (l *Logs) TellLosses(now time.Time) {
 		if lost := o.lost.Load(); lost > o.seen {
 			losing = append(losing, o)
 			is.lost += lost - o.seen
-			o.seen = lost
+			o.seen, o.since = lost, o.written.Load()
 		}
 	}
 	switch {

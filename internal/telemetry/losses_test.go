@@ -132,6 +132,35 @@ func TestWhatStillWorksTellsOnceThatLinesAreLostAndOnceThatTheyAreWrittenAgain(t
 	}
 }
 
+func TestAnOutputThatHangsIsNotSaidToBeWell(t *testing.T) {
+	console := stuck{make(chan struct{})}
+	dir := t.TempDir()
+	logs, err := OpenLogs(LogOptions{Console: console, Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &losing{Logs: logs, t: t, file: filepath.Join(dir, combinedFile), now: time.Unix(1_800_000_000, 0)}
+	long := strings.Repeat("x", 64<<10)
+	for l.outputs[0].lost.Load() == 0 {
+		l.Logger.Info(long)
+	}
+	minutes := func(n int) {
+		for range 12 * n {
+			l.now = l.now.Add(5 * time.Second)
+			l.TellLosses(l.now)
+		}
+	}
+	minutes(10)
+	l.told(1, 0)
+	close(console.release)
+	enginetest.Within(t, time.Minute, "what waited is written", func() bool { return l.outputs[0].written.Load() > 0 })
+	minutes(2)
+	l.told(1, 1)
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLossesAreNotToldTwiceInAMinute(t *testing.T) {
 	l := openLosing(t, t.TempDir())
 	for n := range 40 { // it fails and is well again every five seconds

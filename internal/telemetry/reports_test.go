@@ -37,7 +37,8 @@ func TestWhatLeavesTheSiteIsScrubbed(t *testing.T) {
 		"the user is gone; the database \n\"quoted\"":            "the user is gone; the database \n\"[name]\"",
 		"post 66f000000000000000000001 has gone":                 "post 66f000000000000000000001 has gone",
 		"SQLITE_CONSTRAINT_UNIQUE: constraint failed":            "SQLITE_CONSTRAINT_UNIQUE: constraint failed",
-		"broken \xff text": "broken \uFFFD text",
+		`{"user":"ink","database": "blog"}`:                      `{"user":[name],"database": [name]}`,
+		"broken \xff text":                                       "broken \uFFFD text",
 	} {
 		if got := scrub(text, 1000); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)

@@ -19,9 +19,9 @@ var masks = []struct {
 	{regexp.MustCompile(`Key \(([^)]*)\)=\(.*?\)( already| is|$)`), "Key ($1)=([value])$2"}, // PostgreSQL
 	{regexp.MustCompile("`user=[^`]*`"), "`user=[name] database=[name]`"},                   // pgx
 	{regexp.MustCompile(`\b(postgres(?:ql)?://[^/\s"']*/)[^?\s"',` + "`" + `]+`), "$1[name]"},
-	{regexp.MustCompile(`(?i)\b(user|username|database|dbname)=("[^"]*"|'[^']*'|[^\s&;,)` + "`" + `]+)`), "$1=[name]"},
-	{regexp.MustCompile(`(?i)(user|role|database|用户|角色|数据库)(\s*\\?)["“][^"”\\]*(\\?)["”]`), `$1$2"[name]$3"`},  // PostgreSQL in English and Chinese
-	{regexp.MustCompile(`(?i)\b(no such (?:user|database):|permission denied for database) \S+`), "$1 [name]"}, // PgBouncer; PostgreSQL
+	{regexp.MustCompile(`(?i)\b(user|username|database|dbname)(["']?\s*=\s*|["']\s*:\s*)("[^"]*"|'[^']*'|[^\s&;,)` + "`" + `]+)`), "$1$2[name]"},
+	{regexp.MustCompile(`(?i)((?:user|role|database)\s+\\?|(?:用户|角色|数据库)\s*\\?)["“][^"”\\]*(\\?)["”]`), `$1"[name]$2"`}, // PostgreSQL in English and Chinese
+	{regexp.MustCompile(`(?i)\b(no such (?:user|database):|permission denied for database) \S+`), "$1 [name]"},          // PgBouncer; PostgreSQL
 	{regexp.MustCompile(`[\p{L}\p{N}._%+-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+`), "[email]"},
 }
 

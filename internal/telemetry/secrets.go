@@ -13,6 +13,7 @@ import (
 func withoutSecrets(text string) string {
 	var out strings.Builder
 	kept, name := 0, 0 // where what is not written yet begins, and where a name does
+	last := byte(0)    // the delimiter before that
 	mask := func(from, to int) {
 		out.WriteString(text[kept:from])
 		out.WriteString("***")
@@ -33,9 +34,9 @@ func withoutSecrets(text string) string {
 			i++
 			continue
 		}
-		secret := introduces(text[:i], name, c)
+		secret := introduces(text[:i], text[name:i], c) || (c == ':' || c == '/' && last == '/' && name == i) && signsIn(text[i+n:])
 		i += n
-		name = i
+		name, last = i, c
 		if !secret {
 			continue
 		}
@@ -126,16 +127,26 @@ func unhex(c byte) byte {
 	return 0xff
 }
 
-// introduces reports whether a secret may follow a text, whose last name begins at name, and the
-// delimiter behind it.
-func introduces(text string, name int, c byte) bool {
+// introduces reports whether a secret may follow a text, the name at its end, and the delimiter
+// behind that.
+func introduces(text, name string, c byte) bool {
 	switch c {
 	case '=', ':':
-		return secretName(text[name:]) || endsInScheme(text)
-	case ' ', '+':
+		return secretName(name) || endsInScheme(text)
+	case ' ', '\t', '+':
 		return endsInScheme(text)
 	}
 	return false
+}
+
+// signsIn reports whether a text begins with who signs in to an address, or his password, and the @
+// behind it. Neither is looked for beyond 128 bytes.
+func signsIn(text string) bool {
+	text = text[:min(len(text), 128)]
+	if n := strings.IndexAny(text, "/?#& \t"); n >= 0 {
+		text = text[:n]
+	}
+	return strings.Contains(text, "@") || strings.Contains(text, "%40") || strings.Contains(text, "%2540")
 }
 
 // endsInScheme reports whether a text ends with the name of a scheme of authorization.
@@ -148,10 +159,10 @@ func endsInScheme(text string) bool {
 	return false
 }
 
-// secretWords are what the names of secrets have in them, secretNames what they are else.
+// secretWords are what the names of secrets have in them, secretNames their last words.
 var (
 	secretWords = []string{"token", "jwt", "authoriz", "authent", "oauth", "passw", "passphrase", "pwd", "secret", "credential", "session", "cookie", "signature",
-		"csrf", "xsrf", "saml", "assertion", "apikey", "api-key", "api_key", "private"}
+		"csrf", "xsrf", "saml", "assertion", "apikey", "passcode", "private"}
 	secretNames = []string{"auth", "pass", "pin", "otp", "key", "sig", "sid", "code", "ticket"}
 )
 
@@ -168,7 +179,7 @@ func secretName(name string) bool {
 	if strings.IndexFunc(name, func(r rune) bool { return r == '%' || r >= utf8.RuneSelf }) >= 0 {
 		return true
 	}
-	lower := strings.ToLower(strings.Trim(name, `"'`))
+	lower := strings.ToLower(name)
 	for i := range len(lower) {
 		for _, word := range wordsBy[lower[i]] {
 			if strings.HasPrefix(lower[i:], word) {
@@ -176,14 +187,30 @@ func secretName(name string) bool {
 			}
 		}
 	}
-	return slices.Contains(secretNames, lower)
+	return slices.Contains(secretNames, strings.ToLower(lastWord(name)))
+}
+
+// lastWord returns the last word of a name like user[pass], db_pass, dbPass or "pass".
+func lastWord(name string) string {
+	name = strings.TrimRightFunc(name, func(r rune) bool { return !isWord(byte(r)) })
+	for i := len(name) - 1; i > 0; i-- {
+		begins := name[i] >= 'A' && name[i] <= 'Z' && name[i-1] >= 'a'
+		if begins || !isWord(name[i-1]) {
+			return name[i:]
+		}
+	}
+	return name
+}
+
+func isWord(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
 // gap returns how much is between a name and its value.
 func gap(s string) (n int) {
 	for n < len(s) {
 		c, more := delimiter(s[n:])
-		if c != ' ' && c != ':' && c != '+' && s[n] != '"' && s[n] != '\'' {
+		if c != ' ' && c != '\t' && c != ':' && c != '+' && s[n] != '"' && s[n] != '\'' {
 			return n
 		}
 		n += more
@@ -191,9 +218,9 @@ func gap(s string) (n int) {
 	return n
 }
 
-// value returns how long a value is. What follows a semicolon may still be of it.
+// value returns how long a value is. What follows a semicolon or a quotation mark may still be of it.
 func value(s string) int {
-	if n := strings.IndexAny(s, "& \t\r\n\""); n >= 0 {
+	if n := strings.IndexAny(s, "& \t\r\n"); n >= 0 {
 		return n
 	}
 	return len(s)

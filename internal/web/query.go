@@ -139,7 +139,7 @@ func (q *Query) Page(list blog.List) blog.Page {
 	p := blog.Page{
 		List:   list,
 		Number: q.number("page", 1, blog.RulePage),
-		Limit:  min(max(q.number("limit", blog.DefaultLimit, blog.RuleLimit), 1), blog.MaxLimit),
+		Limit:  q.Clamped("limit", blog.DefaultLimit, 1, blog.MaxLimit, blog.RuleLimit),
 	}
 	if p.Number < 1 {
 		q.failOnce("page", blog.RulePage)
@@ -155,14 +155,10 @@ func (q *Query) Page(list blog.List) blog.Page {
 	return p
 }
 
-// Number returns a parameter that is a whole decimal number from least to most; byDefault if absent. rule
-// if it is something else.
-func (q *Query) Number(name string, byDefault, least, most int, rule blog.Rule) int {
-	n := q.number(name, byDefault, rule)
-	if n < least || n > most {
-		q.failOnce(name, rule)
-	}
-	return n
+// Clamped returns a parameter that is a whole decimal number, brought to least..most; byDefault if
+// absent. rule if it is something else.
+func (q *Query) Clamped(name string, byDefault, least, most int, rule blog.Rule) int {
+	return min(max(q.number(name, byDefault, rule), least), most)
 }
 
 // number reads decimal digits, perhaps with a minus; a number of more than 31 bits

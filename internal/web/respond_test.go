@@ -182,13 +182,3 @@ func FuzzParseAnswer(f *testing.F) {
 		}
 	})
 }
-
-func TestANumberOutOfItsRangeIsRefusedOnce(t *testing.T) {
-	for text, want := range map[string]int{"": 10, "?limit=1": 1, "?limit=100": 100, "?limit=0": -1, "?limit=101": -1, "?limit=-5": -1, "?limit=x": -1, "?limit=": -1, "?limit=99999999999": -1} {
-		q := ReadQuery(httptest.NewRequest("GET", "/"+text, nil), "limit")
-		n := q.Number("limit", 10, 1, 100, blog.RuleKinds)
-		if err := q.Err(); (want < 0) != (err != nil) || want > 0 && n != want || err != nil && len(q.problems) != 1 {
-			t.Errorf("%q: %d, %v", text, n, err)
-		}
-	}
-}

@@ -107,7 +107,7 @@ var rules = map[blog.Rule][2]string{
 	blog.RuleSort:   {"排序字段无效", "Invalid sort field"},
 	blog.RulePage:   {"页码必须是正整数", "The page must be a positive whole number"},
 	blog.RuleLimit:  {"每页数量必须是整数", "The limit must be a whole number"},
-	blog.RuleKinds:  {"语句种数必须是1到100的整数", "The limit must be a whole number from 1 to 100"},
+	blog.RuleKinds:  {"语句种数必须是整数", "The limit must be a whole number"},
 	blog.RuleCursor: {"分页游标无效", "Invalid cursor"},
 	blog.RuleDate:   {"日期格式不正确", "Malformed date"},
 }

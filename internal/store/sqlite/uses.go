@@ -63,7 +63,7 @@ func (u *uses) of(query string) *use {
 }
 
 // makeRoom forgets the statements that have not run since before what was taken last, if there is no room.
-// A run at that very moment may not be counted.
+// A run at that very moment may not be counted; what somebody has taken and gives back is.
 func (u *uses) makeRoom(last counted) {
 	u.asking.Lock()
 	defer u.asking.Unlock()
@@ -199,6 +199,11 @@ func (u *uses) swap() map[*use]int64 {
 
 func (u *uses) giveBack(c counted) {
 	for at, n := range c.runs {
-		at.runs.Add(n)
+		if at.gone.Load() {
+			at = u.of(at.query)
+		}
+		if at != nil {
+			at.runs.Add(n)
+		}
 	}
 }

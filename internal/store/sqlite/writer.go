@@ -12,9 +12,11 @@ import (
 	"inkstone/internal/blog"
 )
 
+// busyWait is how long another process's write lock is waited for. Tests raise it.
+var busyWait = 5 * time.Second
+
 // Bounds of the writer.
 const (
-	busyWait       = 5 * time.Second // for another process's write lock
 	queueLength    = 256
 	queueWait      = 2 * time.Second // for a place in the queue
 	turnWait       = 5 * time.Second // in the queue
