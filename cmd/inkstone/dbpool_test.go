@@ -23,6 +23,18 @@ import (
 	"inkstone/internal/enginetest"
 )
 
+// withServer runs a server with settings in the folder of the commands.
+func withServer(t *testing.T, env ...string) (*inkstone, *server) {
+	t.Helper()
+	builtOnce(t) // before the commands have a folder of their own
+	i := withAdmin(t)
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i, startServer(t, dir, env...)
+}
+
 // listens answers each connection to a port of its own, and sets PORT to that.
 func (i *inkstone) listens(answer func(net.Conn)) {
 	i.t.Helper()
@@ -78,13 +90,7 @@ func TestWhoAnswersInPlaceOfTheServerIsTold(t *testing.T) {
 
 // Whoever took the port has what he is sent, and what can he do with it?
 func TestWhatAStrangerOnThePortGetsIsGoodForThePoolAloneAndNotForLong(t *testing.T) {
-	builtOnce(t)
-	i := withAdmin(t)
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := startServer(t, dir)
+	i, s := withServer(t)
 	var sent []string
 	stranger := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		sent = append(sent, r.Header.Get("Authorization"))
@@ -185,13 +191,7 @@ func TestThePoolOfAServerWhoseDatabaseIsAwayIsShown(t *testing.T) {
 
 // The other process is this one, which is not the server's.
 func TestThePoolIsShownWhileAnotherProcessHoldsTheWriteLock(t *testing.T) {
-	builtOnce(t)
-	i := withAdmin(t)
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := startServer(t, dir)
+	i, s := withServer(t)
 	other, err := sqlite.OpenConn(filepath.Join("data", "inkstone.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -231,7 +231,6 @@ func TestWhatTheServerAnswersMovesNoCursor(t *testing.T) {
 }
 
 func TestTheServerIsAskedByANameOfThisMachine(t *testing.T) {
-	builtOnce(t)
 	names := []string{"localhost"}
 	if name, err := os.Hostname(); err == nil {
 		if addresses, err := net.DefaultResolver.LookupIPAddr(t.Context(), name); err == nil && allOurs(addresses) {
@@ -241,12 +240,7 @@ func TestTheServerIsAskedByANameOfThisMachine(t *testing.T) {
 		}
 	}
 	for _, name := range names {
-		i := withAdmin(t)
-		dir, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := startServer(t, dir, "HOST="+name)
+		i, s := withServer(t, "HOST="+name)
 		i.env["HOST"], i.env["PORT"] = name, portOf(t, s.base)
 		if pool := decoded[admin.Pool](t, i.succeeds("", "db", "pool", "--json")); pool.Connections == nil {
 			t.Errorf("HOST=%s: %+v", name, pool)
