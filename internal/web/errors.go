@@ -62,6 +62,9 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	s.shed = e.Code == blog.CodeBusy
 	h := w.Header()
+	if s.shed && s.inner {
+		h[busyHeader] = []string{"1"}
+	}
 	header(h, e.Code, err)
 	body := encodeError(r, e, err, s.id)
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
