@@ -23,6 +23,7 @@ var may = map[string][]string{
 	"auth":       {"background", "blog"},
 	"cache":      {"redis"},
 	"web":        {"blog", "limit", "telemetry"},
+	"gateway":    {"discovery", "web"},
 	"store":      {"blog", "store/postgres", "store/sqlite"},
 	"store/*":    {"blog", "statement"},
 	"statement":  {},
