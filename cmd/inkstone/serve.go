@@ -97,7 +97,7 @@ func greet(c *cobra.Command, cfg *config.Config, a *app.App) error {
 	out := c.OutOrStdout()
 	if cfg.Production {
 		log := a.Log()
-		log.Info("serving", "version", app.Version(), "url", a.URL(), "docs", a.URL()+"/docs", "dataDir", data)
+		log.Info("serving", "version", app.Version(), "url", a.URL(), "target", cfg.Target.String(), "dataDir", data)
 		if !has && !away {
 			log.Warn("there is no admin yet: inkstone user create --admin --email you@example.com --username you")
 		}
@@ -106,7 +106,14 @@ func greet(c *cobra.Command, cfg *config.Config, a *app.App) error {
 		}
 		out = c.ErrOrStderr() // for who has to know the port
 	}
-	fmt.Fprintf(out, "砚台 %s 已启动\n  地址      %s\n  接口文档  %s/docs\n  数据目录  %s\n", app.Version(), a.URL(), a.URL(), data)
+	fmt.Fprintf(out, "砚台 %s 已启动\n  地址      %s\n", app.Version(), a.URL())
+	if cfg.Target.Gateway {
+		fmt.Fprintf(out, "  接口文档  %s/docs\n", a.URL())
+	}
+	fmt.Fprintf(out, "  数据目录  %s\n", data)
+	if cfg.Target.Split() {
+		fmt.Fprintf(out, "  运行服务  %s\n", cfg.Target)
+	}
 	switch {
 	case away:
 		fmt.Fprintln(out, "  数据库暂时无法使用，正在反复尝试，原因见日志；在此之前接口回答 503")

@@ -31,8 +31,9 @@ type environment struct {
 
 // instance is what an environment runs.
 type instance struct {
-	url    string
+	url    string // where clients come
 	routes []web.Route
+	others []string // URLs of the processes behind that
 }
 
 var environments = []environment{

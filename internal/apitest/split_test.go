@@ -31,6 +31,7 @@ func startSplit(t testing.TB, s settings) *instance {
 		delete(part, "METRICS_ADDR") // of one of them
 		a := run(t, part, io.Discard)
 		site.routes = append(site.routes, a.Routes()...)
+		site.others = append(site.others, a.URL())
 		for row := range strings.SplitSeq(target, ",") {
 			addresses = append(addresses, row+"-service="+hostOf(t, a.URL()))
 		}

@@ -15,6 +15,7 @@ import (
 
 	"inkstone/internal/config"
 	"inkstone/internal/discovery"
+	"inkstone/internal/store"
 )
 
 // gatewayService is what a gateway is registered as; the original's is called so.
@@ -31,7 +32,7 @@ func (a *App) openSource(ctx context.Context) error {
 	}
 	c := a.cfg.Consul
 	consul, err := discovery.OpenConsul(discovery.ConsulOptions{
-		Addr: c.Addr, Token: c.Token, Auth: c.Auth, HTTPS: c.TLS, SkipVerify: c.Insecure, CACert: c.CAFile, CAPath: c.CAPath,
+		Addr: c.Addr, Token: c.Token, HTTPS: c.TLS, SkipVerify: c.Insecure, CACert: c.CAFile, CAPath: c.CAPath,
 		ClientCert: c.CertFile, ClientKey: c.KeyFile, ServerName: c.ServerName, Namespace: c.Namespace,
 		Snapshot: filepath.Join(a.cfg.DataDir, "gateway", "instances.json"), Log: a.log,
 	})
@@ -56,7 +57,7 @@ func (a *App) warnOfSplit() {
 	if !t.Split() {
 		return
 	}
-	if onFile(a.cfg) {
+	if store.Connections(a.cfg.Database, server(a.cfg)) == 0 {
 		a.log.Warn("several processes on SQLite must be on one host, on one file; for several hosts there is PostgreSQL")
 	}
 	if !t.Gateway && len(a.cfg.TrustedProxies) == 0 {
@@ -88,14 +89,8 @@ func (a *App) setStatic(cfg *config.Config) {
 	}
 }
 
-// watchServices keeps the gateway up to date. Addresses in the settings count until Consul's are known.
+// watchServices keeps the gateway up to date.
 func (a *App) watchServices(ctx context.Context) {
-	if a.consul != nil {
-		for _, l := range staticLists(a.cfg) {
-			l.Firm = false
-			a.gateway.Update(l)
-		}
-	}
 	a.source.Watch(ctx, serviceNames(a.cfg.Target.Elsewhere()), a.gateway.Update)
 }
 
@@ -123,7 +118,7 @@ func (a *App) openRegistration(context.Context) error {
 		})
 	}
 	a.registrar = a.consul.Registrar(discovery.RegistrarOptions{
-		Services: services, Ready: a.wouldPass, CheckTLS: a.cfg.TLS(), CheckInterval: a.cfg.Consul.CheckInterval, CheckTimeout: a.cfg.Consul.CheckTimeout,
+		Services: services, Ready: a.wouldPass, CheckInterval: a.cfg.Consul.CheckInterval, CheckTimeout: a.cfg.Consul.CheckTimeout,
 	})
 	return nil
 }

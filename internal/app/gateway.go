@@ -25,6 +25,10 @@ func (a *App) openGateway(context.Context) error {
 		o.ProbeEvery = g.ProbeEvery // else Consul does
 	}
 	a.gateway = gateway.New(o)
+	for _, l := range staticLists(a.cfg) { // beside Consul they count until its lists are known
+		l.Firm = a.consul == nil
+		a.gateway.Update(l)
+	}
 	a.closers = append(a.closers, a.gateway.Close)
 	if len(t.Elsewhere()) > 0 {
 		a.background = append(a.background, a.gateway.Run, a.watchServices)
@@ -33,8 +37,8 @@ func (a *App) openGateway(context.Context) error {
 }
 
 // hopTo makes a request that is sent on a part of the trace that it belongs to.
-func (a *App) hopTo(ctx context.Context, method, service, address string, header http.Header) (end func(status int)) {
-	return a.traces.Ask(ctx, web.TraceOf(ctx), method, service, address, header)
+func (a *App) hopTo(ctx context.Context, method, service string, header http.Header) (end func(status int)) {
+	return a.traces.Ask(ctx, web.TraceOf(ctx), method, service, header)
 }
 
 // cluster is what /health of a gateway tells of those behind it.

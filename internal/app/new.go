@@ -211,6 +211,9 @@ func (a *App) mountServices() {
 		if a.cfg.Target.Has(s.name) {
 			s.mount(a.parts, a.mux)
 		}
+		if s.files != "" {
+			a.mux.Missing(s.files, blog.CodeFileNotFound)
+		}
 	}
 	if a.gateway == nil {
 		return

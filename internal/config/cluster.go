@@ -26,6 +26,17 @@ func (t Target) Has(row string) bool { return slices.Contains(t.Rows, row) }
 // Split reports whether other processes are needed to make the whole.
 func (t Target) Split() bool { return !t.Gateway || len(t.Rows) < len(Rows) }
 
+// String is the target as it is set.
+func (t Target) String() string {
+	switch {
+	case !t.Split():
+		return "all"
+	case t.Gateway:
+		return strings.Join(append([]string{"gateway"}, t.Rows...), ",")
+	}
+	return strings.Join(t.Rows, ",")
+}
+
 // Elsewhere returns the rows that a gateway has answered by others; nil for who is none.
 func (t Target) Elsewhere() []string {
 	if !t.Gateway {

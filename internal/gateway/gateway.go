@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,11 +26,15 @@ type Options struct {
 	SlowStart   time.Duration
 	ProbeEvery  time.Duration // of instances that no registry looks after; 0: never
 
-	Name  string                 // of this process, for who asks for the state
+	Name  func() string          // of this process, for who asks for the state
 	State func() discovery.State // of where the lists come from
 	Hop   Hop                    // nil: nobody traces
 	Log   *slog.Logger
 }
+
+// Hop makes a request to a service a part of the trace that ctx belongs to: header gets what tells
+// the service so, and end is called with the status of its answer, 0 for none.
+type Hop func(ctx context.Context, method, service string, header http.Header) (end func(status int))
 
 // Gateway sends requests on to the instances of services.
 type Gateway struct {
@@ -45,13 +50,13 @@ type Gateway struct {
 // New makes a Gateway that knows no instance yet.
 func New(o Options) *Gateway {
 	g := &Gateway{Options: o, byName: map[string]*pool{}, updated: make(chan struct{}, 1)}
-	g.wire = newWire(wireOptions{dialTimeout: o.DialTimeout, patience: o.Timeout})
+	g.wire = newWire(wireOptions{dial: o.DialTimeout, answer: o.Timeout})
 	for _, service := range o.Services {
 		p := newPool(service, g.poolOptions())
 		g.pools = append(g.pools, p)
 		g.byName[service] = p
 	}
-	g.prober = newProber(o.Log)
+	g.prober = newProber()
 	return g
 }
 
@@ -97,18 +102,23 @@ func (g *Gateway) look(ctx context.Context, p *pool, asking *sync.WaitGroup) {
 		asking.Go(func() {
 			if err := g.prober.alive(ctx, i.address); err != nil && ctx.Err() == nil {
 				g.Log.Warn("an instance hangs", "service", p.service, "instance", i.id, "error", err)
-				p.hung(i)
+				i.hung()
 				g.wire.interrupt(i.address)
 			} else if err == nil {
-				p.seen(i)
+				i.probed(true, "")
 			}
 		})
 	}
 	for _, i := range p.toProbe(now) {
 		asking.Go(func() {
 			err := g.prober.ready(ctx, i.address)
-			if ctx.Err() == nil {
-				p.probed(i, err)
+			if ctx.Err() != nil {
+				return
+			}
+			if err != nil {
+				i.probed(false, err.Error())
+			} else {
+				i.probed(true, "")
 			}
 		})
 	}
@@ -132,4 +142,25 @@ func (g *Gateway) Instances() map[string]int {
 		all[p.service] = p.available()
 	}
 	return all
+}
+
+func (g *Gateway) poolOptions() poolOptions {
+	o := defaultOptions()
+	o.policy = g.Balancer
+	o.ejectTime, o.slowCall, o.slowStart, o.probeEvery = g.EjectTime, g.SlowCall, g.SlowStart, g.ProbeEvery
+	o.gone = g.gone
+	o.ejected = func(s InstanceStatus) {
+		g.Log.Warn("an instance is left out for a while", "instance", s.ID, "address", s.Address, "reason", s.Reason, "until", s.EjectedUntil)
+	}
+	return o
+}
+
+// gone closes the connections to an address, unless another service has it, too.
+func (g *Gateway) gone(address string) {
+	for _, p := range g.pools {
+		if p.uses(address) {
+			return
+		}
+	}
+	g.wire.forget(address)
 }

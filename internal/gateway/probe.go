@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"time"
 )
@@ -19,11 +18,10 @@ const (
 // also whether one can be had.
 type prober struct {
 	client *http.Client
-	log    *slog.Logger
 }
 
-func newProber(log *slog.Logger) *prober {
-	return &prober{log: log, client: &http.Client{
+func newProber() *prober {
+	return &prober{client: &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}

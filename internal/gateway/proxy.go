@@ -1,9 +1,9 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"inkstone/internal/blog"
@@ -12,7 +12,7 @@ import (
 
 // Reasons why no instance is asked.
 var (
-	errNoInstance  = errors.New("no instance is known")
+	errNoInstance  = errors.New("no instance may be asked")
 	errBreakerOpen = errors.New("most of what was asked lately failed: nobody is asked for a while")
 	errTooMany     = errors.New("too many requests are sent on at once")
 )
@@ -34,20 +34,26 @@ func (g *Gateway) send(w http.ResponseWriter, r *http.Request, p *pool) error {
 	if open {
 		return web.RetryAfter(web.Away(p.service, errBreakerOpen), int((wait+time.Second-1)/time.Second))
 	}
-	job, err := newJob(r, g.Hop)
+	end := unjudged
+	defer func() { conclude(end) }()
+	from, ended := g.origin(r, p.service)
+	out, err := newOutgoing(w, r, from)
 	if err != nil {
-		conclude(true) // nothing has been asked, or it was the client's fault
-		return err
+		return told(p.service, err)
 	}
-	defer job.close()
+	defer out.close()
+	if err := out.hold(); err != nil {
+		return told(p.service, err)
+	}
 	p.began()
-	reply, use, err := g.try(r.Context(), p, job)
+	t := tries{gateway: g, pool: p, out: out, deadline: time.Now().Add(g.Timeout), repeatable: idempotent(out.method) && !out.streams()}
+	reply, used, err := t.run(r)
+	end = verdictOf(reply, err)
+	ended(statusOf(reply))
 	if err != nil {
-		conclude(!isFailure(err))
-		return err
+		return told(p.service, err)
 	}
-	conclude(!failed(reply))
-	return finish(w, r, reply, use)
+	return finish(w, reply, used)
 }
 
 // enter counts a request that is sent on. CodeBusy if there are too many: who only wants to read
@@ -61,70 +67,109 @@ func (g *Gateway) enter(r *http.Request) (leave func(), err error) {
 		g.inFlight.Add(-1)
 		return nil, blog.Wrap(blog.CodeBusy, errTooMany)
 	}
-	return func() { g.inFlight.Add(-1) }, nil
+	return g.leave, nil
 }
+
+func (g *Gateway) leave() { g.inFlight.Add(-1) }
 
 func reads(method string) bool {
 	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
-// try asks one instance after the other until one answers, or there is no other to be asked.
-// The caller ends the use of the one who has.
-func (g *Gateway) try(ctx context.Context, p *pool, j *job) (*reply, *use, error) {
-	var tried []*instance
-	var last error
-	deadline := time.Now().Add(g.Timeout)
+// origin is what the service is told of where r comes from.
+func (g *Gateway) origin(r *http.Request, service string) (from origin, ended func(status int)) {
+	o := web.OriginOf(r)
+	from = origin{client: o.Address, proto: o.Protocol, requestID: o.RequestID}
+	if g.Hop == nil {
+		return from, func(int) {}
+	}
+	trace := http.Header{}
+	ended = g.Hop(r.Context(), r.Method, service, trace)
+	for name, values := range trace {
+		from.extra = append(from.extra, field{name, values[0]})
+	}
+	return from, ended
+}
+
+// tries are those of one request.
+type tries struct {
+	gateway    *Gateway
+	pool       *pool
+	out        *outgoing
+	deadline   time.Time // of the head of the answer
+	repeatable bool      // another one is harmless though it may have been read
+	tried      []*instance
+}
+
+// run asks one instance after the other until one answers as it should, or there is no other to
+// be asked. The caller ends the use of the one whose answer it gets.
+func (t *tries) run(r *http.Request) (*reply, *use, error) {
+	u := t.pool.acquire(nil)
+	if u == nil {
+		return nil, nil, errNoInstance
+	}
 	for {
-		u := p.acquire(tried)
-		if u == nil {
-			if last == nil {
-				last = web.Away(p.service, errNoInstance)
-			}
-			return nil, nil, last
-		}
-		tried = append(tried, u.instance())
-		reply, err := g.ask(ctx, u, j, deadline)
-		again := g.again(p, j, len(tried), deadline, reply, err)
-		if err == nil && !again {
+		reply, err := t.ask(r, u)
+		next := t.next(u, reply, err)
+		if next == nil && err == nil {
 			return reply, u, nil
 		}
 		u.done(verdictOf(reply, err))
+		if next == nil {
+			return nil, nil, err
+		}
 		if err == nil {
 			reply.discard()
 		}
-		if !again {
-			return nil, nil, told(p.service, err)
-		}
-		last = told(p.service, cause(reply, err))
+		u = next
 	}
 }
 
 // ask sends the request to one instance and waits for the head of its answer.
-func (g *Gateway) ask(ctx context.Context, u *use, j *job, deadline time.Time) (*reply, error) {
-	j.out.deadline, j.out.repeatable = deadline, j.repeatable
-	end := j.begin(ctx, u)
-	reply, err := g.wire.send(ctx, j.out, u.address())
+func (t *tries) ask(r *http.Request, u *use) (*reply, error) {
+	if t.out.streams() {
+		u.uploading() // it is the client who is waited for
+	} else {
+		t.out.by = t.deadline
+	}
+	reply, err := t.gateway.wire.send(r.Context(), t.out, u.address())
 	if err == nil {
 		u.answered()
 	}
-	end(reply, err)
 	return reply, err
+}
+
+// next chooses who is asked after the last one, or nobody. What was never sent may always be sent
+// elsewhere; what may have been read only if it is repeatable and the service's budget for that
+// allows it.
+func (t *tries) next(last *use, reply *reply, err error) *use {
+	t.tried = append(t.tried, last.instance())
+	if len(t.tried) > t.gateway.Retries || time.Now().After(t.deadline) || !worthAnother(reply, err) {
+		return nil
+	}
+	unsent := errors.Is(err, errNotSent) && !t.out.begun()
+	if !unsent && !t.repeatable {
+		return nil
+	}
+	u := t.pool.acquire(slices.Clip(t.tried))
+	if u == nil || unsent || t.pool.mayRetry() {
+		return u
+	}
+	u.done(unjudged)
+	return nil
 }
 
 // finish sends the answer of an instance to the client. One that ends early is cut off for the
 // client, too, who must not take it for whole.
-func finish(w http.ResponseWriter, r *http.Request, reply *reply, u *use) error {
-	verdict := verdictOf(reply, nil)
-	web.TakeBusy(reply.header)
-	if err := reply.deliver(w, r); err != nil {
-		if isUpstreams(err) {
-			verdict = failedVerdict
-		} else {
-			verdict = unjudged
-		}
-		u.done(verdict)
+func finish(w http.ResponseWriter, reply *reply, u *use) error {
+	end := verdictOf(reply, nil)
+	err := reply.deliver(w)
+	if err != nil {
+		end = verdictOf(nil, err)
+	}
+	u.done(end)
+	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	u.done(verdict)
 	return nil
 }

@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"strconv"
 
@@ -14,15 +13,14 @@ import (
 // Ask makes a request to a service upstream a part of the trace that ctx or, if it is not recorded,
 // of belongs to: header gets what tells the service so. end is called with the status of the
 // answer once its head is there, or with 0 if none came.
-func (t *Traces) Ask(ctx context.Context, of Trace, method, peer, address string, header http.Header) (end func(status int)) {
+func (t *Traces) Ask(ctx context.Context, of Trace, method, peer string, header http.Header) (end func(status int)) {
 	if !t.traces(ctx) {
 		if of.context.IsValid() {
 			inject(header, of.context)
 		}
 		return func(int) {}
 	}
-	host, port, _ := net.SplitHostPort(address)
-	span := t.ask(ctx, method, peer, host, port)
+	span := t.ask(ctx, method, peer)
 	inject(header, span.SpanContext())
 	return func(status int) {
 		noteAnswer(span, status)
@@ -45,7 +43,11 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !t.Traces.traces(r.Context()) {
 		return t.Next.RoundTrip(withParent(r, t.Of(r.Context()).context))
 	}
-	span := t.Traces.ask(r.Context(), r.Method, t.Peer, r.URL.Hostname(), r.URL.Port())
+	span := t.Traces.ask(r.Context(), r.Method, t.Peer)
+	span.SetAttributes(semconv.ServerAddress(r.URL.Hostname()))
+	if port, err := strconv.Atoi(r.URL.Port()); err == nil {
+		span.SetAttributes(semconv.ServerPort(port))
+	}
 	defer span.End()
 	resp, err := t.Next.RoundTrip(withParent(r.WithContext(trace.ContextWithSpan(r.Context(), span)), span.SpanContext()))
 	if err != nil {
@@ -56,13 +58,10 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func (t *Traces) ask(ctx context.Context, method, peer, host, port string) trace.Span {
+func (t *Traces) ask(ctx context.Context, method, peer string) trace.Span {
 	method = knownMethod(method)
 	_, span := t.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
-		semconv.HTTPRequestMethodKey.String(method), semconv.ServicePeerName(peer), semconv.ServerAddress(host)))
-	if n, err := strconv.Atoi(port); err == nil {
-		span.SetAttributes(semconv.ServerPort(n))
-	}
+		semconv.HTTPRequestMethodKey.String(method), semconv.ServicePeerName(peer)))
 	return span
 }
 

@@ -64,7 +64,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	s.shed = e.Code == blog.CodeBusy
 	h := w.Header()
 	if s.shed && s.inner {
-		h[busyHeader] = []string{"1"}
+		h[BusyHeader] = []string{"1"}
 	}
 	header(h, e.Code, err)
 	body := encodeError(r, e, err, s.id)

@@ -5,9 +5,9 @@ import (
 	"net/netip"
 )
 
-// busyHeader tells a gateway that a request was refused for want of room, which says nothing
+// BusyHeader tells a gateway that a request was refused for want of room, which says nothing
 // of whether the process is well.
-const busyHeader = "X-Inkstone-Busy"
+const BusyHeader = "X-Inkstone-Busy"
 
 // Inner is the chain around the routes of a process that a gateway sends requests to: what Edge
 // has, but for what is the gateway's, which is CORS, the limits and the headers that every answer
@@ -52,11 +52,4 @@ type Origin struct {
 func OriginOf(r *http.Request) Origin {
 	s := stateOf(r)
 	return Origin{s.client, s.proto, s.id}
-}
-
-// TakeBusy tells whether an answer of Inner is a refusal for want of room, and takes the mark off.
-func TakeBusy(h http.Header) bool {
-	_, busy := h[busyHeader]
-	delete(h, busyHeader)
-	return busy
 }
