@@ -32,16 +32,17 @@ func (e *ejection) begin(now time.Time, base, most time.Duration) {
 }
 
 // eject leaves an instance out, if that leaves at least half of them: else something else is
-// wrong, and who is left would have too much to do.
+// wrong, and who is left would have too much to do. Nobody is let in again because others were
+// removed since.
 func (i *instance) eject(now time.Time, reason string) {
 	p := i.pool
 	if i.removed || i.ejection.on(now) || 2*(p.ejected(now)+1) > len(p.instances) {
 		return
 	}
 	i.ejection.begin(now, p.o.ejectTime, p.o.ejectMax)
-	i.warmFrom = i.ejection.until
+	i.warm(i.ejection.until)
 	i.ejections++
-	i.reason, i.failures = reason, 0
+	i.reason, i.failures, i.latency = reason, 0, latency{} // who returns is judged anew
 	i.answers.clear()
 	if p.o.ejected != nil {
 		s := i.status(now)
@@ -72,10 +73,10 @@ func (i *instance) judge(now time.Time, v verdict, took time.Duration) {
 // fastest of all.
 func (i *instance) fail(now time.Time, v verdict, took time.Duration) {
 	i.errors++
-	i.latency.observe(now, max(took, i.pool.o.slowCall))
 	if i.ejection.on(now) {
 		return
 	}
+	i.took(now, max(took, i.pool.o.slowCall))
 	i.failures++
 	switch {
 	case v == refused:
@@ -87,7 +88,7 @@ func (i *instance) fail(now time.Time, v verdict, took time.Duration) {
 
 // sample takes how long an answer took to begin.
 func (i *instance) sample(now time.Time, took time.Duration) {
-	i.latency.observe(now, took)
+	i.took(now, took)
 	c := count{all: 1}
 	if took > i.pool.o.slowCall {
 		c.marked = 1
@@ -96,6 +97,15 @@ func (i *instance) sample(now time.Time, took time.Duration) {
 	if c.marked > 0 && i.slow(now) && !i.pool.othersSlow(now, i) {
 		i.eject(now, "slow")
 	}
+}
+
+// took takes a time into the average. The first is set against the mean of the others: with a cold
+// cache it says little.
+func (i *instance) took(now time.Time, took time.Duration) {
+	if !i.latency.known() {
+		i.latency = latency{seconds: i.pool.usualLatency(now, took.Seconds()), since: now.Add(-took)}
+	}
+	i.latency.observe(now, took)
 }
 
 func (i *instance) slow(now time.Time) bool {
@@ -191,7 +201,8 @@ func (i *instance) recover(now time.Time) {
 		i.standing = unlisted
 	}
 	if i.unwell {
-		i.unwell, i.warmFrom = false, now
+		i.unwell = false
+		i.warm(now)
 	}
 }
 

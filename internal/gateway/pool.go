@@ -241,7 +241,8 @@ func (p *pool) resume(id string) bool {
 		return false
 	}
 	if i.drained {
-		i.drained, i.warmFrom = false, p.o.now()
+		i.drained = false
+		i.warm(p.o.now())
 	}
 	return true
 }
