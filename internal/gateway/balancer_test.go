@@ -171,7 +171,7 @@ func TestWhoWasSlowIsTriedAgain(t *testing.T) {
 // Fifty requests at a time go to three instances, one of which stops. What it has then is lost to
 // it; what comes after that is what the policy is to keep low.
 func TestWhoHangsGetsFewMoreRequests(t *testing.T) {
-	for policy, most := range map[string]int{"p2c": 10, "least-conn": 15} {
+	for policy, most := range map[string]int{"p2c": 10, "least-conn": 10, "round-robin": 50} {
 		t.Run(policy, func(t *testing.T) {
 			w := newWorld(policyOf(policy))
 			w.update(listOf(1, 1, 1))
@@ -199,6 +199,40 @@ func TestWhoHangsGetsFewMoreRequests(t *testing.T) {
 				t.Errorf("suspected after %d ms only", steps)
 			}
 		})
+	}
+}
+
+// With little to do it is not the number of those who wait that tells.
+func TestWhoHangsIsLeftAloneThoughFewWait(t *testing.T) {
+	w := newWorld()
+	w.update(listOf(1, 1))
+	l := loop{world: w, got: map[string]int{}, takes: func(string) time.Duration { return 5 * time.Millisecond }}
+	for range 100 {
+		l.step(6)
+	}
+	l.takes = func(id string) time.Duration { return map[string]time.Duration{"a": 0, "b": 5 * time.Millisecond}[id] }
+	for range 10 {
+		l.step(6)
+	}
+	had := w.instances[0].inFlight
+	for range 500 {
+		l.step(12)
+	}
+	if more := w.instances[0].inFlight - had; more > 0 {
+		t.Errorf("has hung for 10 ms, and got %d more", more)
+	}
+}
+
+func TestWhoTakesTheRequestsOfADearOneIsDrawnByWeight(t *testing.T) {
+	w := newWorld()
+	w.update(listOf(1, 1, 1, 1))
+	w.shares(100)
+	w.acquire(w.others("a"))
+	w.after(500 * time.Millisecond)
+	got := w.shares(6000)
+	wantShares(t, got, map[string]float64{"b": 1, "c": 1, "d": 1}, 0.02)
+	if got["a"] > 0 {
+		t.Errorf("who hangs got %d", got["a"])
 	}
 }
 

@@ -141,12 +141,15 @@ func (p *pool) suspects(now time.Time) []*instance {
 	return list
 }
 
-// hung says that a suspect has not answered a probe either. It is left out, and those who wait
-// for it are told, if there is somebody else to go to.
+// hung says that a suspect has not answered a probe either. If it has said nothing else meanwhile
+// it is left out, and those who wait for it are told, if there is somebody else to go to.
 func (i *instance) hung() {
 	p := i.pool
 	p.mu.Lock()
 	defer p.unlock()
+	if i.heard.After(i.suspected) {
+		return
+	}
 	now := p.o.now()
 	i.eject(now, "hung")
 	for _, other := range p.instances {
@@ -196,7 +199,8 @@ func (i *instance) probed(ok bool, reason string) {
 
 // recover notes that it is alive, and well.
 func (i *instance) recover(now time.Time) {
-	i.quietSince, i.misses = now, 0
+	i.alive(now)
+	i.misses = 0
 	if i.standing == doubted {
 		i.standing = unlisted
 	}

@@ -128,6 +128,57 @@ func TestWhoReturnsIsJudgedAnew(t *testing.T) {
 	w.wantStates(t, map[string]string{"a": "up", "b": "up"})
 }
 
+func TestWhoReturnsHasAShareAtOnce(t *testing.T) {
+	w := newWorld()
+	w.update(listOf(1, 1))
+	w.shares(1000)
+	u := w.acquire(w.others("a"))
+	w.after(10 * time.Second)
+	u.done(failed)
+	w.at("a", refused)
+	w.after(w.o.ejectTime)
+	w.shares(1) // somebody has answered of late
+	if got := w.shares(100); got["a"] < 30 {
+		t.Errorf("after the return: %v", got)
+	}
+}
+
+func TestSlowAnswersOfBeforeAnEjectionDoNotCountAfterIt(t *testing.T) {
+	w := newWorld(func(o *poolOptions) { o.ejectTime = time.Second })
+	w.update(listOf(1, 1))
+	w.slowly("b", 20, time.Millisecond)
+	w.slowly("a", 20, 4*time.Second)
+	w.wantStates(t, map[string]string{"a": "ejected", "b": "up"})
+	w.after(time.Second)
+	w.slowly("a", 19, 4*time.Second)
+	w.wantStates(t, map[string]string{"a": "up", "b": "up"})
+}
+
+func TestNobodyIsToldOfTheEjectionOfWhoHasLeft(t *testing.T) {
+	w := newWorld()
+	w.update(listOf(1, 1, 1))
+	u := w.acquire(w.others("a"))
+	l := without(listOf(1, 1, 1), "a")
+	l.Firm = true
+	w.update(l)
+	u.of.hung()
+	u.done(refused)
+	if len(w.ejected) > 0 {
+		t.Errorf("told of %+v", w.ejected)
+	}
+}
+
+func TestWhoIsDoubtedIsChosenBeforeWhoIsEjected(t *testing.T) {
+	w := newWorld()
+	w.update(listOf(1, 1))
+	w.at("b", refused)
+	w.update(without(listOf(1, 1), "a"))
+	w.wantStates(t, map[string]string{"a": "doubted", "b": "ejected"})
+	if got := w.shares(50); got["a"] != 50 {
+		t.Errorf("shares are %v", got)
+	}
+}
+
 func TestWhoFailsAtOnceIsNotTheFastest(t *testing.T) {
 	w := newWorld(func(o *poolOptions) { o.failures = 1 << 30 }) // never ejected
 	w.update(listOf(1, 1))
@@ -275,117 +326,4 @@ func consistent(t *rapid.T, w *world, flying []*use) {
 			t.Fatalf("%s has %d in flight and %d waiting, want %d", i.id, i.inFlight, i.waiting, n)
 		}
 	}
-}
-
-func TestWhoGivesNoSignOfLifeIsSuspectedOnceASecond(t *testing.T) {
-	w := newWorld()
-	w.update(listOf(1, 1))
-	w.after(time.Hour) // idle: nobody waits
-	u := w.acquire(w.others("a"))
-	w.after(w.o.suspectAfter)
-	wantIDs(t, w.suspects(w.now))
-	w.after(1)
-	wantIDs(t, w.suspects(w.now), "a")
-	w.after(w.o.suspectAfter - 1)
-	wantIDs(t, w.suspects(w.now))
-	w.after(1)
-	wantIDs(t, w.suspects(w.now), "a")
-	w.instances[0].probed(true, "")
-	w.after(w.o.suspectAfter)
-	wantIDs(t, w.suspects(w.now))
-	w.at("a", fine) // another's answer
-	w.after(w.o.suspectAfter)
-	wantIDs(t, w.suspects(w.now))
-	u.answered()
-	w.after(time.Hour)
-	wantIDs(t, w.suspects(w.now))
-}
-
-func abandoned(u *use) bool {
-	select {
-	case <-u.abandoned():
-		return true
-	default:
-		return false
-	}
-}
-
-func TestWhoWaitsForOneThatHangsIsToldToGoElsewhere(t *testing.T) {
-	w := newWorld()
-	w.update(listOf(1, 1))
-	first, second, other := w.acquire(w.others("a")), w.acquire(w.others("a")), w.acquire(w.others("b"))
-	w.after(2 * time.Second)
-	first.of.hung()
-	if !abandoned(first) || !abandoned(second) || abandoned(other) {
-		t.Errorf("abandoned: %v and %v at who hangs, %v elsewhere", abandoned(first), abandoned(second), abandoned(other))
-	}
-	w.wantStates(t, map[string]string{"a": "ejected", "b": "up"})
-	w.after(w.o.ejectTime)
-	if later := w.acquire(w.others("a")); abandoned(later) {
-		t.Error("who comes after the return is told to leave at once")
-	}
-}
-
-func TestNobodyIsToldToGoWhereNobodyIs(t *testing.T) {
-	w := newWorld()
-	w.update(listOf(1, 1, 1))
-	w.at("b", refused)
-	w.drain("c")
-	u := w.acquire(w.others("a"))
-	u.of.hung()
-	if abandoned(u) {
-		t.Error("there is nobody else, and the request was abandoned")
-	}
-}
-
-func TestWhoIsOnAFirmListIsProbedAndLeftOutWhileProbesFail(t *testing.T) {
-	w := newWorld(func(o *poolOptions) { o.slowStart = 10 * time.Second })
-	l := listOf(1, 1)
-	l.Firm = true
-	w.update(l)
-	w.after(time.Minute)
-	wantIDs(t, w.toProbe(w.now), "a", "b")
-	wantIDs(t, w.toProbe(w.now))
-	a := w.instances[0]
-	a.probed(false, "timeout")
-	a.probed(true, "")
-	a.probed(false, "timeout")
-	w.wantStates(t, map[string]string{"a": "up", "b": "up"})
-	w.after(w.o.probeEvery)
-	wantIDs(t, w.toProbe(w.now), "a", "b")
-	a.probed(false, "503")
-	w.update(l)
-	w.wantStates(t, map[string]string{"a": "unwell", "b": "up"})
-	if reason := w.status().Instances[0].Reason; reason != "503" {
-		t.Errorf("the reason is %q", reason)
-	}
-	w.wantAvailable(t, 1)
-	a.probed(true, "")
-	w.wantStates(t, map[string]string{"a": "slow-start", "b": "up"})
-}
-
-func TestIfAllAreUnwellAllAreUsed(t *testing.T) {
-	w := newWorld()
-	l := listOf(1, 1)
-	l.Firm = true
-	w.update(l)
-	for _, i := range w.instances {
-		i.probed(false, "timeout")
-		i.probed(false, "timeout")
-	}
-	w.wantAvailable(t, 2)
-	if got := w.shares(100); got["a"] == 0 || got["b"] == 0 {
-		t.Errorf("shares are %v", got)
-	}
-}
-
-func TestNobodyIsProbedWithoutNeed(t *testing.T) {
-	w := newWorld(func(o *poolOptions) { o.probeEvery = 0 })
-	l := listOf(1, 1)
-	w.update(l)
-	wantIDs(t, w.toProbe(w.now)) // Consul does that
-	l.Firm = true
-	w.update(l)
-	w.after(time.Hour)
-	wantIDs(t, w.toProbe(w.now))
 }

@@ -29,7 +29,8 @@ type instance struct {
 
 	inFlight   int
 	waiting    int           // of them, whose answer has not begun
-	quietSince time.Time     // the last sign of life; if nobody waited then, when somebody began to
+	heard      time.Time     // when it last gave a sign of life
+	quietSince time.Time     // that, or when somebody began to wait if nobody did before
 	suspected  time.Time     // when a probe was last asked for
 	abandon    chan struct{} // closed when those who wait should go elsewhere
 
@@ -102,6 +103,9 @@ func (i *instance) warm(from time.Time) {
 		i.warmFrom = from
 	}
 }
+
+// alive notes a sign of life.
+func (i *instance) alive(now time.Time) { i.heard, i.quietSince = now, now }
 
 // silence is for how long those who wait have had no sign of life.
 func (i *instance) silence(now time.Time) time.Duration {

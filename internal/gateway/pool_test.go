@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -55,8 +54,8 @@ func without(l discovery.List, id string) discovery.List {
 
 func (w *world) after(d time.Duration) { w.now = w.now.Add(d) }
 
-// only is an instance by its id, with all others as those who were tried.
-func (w *world) others(id string) (tried []*instance) {
+// others are all but one, which is then the only one to be chosen.
+func (w *world) others(id string) []*instance {
 	return slices.DeleteFunc(slices.Clone(w.instances), func(i *instance) bool { return i.id == id })
 }
 
@@ -120,11 +119,11 @@ func (w *world) wantAvailable(t *testing.T, want int) {
 	}
 }
 
-func ids(list []*instance) (ids []string) {
+func ids(list []*instance) (all []string) {
 	for _, i := range list {
-		ids = append(ids, i.id)
+		all = append(all, i.id)
 	}
-	return ids
+	return all
 }
 
 func wantIDs(t *testing.T, got []*instance, want ...string) {
@@ -268,13 +267,16 @@ func TestWhoIsUnlistedIsProbedUntilHeIsListedAgain(t *testing.T) {
 func TestAnAddressIsToldAgainWhenItsLastRequestHasEnded(t *testing.T) {
 	w := newWorld()
 	w.update(listOf(1, 1))
-	u := w.acquire(w.others("b"))
+	u, brief := w.acquire(w.others("b")), w.acquire(w.others("b"))
 	gone := without(listOf(1, 1), "b")
 	gone.Firm = true
 	w.update(gone)
 	w.update(gone)
 	if !slices.Equal(w.gone, []string{"b:1"}) {
 		t.Fatalf("gone are %q", w.gone)
+	}
+	if brief.done(fine); len(w.gone) != 1 {
+		t.Errorf("gone are %q, and one request is still there", w.gone)
 	}
 	u.done(fine)
 	u.done(fine)
@@ -318,6 +320,21 @@ func TestWhoIsDrainedHasNoMoreRequestsAndEndsThoseHeHas(t *testing.T) {
 	w.wantAvailable(t, 2)
 }
 
+func TestARequestEndsOnce(t *testing.T) {
+	w := newWorld()
+	w.update(listOf(1, 1))
+	u := w.acquire(w.others("a"))
+	u.done(failed)
+	u.answered()
+	u.uploading()
+	u.uploaded()
+	u.done(failed)
+	a := w.instances[0]
+	if a.inFlight != 0 || a.waiting != 0 || a.errors != 1 {
+		t.Errorf("%d in flight, %d waiting, %d errors", a.inFlight, a.waiting, a.errors)
+	}
+}
+
 func TestEvenInNeedNobodyWhoIsDrainedIsChosen(t *testing.T) {
 	w := newWorld()
 	w.update(listOf(1, 1, 1, 1))
@@ -344,86 +361,5 @@ func TestAFailureElsewhereSendsNobodyToWhoIsOut(t *testing.T) {
 	w.at("a", refused)
 	if u := w.acquire(w.others("a")); u != nil {
 		t.Errorf("%q was chosen though another is well", u.address())
-	}
-}
-
-// Under -race this is also the test that nothing is used without the lock.
-func TestManyAtOnceLeaveNothingInFlight(t *testing.T) {
-	o := defaultOptions()
-	o.gone, o.ejected = func(string) {}, func(InstanceStatus) {}
-	p := newPool("post-service", o)
-	p.update(listOf(1, 2, 3))
-	var all sync.WaitGroup
-	for n := range 16 {
-		all.Go(func() {
-			for r := range 500 {
-				visit(p, verdict((n+r)%4))
-			}
-		})
-	}
-	all.Go(func() {
-		for n := range 200 {
-			p.update([]discovery.List{listOf(1, 2, 3), listOf(3), listOf(1, 1)}[n%3])
-			for _, i := range p.toProbe(time.Now()) {
-				i.probed(n%2 == 0, "test")
-			}
-			for _, i := range p.suspects(time.Now()) {
-				i.hung()
-			}
-			p.drain("a")
-			p.resume("a")
-			p.status()
-			p.available()
-		}
-	})
-	all.Wait()
-	p.update(listOf(1, 2, 3))
-	for _, i := range p.instances {
-		if i.inFlight != 0 || i.waiting != 0 {
-			t.Errorf("%s has %d in flight, %d waiting", i.id, i.inFlight, i.waiting)
-		}
-	}
-	if s := p.status(); s.Requests != 16*500 || s.Retries+s.RetriesRefused != 16*500 {
-		t.Errorf("counted %d requests, %d retries, %d refused", s.Requests, s.Retries, s.RetriesRefused)
-	}
-}
-
-// visit is a request with all there may be.
-func visit(p *pool, v verdict) {
-	p.began()
-	if done, _, open := p.allow(); !open {
-		defer done(v)
-	}
-	p.mayRetry()
-	u := p.acquire(nil)
-	if u == nil {
-		return
-	}
-	u.uploading()
-	u.uploaded()
-	select {
-	case <-u.abandoned():
-	default:
-		u.answered()
-	}
-	u.done(v)
-}
-
-func BenchmarkAcquire(b *testing.B) {
-	for _, policy := range []string{"p2c", "least-conn", "round-robin"} {
-		b.Run(policy, func(b *testing.B) {
-			o := defaultOptions()
-			o.policy = policy
-			p := newPool("post-service", o)
-			p.update(listOf(1, 1, 1))
-			b.ReportAllocs()
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					u := p.acquire(nil)
-					u.answered()
-					u.done(fine)
-				}
-			})
-		})
 	}
 }

@@ -91,7 +91,7 @@ func (u *use) answer(now time.Time) {
 	}
 	waited, waits := u.waited(now), u.stage == stageWait
 	u.turn(stageAnswer, now)
-	u.of.quietSince = now
+	u.of.alive(now)
 	if waits {
 		u.of.sample(now, waited)
 	}
