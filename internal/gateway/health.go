@@ -59,24 +59,22 @@ func (p *pool) ejected(now time.Time) (n int) {
 	return n
 }
 
-// judge takes how a request went that took so long.
-func (i *instance) judge(now time.Time, v verdict, took time.Duration) {
-	switch v {
-	case fine:
-		i.failures = 0
-	case failed, refused:
-		i.fail(now, v, took)
+// succeed counts an answer.
+func (i *instance) succeed(now time.Time, u *use) {
+	i.failures = 0
+	if u.timed {
+		i.sample(now, u.took)
 	}
 }
 
-// fail counts a failure. It is as dear as a slow answer, or who fails at once would seem the
-// fastest of all.
-func (i *instance) fail(now time.Time, v verdict, took time.Duration) {
+// fail counts a failure, after who has waited for so long. It is as dear as a slow answer, or who
+// fails at once would seem the fastest of all.
+func (i *instance) fail(now time.Time, v verdict, waited time.Duration) {
 	i.errors++
 	if i.ejection.on(now) {
 		return
 	}
-	i.took(now, max(took, i.pool.o.slowCall))
+	i.took(now, max(waited, i.pool.o.slowCall))
 	i.failures++
 	switch {
 	case v == refused:
@@ -142,13 +140,14 @@ func (p *pool) suspects(now time.Time) []*instance {
 }
 
 // hung says that a suspect has not answered a probe either. If it has said nothing else meanwhile
-// it is left out, and those who wait for it are told, if there is somebody else to go to.
-func (i *instance) hung() {
+// it is left out. If there is somebody else to go to, those who wait for it are told, and hung
+// returns true.
+func (i *instance) hung() bool {
 	p := i.pool
 	p.mu.Lock()
 	defer p.unlock()
 	if i.heard.After(i.suspected) {
-		return
+		return false
 	}
 	now := p.o.now()
 	i.eject(now, "hung")
@@ -156,9 +155,10 @@ func (i *instance) hung() {
 		if other != i && other.rank(now) != out {
 			close(i.abandon)
 			i.abandon = make(chan struct{})
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // toProbe returns who is to be probed now, and told of as probed: those of firm lists every

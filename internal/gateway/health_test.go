@@ -188,6 +188,7 @@ func TestWhoFailsAtOnceIsNotTheFastest(t *testing.T) {
 		u := w.acquire(nil)
 		got[u.instance().id]++
 		if u.instance().id == "a" {
+			u.answered()
 			u.done(failed)
 			continue
 		}

@@ -1,5 +1,3 @@
-// Package gateway sends requests on to the instances of services: it chooses one, notices who
-// does not answer, and goes elsewhere. Where instances are is told by package discovery.
 package gateway
 
 import (
@@ -145,16 +143,11 @@ func (p *pool) drop(i *instance) {
 
 // leave tells that an address is not used any more, if so.
 func (p *pool) leave(address string) {
-	used := func() bool {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return slices.ContainsFunc(p.instances, func(i *instance) bool { return i.address == address })
-	}
 	if p.o.gone == nil {
 		return
 	}
 	p.later = append(p.later, func() {
-		if !used() {
+		if !p.uses(address) {
 			p.o.gone(address)
 		}
 	})
@@ -266,4 +259,11 @@ func (p *pool) mayRetry() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.budget.take(p.o.now())
+}
+
+// uses reports whether an instance has an address.
+func (p *pool) uses(address string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.instances, func(i *instance) bool { return i.address == address })
 }

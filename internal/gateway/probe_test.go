@@ -43,7 +43,9 @@ func TestWhoWaitsForOneThatHangsIsToldToGoElsewhere(t *testing.T) {
 	w.update(listOf(1, 1))
 	first, second, other := w.acquire(w.others("a")), w.acquire(w.others("a")), w.acquire(w.others("b"))
 	w.after(2 * time.Second)
-	first.of.hung()
+	if !first.of.hung() {
+		t.Error("nobody was told")
+	}
 	if !abandoned(first) || !abandoned(second) || abandoned(other) {
 		t.Errorf("abandoned: %v and %v at who hangs, %v elsewhere", abandoned(first), abandoned(second), abandoned(other))
 	}
@@ -62,8 +64,7 @@ func TestWhoHasAnsweredMeanwhileDoesNotHang(t *testing.T) {
 	suspects := w.suspects(w.now)
 	w.after(time.Millisecond)
 	w.at("a", fine)
-	suspects[0].hung()
-	if w.state("a") != "up" || abandoned(u) {
+	if suspects[0].hung() || w.state("a") != "up" || abandoned(u) {
 		t.Errorf("is %s, abandoned: %v", w.state("a"), abandoned(u))
 	}
 }
@@ -74,8 +75,7 @@ func TestNobodyIsToldToGoWhereNobodyIs(t *testing.T) {
 	w.at("b", refused)
 	w.drain("c")
 	u := w.acquire(w.others("a"))
-	u.of.hung()
-	if abandoned(u) {
+	if u.of.hung() || abandoned(u) {
 		t.Error("there is nobody else, and the request was abandoned")
 	}
 }

@@ -10,11 +10,13 @@ type use struct {
 	// What follows is guarded by the pool's lock.
 
 	stage stage
-	since time.Time // when stageWait began
+	timed bool          // took is known
+	took  time.Duration // from the request to the head of its answer
+	since time.Time     // when stageWait began
 }
 
 // stage is how far a use has come.
-type stage int
+type stage int8
 
 const (
 	stageUpload stage = iota // the client sends its body
@@ -55,8 +57,8 @@ func (u *use) step(from, to stage) {
 	}
 }
 
-// answered says that the head of an answer has come that is no failure: a sign of life, and a
-// measure of how long that takes.
+// answered says that the head of an answer has come. That is a sign of life; how long it took
+// counts if it turns out to be fine.
 func (u *use) answered() {
 	p := u.of.pool
 	p.mu.Lock()
@@ -79,7 +81,12 @@ func (u *use) done(v verdict) {
 	waited := u.waited(now)
 	u.turn(stageOver, now)
 	i.inFlight--
-	i.judge(now, v, waited)
+	switch v {
+	case fine:
+		i.succeed(now, u)
+	case failed, refused:
+		i.fail(now, v, waited)
+	}
 	if i.removed && i.inFlight == 0 {
 		p.leave(i.address)
 	}
@@ -89,12 +96,9 @@ func (u *use) answer(now time.Time) {
 	if u.stage >= stageAnswer {
 		return
 	}
-	waited, waits := u.waited(now), u.stage == stageWait
+	u.took, u.timed = u.waited(now), u.stage == stageWait
 	u.turn(stageAnswer, now)
 	u.of.alive(now)
-	if waits {
-		u.of.sample(now, waited)
-	}
 }
 
 // waited is for how long it has waited for the answer, if it still does.
