@@ -73,6 +73,25 @@ func TestSlowUploadsAreNotHeldAgainstTheInstance(t *testing.T) {
 	}
 }
 
+func TestAnAnswerBeforeTheEndOfAnUploadIsASignOfLifeOnly(t *testing.T) {
+	w := newWorld()
+	w.update(listOf(1, 1))
+	w.shares(100)
+	before := w.status().Instances[0].LatencyMs
+	other, u := w.acquire(w.others("a")), w.acquire(w.others("a"))
+	u.uploading()
+	w.after(w.o.suspectAfter)
+	u.answered()
+	w.after(time.Millisecond)
+	wantIDs(t, w.suspects(w.now))
+	u.uploaded()
+	u.done(fine)
+	other.done(unjudged)
+	if a := w.status().Instances[0]; a.LatencyMs != before {
+		t.Errorf("answers took %v ms before, %v after", before, a.LatencyMs)
+	}
+}
+
 func TestALongAnswerIsNotASlowOne(t *testing.T) {
 	w := newWorld()
 	w.update(listOf(1, 1))
