@@ -45,8 +45,12 @@ func compare(a, b float64) int {
 	return 0
 }
 
-// twoChoices draws two by their weight, and takes the one that promises to answer sooner; the
-// first if both do. Always the best of all would be everybody's choice at once.
+// clearly is how much cheaper the second of two must be to be taken. Without it small differences
+// of speed would decide, and not the weights, when there is little to do.
+const clearly = 0.8
+
+// twoChoices draws two by their weight, and takes the first unless the second promises to answer
+// clearly sooner. Always the best of all would be everybody's choice at once.
 func twoChoices(p *pool, now time.Time) *instance {
 	var total float64
 	for _, i := range p.candidates {
@@ -55,8 +59,7 @@ func twoChoices(p *pool, now time.Time) *instance {
 	mean := total / float64(len(p.candidates))
 	first := p.draw(total, nil)
 	second := p.draw(total-first.share, first)
-	usual := p.usualLatency(now)
-	if second.cost(now, mean, usual) < first.cost(now, mean, usual) {
+	if p.cost(second, now, mean) < clearly*p.cost(first, now, mean) {
 		return second
 	}
 	return first
@@ -79,28 +82,28 @@ func (p *pool) draw(total float64, except *instance) *instance {
 }
 
 // cost is how long an answer might take: what it took of late, or as long as there has been no
-// sign of life if that is more, for each request that is there for the weight. Who hangs becomes
-// dear at once, not when the first request there has failed.
-func (i *instance) cost(now time.Time, mean, usual float64) float64 {
-	expected := usual
-	if i.latency.known() {
-		expected = i.latency.at(now)
+// sign of life if that is more, times the requests that are there, for its share beside the mean.
+// Who hangs becomes dear at once, not when the first request there has failed.
+func (p *pool) cost(i *instance, now time.Time, mean float64) float64 {
+	expected := i.latency.at(now)
+	if !i.latency.known() {
+		expected = p.usualLatency(now, 0.001) // any figure, where nobody has answered yet
 	}
 	return max(expected, i.silence(now).Seconds()) * (1 + float64(i.inFlight)*mean/i.share)
 }
 
-// usualLatency stands in for that of an instance without answers: the mean of the others. Where
-// nobody has answered yet, any figure does.
-func (p *pool) usualLatency(now time.Time) float64 {
+// usualLatency stands in for that of an instance without answers: the mean of the others, in
+// seconds; fallback if nobody has answered yet.
+func (p *pool) usualLatency(now time.Time, fallback float64) float64 {
 	sum, n := 0.0, 0
-	for _, i := range p.candidates {
+	for _, i := range p.instances {
 		if i.latency.known() {
 			sum += i.latency.at(now)
 			n++
 		}
 	}
 	if n == 0 {
-		return 0.001
+		return fallback
 	}
 	return sum / float64(n)
 }

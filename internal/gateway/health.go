@@ -32,16 +32,17 @@ func (e *ejection) begin(now time.Time, base, most time.Duration) {
 }
 
 // eject leaves an instance out, if that leaves at least half of them: else something else is
-// wrong, and who is left would have too much to do.
+// wrong, and who is left would have too much to do. Nobody is let in again because others were
+// removed since.
 func (i *instance) eject(now time.Time, reason string) {
 	p := i.pool
 	if i.removed || i.ejection.on(now) || 2*(p.ejected(now)+1) > len(p.instances) {
 		return
 	}
 	i.ejection.begin(now, p.o.ejectTime, p.o.ejectMax)
-	i.warmFrom = i.ejection.until
+	i.warm(i.ejection.until)
 	i.ejections++
-	i.reason, i.failures = reason, 0
+	i.reason, i.failures, i.latency = reason, 0, latency{} // who returns is judged anew
 	i.answers.clear()
 	if p.o.ejected != nil {
 		s := i.status(now)
@@ -58,24 +59,22 @@ func (p *pool) ejected(now time.Time) (n int) {
 	return n
 }
 
-// judge takes how a request went that took so long.
-func (i *instance) judge(now time.Time, v verdict, took time.Duration) {
-	switch v {
-	case fine:
-		i.failures = 0
-	case failed, refused:
-		i.fail(now, v, took)
+// succeed counts an answer.
+func (i *instance) succeed(now time.Time, u *use) {
+	i.failures = 0
+	if u.timed {
+		i.sample(now, u.took)
 	}
 }
 
-// fail counts a failure. It is as dear as a slow answer, or who fails at once would seem the
-// fastest of all.
-func (i *instance) fail(now time.Time, v verdict, took time.Duration) {
+// fail counts a failure, after who has waited for so long. It is as dear as a slow answer, or who
+// fails at once would seem the fastest of all.
+func (i *instance) fail(now time.Time, v verdict, waited time.Duration) {
 	i.errors++
-	i.latency.observe(now, max(took, i.pool.o.slowCall))
 	if i.ejection.on(now) {
 		return
 	}
+	i.took(now, max(waited, i.pool.o.slowCall))
 	i.failures++
 	switch {
 	case v == refused:
@@ -87,7 +86,7 @@ func (i *instance) fail(now time.Time, v verdict, took time.Duration) {
 
 // sample takes how long an answer took to begin.
 func (i *instance) sample(now time.Time, took time.Duration) {
-	i.latency.observe(now, took)
+	i.took(now, took)
 	c := count{all: 1}
 	if took > i.pool.o.slowCall {
 		c.marked = 1
@@ -96,6 +95,15 @@ func (i *instance) sample(now time.Time, took time.Duration) {
 	if c.marked > 0 && i.slow(now) && !i.pool.othersSlow(now, i) {
 		i.eject(now, "slow")
 	}
+}
+
+// took takes a time into the average. The first is set against the mean of the others: with a cold
+// cache it says little.
+func (i *instance) took(now time.Time, took time.Duration) {
+	if !i.latency.known() {
+		i.latency = latency{seconds: i.pool.usualLatency(now, took.Seconds()), since: now.Add(-took)}
+	}
+	i.latency.observe(now, took)
 }
 
 func (i *instance) slow(now time.Time) bool {
@@ -131,21 +139,26 @@ func (p *pool) suspects(now time.Time) []*instance {
 	return list
 }
 
-// hung says that a suspect has not answered a probe either. It is left out, and those who wait
-// for it are told, if there is somebody else to go to.
-func (i *instance) hung() {
+// hung says that a suspect has not answered a probe either. If it has said nothing else meanwhile
+// it is left out. If there is somebody else to go to, those who wait for it are told, and hung
+// returns true.
+func (i *instance) hung() bool {
 	p := i.pool
 	p.mu.Lock()
 	defer p.unlock()
+	if i.heard.After(i.suspected) {
+		return false
+	}
 	now := p.o.now()
 	i.eject(now, "hung")
 	for _, other := range p.instances {
 		if other != i && other.rank(now) != out {
 			close(i.abandon)
 			i.abandon = make(chan struct{})
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // toProbe returns who is to be probed now, and told of as probed: those of firm lists every
@@ -186,12 +199,14 @@ func (i *instance) probed(ok bool, reason string) {
 
 // recover notes that it is alive, and well.
 func (i *instance) recover(now time.Time) {
-	i.quietSince, i.misses = now, 0
+	i.alive(now)
+	i.misses = 0
 	if i.standing == doubted {
 		i.standing = unlisted
 	}
 	if i.unwell {
-		i.unwell, i.warmFrom = false, now
+		i.unwell = false
+		i.warm(now)
 	}
 }
 

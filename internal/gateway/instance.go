@@ -29,7 +29,8 @@ type instance struct {
 
 	inFlight   int
 	waiting    int           // of them, whose answer has not begun
-	quietSince time.Time     // the last sign of life; if nobody waited then, when somebody began to
+	heard      time.Time     // when it last gave a sign of life
+	quietSince time.Time     // that, or when somebody began to wait if nobody did before
 	suspected  time.Time     // when a probe was last asked for
 	abandon    chan struct{} // closed when those who wait should go elsewhere
 
@@ -89,12 +90,22 @@ func (i *instance) rank(now time.Time) rank {
 
 // shareAt is its weight beside others. For who has begun or returned it grows from a tenth.
 func (i *instance) shareAt(now time.Time) float64 {
-	warm := now.Sub(i.warmFrom)
+	warm := max(0, now.Sub(i.warmFrom))
 	if warm >= i.pool.o.slowStart {
 		return i.weight
 	}
-	return i.weight * (0.1 + 0.9*max(0, warm.Seconds())/i.pool.o.slowStart.Seconds())
+	return i.weight * (0.1 + 0.9*warm.Seconds()/i.pool.o.slowStart.Seconds())
 }
+
+// warm lets its share grow from then on.
+func (i *instance) warm(from time.Time) {
+	if from.After(i.warmFrom) {
+		i.warmFrom = from
+	}
+}
+
+// alive notes a sign of life.
+func (i *instance) alive(now time.Time) { i.heard, i.quietSince = now, now }
 
 // silence is for how long those who wait have had no sign of life.
 func (i *instance) silence(now time.Time) time.Duration {
@@ -107,17 +118,13 @@ func (i *instance) silence(now time.Time) time.Duration {
 // latency is a moving average of how long answers took to begin. It forgets over time, also while
 // there are none: who is thought slow is tried again.
 type latency struct {
-	seconds float64
-	since   time.Time // of the last one; zero: there was none
+	seconds float64   // as it was then
+	since   time.Time // when the last one was; zero if there was none
 }
 
 const latencyMemory = 10 * time.Second // in which what was loses two thirds of its weight
 
 func (l *latency) observe(now time.Time, took time.Duration) {
-	if l.since.IsZero() {
-		l.seconds, l.since = took.Seconds(), now
-		return
-	}
 	old := l.weight(now)
 	l.seconds, l.since = l.seconds*old+took.Seconds()*(1-old), now
 }
@@ -128,106 +135,4 @@ func (l *latency) at(now time.Time) float64 { return l.seconds * l.weight(now) }
 
 func (l *latency) weight(now time.Time) float64 {
 	return math.Exp(-now.Sub(l.since).Seconds() / latencyMemory.Seconds())
-}
-
-// use is one request at an instance. Its methods may be called by several goroutines.
-type use struct {
-	of      *instance
-	abandon chan struct{}
-
-	// What follows is guarded by the pool's lock.
-
-	since time.Time // when waiting began
-	waits bool      // for the head of the answer
-	over  bool
-}
-
-func (i *instance) begin(now time.Time) *use {
-	i.inFlight++
-	i.requests++
-	u := &use{of: i, abandon: i.abandon}
-	u.wait(now)
-	return u
-}
-
-func (u *use) instance() *instance { return u.of }
-
-func (u *use) address() string { return u.of.address }
-
-// abandoned is closed when the instance seems to hang while there are others: who waits for it
-// should go elsewhere.
-func (u *use) abandoned() <-chan struct{} { return u.abandon }
-
-// uploading says that the client sends a body, in his own time: until uploaded that is not held
-// against the instance.
-func (u *use) uploading() {
-	u.of.pool.mu.Lock()
-	defer u.of.pool.mu.Unlock()
-	u.unwait()
-}
-
-// uploaded says that the whole request has been written: the time of its answer counts from now.
-func (u *use) uploaded() {
-	u.of.pool.mu.Lock()
-	defer u.of.pool.mu.Unlock()
-	if !u.over {
-		u.wait(u.of.pool.o.now())
-	}
-}
-
-// answered says that the head of the answer has come.
-func (u *use) answered() {
-	p := u.of.pool
-	p.mu.Lock()
-	defer p.unlock()
-	u.answer(p.o.now())
-}
-
-// done ends the use, and says how it went. A second call is ignored.
-func (u *use) done(v verdict) {
-	i, p := u.of, u.of.pool
-	p.mu.Lock()
-	defer p.unlock()
-	if u.over {
-		return
-	}
-	now := p.o.now()
-	if v == fine {
-		u.answer(now)
-	}
-	u.unwait()
-	u.over = true
-	i.inFlight--
-	i.judge(now, v, now.Sub(u.since))
-	if i.removed && i.inFlight == 0 {
-		p.leave(i.address)
-	}
-}
-
-func (u *use) wait(now time.Time) {
-	if u.waits {
-		return
-	}
-	u.waits, u.since = true, now
-	if u.of.waiting++; u.of.waiting == 1 {
-		u.of.quietSince = now
-	}
-}
-
-func (u *use) unwait() {
-	if u.waits {
-		u.waits = false
-		u.of.waiting--
-	}
-}
-
-func (u *use) answer(now time.Time) {
-	if u.over {
-		return
-	}
-	u.of.quietSince = now
-	if u.waits {
-		u.unwait()
-		u.of.sample(now, now.Sub(u.since))
-	}
 }

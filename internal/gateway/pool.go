@@ -143,16 +143,11 @@ func (p *pool) drop(i *instance) {
 
 // leave tells that an address is not used any more, if so.
 func (p *pool) leave(address string) {
-	used := func() bool {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return slices.ContainsFunc(p.instances, func(i *instance) bool { return i.address == address })
-	}
 	if p.o.gone == nil {
 		return
 	}
 	p.later = append(p.later, func() {
-		if !used() {
+		if !p.uses(address) {
 			p.o.gone(address)
 		}
 	})
@@ -239,7 +234,8 @@ func (p *pool) resume(id string) bool {
 		return false
 	}
 	if i.drained {
-		i.drained, i.warmFrom = false, p.o.now()
+		i.drained = false
+		i.warm(p.o.now())
 	}
 	return true
 }
