@@ -19,6 +19,7 @@ var may = map[string][]string{
 	"limit":      {"redis"},
 	"redis":      {},
 	"telemetry":  {},
+	"discovery":  {},
 	"config":     {"blog"},
 	"auth":       {"background", "blog"},
 	"cache":      {"redis"},
