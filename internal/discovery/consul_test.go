@@ -73,13 +73,15 @@ func TestATokenOfOurServicesIsEnoughToRegisterAndToWatch(t *testing.T) {
 	w.until(t, has())
 }
 
-func TestATokenThatIsRefusedLaterChangesNoList(t *testing.T) {
+func TestATokenThatIsRefusedChangesNoListAndEndsTheRegistration(t *testing.T) {
 	s, _ := enginetest.ConsulWithACLs(t)
 	var said lines
 	c := open(t, ConsulOptions{Addr: s.URL(), Token: "11111111-2222-3333-4444-555555555555", Log: said.log()})
 	w := watch(t, c, "post-service")
-	run(t, c.Registrar(RegistrarOptions{Services: process(t, "post-service")}))
-	eventually(t, "both have failed", func() bool { return failing(c) == 2 })
+	if err := c.Registrar(RegistrarOptions{Services: process(t, "post-service")}).Run(t.Context()); !errors.Is(err, ErrRefused) {
+		t.Errorf("the registration ends with %v", err)
+	}
+	eventually(t, "watching has failed", func() bool { return failing(c) == 1 })
 	if state := c.State(); state.Up || state.Known || !strings.Contains(state.Error, "ACL not found") {
 		t.Errorf("%+v", state)
 	}
