@@ -3,7 +3,6 @@ package gateway
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"inkstone/internal/blog"
@@ -151,12 +150,7 @@ func (t *tries) next(last *use, reply *reply, err error) *use {
 	if !unsent && !t.repeatable {
 		return nil
 	}
-	u := t.pool.acquire(slices.Clip(t.tried))
-	if u == nil || unsent || t.pool.mayRetry() {
-		return u
-	}
-	u.done(unjudged)
-	return nil
+	return t.pool.another(t.tried, unsent)
 }
 
 // finish sends the answer of an instance to the client. One that ends early is cut off for the

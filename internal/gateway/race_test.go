@@ -55,10 +55,12 @@ func visit(p *pool, v verdict) {
 	if done, _, open := p.allow(); !open {
 		defer done(v)
 	}
-	p.mayRetry()
 	u := p.acquire(nil)
 	if u == nil {
 		return
+	}
+	if again := p.another([]*instance{u.instance()}, v == refused); again != nil {
+		again.done(v)
 	}
 	u.uploading()
 	u.uploaded()
