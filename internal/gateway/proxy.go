@@ -52,6 +52,7 @@ func (g *Gateway) send(w http.ResponseWriter, r *http.Request, p *pool) error {
 	if err != nil {
 		return told(p.service, err)
 	}
+	web.NoteRoute(r, reply.get(web.RouteHeader))
 	return finish(w, reply, used)
 }
 
