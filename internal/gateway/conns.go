@@ -15,6 +15,7 @@ type conn struct {
 	*net.TCPConn
 	host   *host
 	look   peeker
+	end    func()    // is close
 	used   bool      // for an earlier exchange
 	heard  bool      // something of the answer to this exchange has come
 	fed    bool      // deadlines of writing were set
@@ -74,7 +75,7 @@ func (w *wire) connect(ctx context.Context, address string) (*conn, error) {
 		return nil, fmt.Errorf("dial %s: %w: %w", address, errRefused, err)
 	}
 	c := &conn{TCPConn: raw.(*net.TCPConn), host: w.hostOf(address)}
-	c.look = newPeeker(c.TCPConn)
+	c.look, c.end = newPeeker(c.TCPConn), c.close
 	return c, nil
 }
 

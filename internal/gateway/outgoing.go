@@ -206,6 +206,15 @@ func (o *outgoing) tellInterim(h *head) {
 	maps.Copy(all, final)
 }
 
+// closeUnread lets the client's connection end with this request if its body has not been
+// read well to its end: net/http, which would see to that, was asked to leave the body to the
+// feed, and would take the rest for the next request.
+func (o *outgoing) closeUnread() {
+	if o.feed != nil && o.r.ProtoMajor == 1 && !o.feed.readAll() {
+		o.w.Header()["Connection"] = []string{"close"}
+	}
+}
+
 // close ends the sending of the body. It is to be called once the client is answered, and
 // may take a second if the client neither sends nor leaves.
 func (o *outgoing) close() {

@@ -40,6 +40,7 @@ func (a *reply) readHead() error {
 func (a *reply) deliver(w http.ResponseWriter) error {
 	h := w.Header()
 	a.addTo(h)
+	a.out.closeUnread()
 	whole, err := true, error(nil)
 	if a.bodiless(a.out.method) {
 		if a.length >= 0 && a.status != http.StatusNoContent {

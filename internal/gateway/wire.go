@@ -104,10 +104,11 @@ func (w *wire) exchange(ctx context.Context, c *conn, out *outgoing) (*reply, er
 	a := &reply{wire: w, conn: c, out: out, ctx: ctx, scratch: scratches.Get().(*scratch)}
 	a.in.Reset(c)
 	if ctx.Done() != nil {
-		a.unwatch = context.AfterFunc(ctx, c.close)
+		a.unwatch = context.AfterFunc(ctx, c.end)
 	}
 	if err := a.ask(); err != nil {
 		a.release(false)
+		out.closeUnread()
 		return nil, a.blame(ctx, err)
 	}
 	return a, nil
