@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -81,6 +80,9 @@ func statusOf(err error) int {
 	return http.StatusBadGateway
 }
 
+// isInstances reports whether it is an instance that failed.
+func isInstances(err error) bool { return errors.Is(err, errBroken) || errors.Is(err, errNotSent) }
+
 // wantEnd waits for an exchange to end, and compares how. nil is well.
 func (f *front) wantEnd(t *testing.T, want error) {
 	t.Helper()
@@ -94,7 +96,7 @@ func (f *front) wantEnd(t *testing.T, want error) {
 	}
 }
 
-// wantIdle waits until so many connections are idle: a handler ends after its client has the answer.
+// wantIdle compares how many connections are idle. It follows wantEnd.
 func (f *front) wantIdle(t *testing.T, want int) {
 	t.Helper()
 	f.wire.mu.Lock()
@@ -226,6 +228,3 @@ func wantNothing(t *testing.T, got <-chan string) {
 }
 
 const okAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-// background is a context without an end.
-var background = context.Background()
