@@ -34,6 +34,7 @@ var may = map[string][]string{
 	"importer":   {"blog"},
 	"backup":     {"blog"},
 	"transfer":   {"blog"},
+	"gateway":    {"discovery", "web"},
 	"alerts":     {},
 	"enginetest": {},
 }

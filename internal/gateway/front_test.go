@@ -27,13 +27,7 @@ type front struct {
 
 func newFront(tb testing.TB, address string, o wireOptions) *front {
 	f := &front{wire: newWire(o), errs: make(chan error, 1024)}
-	f.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := f.pass(w, r, address)
-		f.errs <- err
-		if errors.Is(err, errCut) {
-			panic(http.ErrAbortHandler)
-		}
-	}))
+	f.Server = httptest.NewUnstartedServer(f.handler(address))
 	f.Config.ErrorLog = nil
 	f.Start()
 	tb.Cleanup(func() {
@@ -41,6 +35,16 @@ func newFront(tb testing.TB, address string, o wireOptions) *front {
 		f.wire.close()
 	})
 	return f
+}
+
+func (f *front) handler(address string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := f.pass(w, r, address)
+		f.errs <- err
+		if errors.Is(err, errCut) {
+			panic(http.ErrAbortHandler)
+		}
+	})
 }
 
 var errCut = errors.New("answer cut off")
