@@ -364,3 +364,28 @@ func TestHTTP2ClientsAreServed(t *testing.T) {
 	}
 	f.wantIdle(t, 1)
 }
+
+func TestAnEarlyRefusalComesBackByHTTP2(t *testing.T) {
+	address := rawUpstream(t, func(c net.Conn, in *bufio.Reader) {
+		_, _ = readLines(in)
+		_, _ = io.WriteString(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nlarge")
+		_, _ = io.Copy(io.Discard, in)
+	})
+	f := newFront(t, address, wireOptions{})
+	two := httptest.NewUnstartedServer(f.Config.Handler)
+	two.EnableHTTP2 = true
+	two.StartTLS()
+	defer two.Close()
+	body, more := io.Pipe()
+	defer more.Close()
+	go func() { _, _ = io.WriteString(more, "hello") }() // ends with the pipe
+	resp, err := two.Client().Post(two.URL, "text/plain", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, err := io.ReadAll(resp.Body); resp.StatusCode != http.StatusRequestEntityTooLarge || string(text) != "large" || err != nil {
+		t.Errorf("%s, %q, %v", resp.Status, text, err)
+	}
+	f.wantEnd(t, nil)
+}

@@ -56,10 +56,11 @@ const keptPacket = maxHeld + 16<<10
 // targetOf returns what r asks for as a request line has it.
 func targetOf(r *http.Request) (string, error) {
 	target := r.RequestURI
-	if !strings.HasPrefix(target, "/") && (target != "*" || r.Method != http.MethodOptions) {
+	whole := target == "*" && r.Method == http.MethodOptions // the server itself is asked
+	if !whole && !strings.HasPrefix(target, "/") {
 		target = r.URL.RequestURI() // it was absolute
 	}
-	if target == "" || !visible(target) || !visible(r.Host) || !isToken(r.Method) || r.Method == http.MethodConnect {
+	if !whole && !strings.HasPrefix(target, "/") || !visible(target) || !visible(r.Host) || !isToken(r.Method) || r.Method == http.MethodConnect {
 		return "", fmt.Errorf("%w: %.64q %.64q for %.64q", errBadRequest, r.Method, r.RequestURI, r.Host)
 	}
 	return target, nil

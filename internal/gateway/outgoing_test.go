@@ -172,6 +172,39 @@ var ambiguous = map[string]string{
 	"two hosts":            "GET /a HTTP/1.1\r\nHost: h\r\nHost: i\r\n\r\n",
 }
 
+// FuzzOutgoing reads what is sent as an instance would: it is one request, and the one that came.
+func FuzzOutgoing(f *testing.F) {
+	for _, text := range ambiguous {
+		f.Add(text)
+	}
+	f.Add("OPTIONS * HTTP/1.1\r\nHost: h\r\nConnection: X-Forwarded-For, Te\r\nTE: trailers\r\nX_A: b\r\n\r\n")
+	f.Add("GET http://h:80/a%20b?c HTTP/1.0\r\nX-Forwarded-For: 1\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(text)))
+		if err != nil {
+			return
+		}
+		out, err := newOutgoing(nil, r, origin{client: netip.MustParseAddr("192.0.2.7"), requestID: "ours"})
+		if err != nil {
+			return
+		}
+		defer out.close()
+		in := bufio.NewReader(strings.NewReader(string(out.packet())))
+		sent, err := http.ReadRequest(in)
+		if err != nil {
+			t.Fatalf("%v:\n%q", err, out.packet())
+		}
+		if sent.Method != r.Method || sent.Host != r.Host || sent.URL.RequestURI() != r.URL.RequestURI() || in.Buffered() > 0 {
+			t.Errorf("%q\nis sent as\n%q", text, out.packet())
+		}
+		for name, want := range map[string]string{"X-Forwarded-For": "192.0.2.7", "X-Request-Id": "ours", "Upgrade": "", "X-Real-Ip": ""} {
+			if got := strings.Join(sent.Header[name], ","); got != want {
+				t.Errorf("%s: %q in\n%q", name, got, out.packet())
+			}
+		}
+	})
+}
+
 func TestAmbiguousRequestsAreRefused(t *testing.T) {
 	for name, text := range ambiguous {
 		t.Run(name, func(t *testing.T) {
