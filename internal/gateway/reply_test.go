@@ -25,6 +25,7 @@ func TestAnswersArriveAsTheyWereSent(t *testing.T) {
 		{"nothing", "GET / HTTP/1.1", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, http.Header{"Content-Length": {"0"}}, "", 1},
 		{"chunks", "GET / HTTP/1.1", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1;x=y\r\nk\r\n0\r\n\r\n", 200, nil, "ok", 1},
 		{"until the end", "GET / HTTP/1.1", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok", 200, nil, "ok", 0},
+		{"until an end that was not told", "GET / HTTP/1.1", "HTTP/1.1 200 OK\r\nX-Then: Connection: close\r\n\r\nok", 200, http.Header{"X-Then": {"Connection: close"}}, "ok", 0},
 		{"HTTP/1.0", "GET / HTTP/1.1", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nok", 200, http.Header{"Content-Length": {"2"}}, "ok", 0},
 		{"HEAD", "HEAD / HTTP/1.1", "HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n", 200, http.Header{"Content-Length": {"12345"}}, "", 1},
 		{"HEAD of chunks", "HEAD / HTTP/1.1", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 200, nil, "", 1},
