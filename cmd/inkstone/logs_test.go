@@ -178,7 +178,7 @@ func TestHangupReadsTheLogLevelAgain(t *testing.T) {
 		t.Errorf("%d probes at debug", n)
 	}
 	level("LOG_LEVEL=loud")
-	if n := probes(); n != 2 || !strings.Contains(s.out.String(), "LOG_LEVEL stays as it is") {
+	if n := probes(); n != 2 || !strings.Contains(s.out.String(), "they stay as they are") {
 		t.Errorf("a wrong level counts: %d probes\n%s", n, s.out.String())
 	}
 	level("LOG_LEVEL=warn")

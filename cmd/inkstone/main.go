@@ -44,6 +44,17 @@ type program struct {
 	lookup func(string) (string, bool)
 }
 
+// override has a setting taken from the command line, before all else.
+func (p *program) override(name, value string) {
+	lookup := p.lookup
+	p.lookup = func(asked string) (string, bool) {
+		if asked == name {
+			return value, true
+		}
+		return lookup(asked)
+	}
+}
+
 func (p *program) config() (*config.Config, error) { return config.LoadForCommand(p.lookup, ".") }
 
 // served is config for who serves.

@@ -58,7 +58,7 @@ func newService(t *testing.T) (*Service, *auth.Verifier) {
 	return New(Options{
 		Users: s.Users(), Tokens: tokens, Passwords: passwords, Limiter: &counts{n: map[string]int{}},
 		Login: LoginLimits{PerAccount: 10, PerIP: 100}, Now: time.Now,
-	}), auth.NewVerifier(tokens, s.Users(), nil)
+	}), auth.NewVerifier(tokens, s.Users())
 }
 
 func register(t *testing.T, s *Service) (*blog.User, string) {

@@ -3,10 +3,13 @@ package apitest
 import (
 	"bytes"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"inkstone/internal/enginetest"
 )
 
 // Every statement is slow to these instances.
@@ -34,10 +37,11 @@ func TestASlowStatementIsToldWithWhoCausedItAndWithoutItsValues(t *testing.T) {
 		for range 5 {
 			s.Anyone.Get("/api/posts?search=" + url.QueryEscape(treasure) + "&tags=" + treasure).Expect(200)
 		}
-		a := s.Admin.Get(database + "slow-queries?limit=100&explain=1").Expect(200)
-		if !bytes.Contains(a.Body, []byte("POST /api/posts")) {
-			t.Errorf("no statement of a new post is told: %s", a.Body)
-		}
+		var a *answer
+		enginetest.Within(t, time.Minute, "a statement of a new post is told, be it by another process", func() bool {
+			a = s.Admin.Get(database + "slow-queries?limit=100&explain=1").Expect(200)
+			return bytes.Contains(a.Body, []byte("POST /api/posts"))
+		})
 		if bytes.Contains(a.Body, []byte(treasure)) || bytes.Contains(a.Body, []byte("松烟墨")) {
 			t.Errorf("a value is told: %s", a.Body)
 		}
@@ -131,9 +135,16 @@ func TestUsesOfAnIndexAreCounted(t *testing.T) {
 func TestThePoolIsThatOfTheInstanceThatAnswers(t *testing.T) {
 	each(t, nil, func(t *testing.T, s *site) {
 		a := s.Admin.Get(database+"pool").Expect(200).Says("state", "ok")
-		address, _ := url.Parse(s.url)
-		if !strings.Contains(a.Str("instance"), ":"+address.Port()+"/") {
-			t.Errorf("instance %q of %s", a.Str("instance"), s.url)
+		named := func(base string) bool {
+			address, _ := url.Parse(base)
+			return strings.Contains(a.Str("instance"), ":"+address.Port()+"/")
+		}
+		processes := s.others // behind a gateway one of them
+		if len(processes) == 0 {
+			processes = []string{s.url}
+		}
+		if !slices.ContainsFunc(processes, named) {
+			t.Errorf("instance %q of %s", a.Str("instance"), processes)
 		}
 		if a.Int("connections.open") < 1 || a.Int("connections.limit") < a.Int("connections.open") || a.Int("bytes") <= 0 || a.Str("version") == "" {
 			t.Errorf("%s", a.Body)

@@ -31,13 +31,16 @@ type environment struct {
 
 // instance is what an environment runs.
 type instance struct {
-	url    string
+	url    string // where clients come
 	routes []web.Route
+	others []string // URLs of the processes behind that
 }
 
 var environments = []environment{
 	{"mono/sqlite", startMono},
-	{"mono/postgres", startOnPostgres},
+	{"mono/postgres", onPostgres(startMono)},
+	{"split/sqlite", startSplit},
+	{"split/postgres", onPostgres(startSplit)},
 }
 
 // each runs f in every environment at once, on a new instance with these settings over
@@ -154,14 +157,16 @@ func (c *client) Reply(post, parent, content string) string {
 
 func repeat(s string, n int) string { return strings.Repeat(s, n) }
 
-// startOnPostgres runs the whole program in this process on a PostgreSQL database of its own.
-func startOnPostgres(t testing.TB, s settings) *instance {
-	t.Helper()
-	if s["DATABASE_URL"] == "" {
-		s["DATABASE_URL"] = migrated(t)
+// onPostgres gives a start a PostgreSQL database of its own.
+func onPostgres(start func(testing.TB, settings) *instance) func(testing.TB, settings) *instance {
+	return func(t testing.TB, s settings) *instance {
+		t.Helper()
+		if s["DATABASE_URL"] == "" {
+			s["DATABASE_URL"] = migrated(t)
+		}
+		s["DB_STATEMENT_TIMEOUT"] = cmp.Or(s["DB_STATEMENT_TIMEOUT"], "1m") // a slow machine is none of most cases
+		return start(t, s)
 	}
-	s["DB_STATEMENT_TIMEOUT"] = cmp.Or(s["DB_STATEMENT_TIMEOUT"], "1m") // a slow machine is none of most cases
-	return startMono(t, s)
 }
 
 // migrated is the URL of a new PostgreSQL database that needs no migration any more.
@@ -183,6 +188,13 @@ func startMono(t testing.TB, s settings) *instance {
 func startLogged(t testing.TB, s settings, log io.Writer) *instance {
 	t.Helper()
 	s["DATA_DIR"] = t.TempDir()
+	a := run(t, s, log)
+	return &instance{url: a.URL(), routes: a.Routes()}
+}
+
+// run runs the program in this process until the test ends.
+func run(t testing.TB, s settings, log io.Writer) *app.App {
+	t.Helper()
 	cfg, _, err := config.Load(func(name string) (string, bool) { v, ok := s[name]; return v, ok }, s["DATA_DIR"])
 	if err != nil {
 		t.Fatal(err)
@@ -201,7 +213,7 @@ func startLogged(t testing.TB, s settings, log io.Writer) *instance {
 			t.Errorf("the instance ended with %v", err)
 		}
 	})
-	return &instance{url: a.URL(), routes: a.Routes()}
+	return a
 }
 
 // in returns the same site with another test to report to.

@@ -35,7 +35,7 @@ func TestMetricsNameRoutesByPattern(t *testing.T) {
 			s.Anyone.Get("/api/nothing/" + repeat("x", i+1)).Expect(404)
 			s.Anyone.Send("M"+repeat("X", i+1), "/api/posts", nil).Expect(405)
 		}
-		text := string(s.Anyone.Get("/metrics").Expect(200).Body)
+		text := s.metrics()
 		for _, want := range []string{
 			"http_request_duration_seconds_bucket{", `le="0.1"`, `le="0.5"`, `le="1"`, `le="2"`, `le="5"`, "http_requests_total{", "active_connections ",
 			"go_goroutines", "process_", "db_query_duration_seconds_bucket{", "db_pool_open ", "db_pool_in_use ", "db_pool_waiting ", "db_write_queue ",
@@ -138,10 +138,26 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
+// metrics is what all processes show.
+func (s *site) metrics() string {
+	s.t.Helper()
+	all := string(s.Anyone.Get("/metrics").Expect(200).Body)
+	for _, process := range s.others {
+		c := *s.Anyone
+		c.url = process
+		a, err := c.Try("GET", "/metrics", nil)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		all += string(a.Expect(200).Body)
+	}
+	return all
+}
+
 // metric is the sum of the series of /metrics that begin like that.
 func (s *site) metric(name string) (sum float64) {
 	s.t.Helper()
-	for line := range strings.Lines(string(s.Anyone.Get("/metrics").Expect(200).Body)) {
+	for line := range strings.Lines(s.metrics()) {
 		rest, is := strings.CutPrefix(line, name)
 		if !is || rest[0] != ' ' && rest[0] != '{' {
 			continue

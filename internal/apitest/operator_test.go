@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"inkstone/internal/admin"
 	"inkstone/internal/auth"
 	"inkstone/internal/enginetest"
+	"inkstone/internal/gateway"
 	"inkstone/internal/web"
 )
 
@@ -33,12 +35,18 @@ func (s *site) Operator(route string) *client {
 
 const refusal = "无效的访问令牌" // of every token that is not right
 
-func TestAnOperatorsProofIsGoodForThePoolAlone(t *testing.T) {
+// proven are the routes that take a proof.
+var proven = []string{admin.PoolRoute, gateway.StatusRoute}
+
+func TestAnOperatorsProofIsGoodForItsRouteAlone(t *testing.T) {
 	each(t, nil, func(t *testing.T, s *site) {
 		s.Operator(admin.PoolRoute).Get(database+"pool").Expect(200).Says("state", "ok")
+		s.Operator(gateway.StatusRoute).Get("/api/admin/gateway").Expect(200).Says("discovery.source", "static")
+		s.Operator(gateway.StatusRoute).Get(database+"pool").Refused(401, "TOKEN_INVALID")
+		s.Operator(admin.PoolRoute).Get("/api/admin/gateway").Refused(401, "TOKEN_INVALID")
 		tried := 0
 		for _, r := range s.routes {
-			if !strings.HasPrefix(r.Pattern, "/api/") || r.Access == web.NoToken || r.Method+" "+r.Pattern == admin.PoolRoute {
+			if !strings.HasPrefix(r.Pattern, "/api/") || r.Access == web.NoToken || slices.Contains(proven, r.Method+" "+r.Pattern) {
 				continue
 			}
 			path := strings.NewReplacer("{id}", s.Admin.ID, "{filename}", "a.png").Replace(r.Pattern)

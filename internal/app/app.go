@@ -17,6 +17,8 @@ import (
 	"inkstone/internal/blog"
 	"inkstone/internal/cache"
 	"inkstone/internal/config"
+	"inkstone/internal/discovery"
+	"inkstone/internal/gateway"
 	"inkstone/internal/redis"
 	"inkstone/internal/telemetry"
 	"inkstone/internal/upload"
@@ -39,7 +41,13 @@ type App struct {
 	handler  http.Handler
 	listener net.Listener
 	health   *web.Health
-	bucket   *upload.S3 // nil: images are kept in a folder
+	bucket   *upload.S3 // nil: images are kept in a folder, or elsewhere
+
+	source    discovery.Source     // of where other processes are
+	static    *discovery.Static    // nil: it is not the settings
+	consul    *discovery.Consul    // nil: there is none
+	registrar *discovery.Registrar // nil: there is none
+	gateway   *gateway.Gateway     // nil: clients do not come here
 
 	generations *cache.Generations // nil: the store is asked each time
 	changed     func()             // what the store tells of changes; may be nil
@@ -48,6 +56,7 @@ type App struct {
 
 	operated              func(operation string, took time.Duration, failed bool) // tells the metrics of an operation of the store
 	databaseUp, uploadsUp number                                                  // 1 if it answered when it was last asked
+	isReady               number                                                  // 1 if nothing was missing then
 
 	background []func(context.Context) // each runs until its context ends
 	closers    []func() error          // called in reverse when all else has stopped
@@ -58,6 +67,12 @@ func (a *App) Store() blog.Store { return a.store }
 
 // Log returns the program's logger.
 func (a *App) Log() *slog.Logger { return a.log }
+
+// Reload takes over what may change while the program runs: LOG_LEVEL and STATIC_SERVICES.
+func (a *App) Reload(cfg *config.Config) {
+	a.SetLogLevel(cfg.LogLevel)
+	a.setStatic(cfg)
+}
 
 // SetLogLevel changes what is logged: one of the names that LOG_LEVEL has.
 func (a *App) SetLogLevel(name string) {
@@ -84,6 +99,8 @@ func (a *App) URL() string {
 	return "http://" + net.JoinHostPort(host, strconv.Itoa(addr.Port))
 }
 
+func (a *App) port() int { return a.listener.Addr().(*net.TCPAddr).Port }
+
 func (a *App) listen(ctx context.Context) error {
 	var lc net.ListenConfig
 	address := net.JoinHostPort(a.cfg.Host, strconv.Itoa(a.cfg.Port))
@@ -104,29 +121,58 @@ func (a *App) listen(ctx context.Context) error {
 // is so small that it started every few hundred requests, a tenth of their cost.
 const ballast = 12 << 20
 
-// Run serves until ctx ends, then stops in order: not ready, wait DrainWait, no
+// Run serves until ctx ends, then stops in order: not ready, out of Consul, wait DrainWait, no
 // new connections, requests in flight finish (at most ShutdownTimeout), what is
 // buffered is written, the database is closed. It returns nil after such an end.
 func (a *App) Run(ctx context.Context) error {
 	defer runtime.KeepAlive(make([]byte, ballast))
 	stopBackground := a.startBackground()
 	server := web.NewServer(a.handler, a.log, web.DefaultBounds)
-	failed := make(chan error, 1)
+	failed := make(chan error, 2)
 	go func() { failed <- server.Serve(web.Limit(a.listener, a.cfg.MaxConnections, a.metrics)) }()
+	leave := a.register(failed)
 
 	var err error
 	select {
 	case err = <-failed:
+		_ = server.Close() // it may be Consul that has failed us
 	case <-ctx.Done():
 		a.log.Info("stopping")
-		err = a.drain(server)
+		err = a.drain(server, leave)
 	}
+	leave()
 	stopBackground()
 	return errors.Join(err, a.Close())
 }
 
-func (a *App) drain(server *http.Server) error {
+// register makes the process known, and says so if it is refused. leave ends that; it may be
+// called again.
+func (a *App) register(failed chan<- error) (leave func()) {
+	if a.registrar == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := a.registrar.Run(ctx); err != nil {
+			failed <- refusedByConsul(err)
+		}
+	})
+	return sync.OnceFunc(func() {
+		limited, done := context.WithTimeout(context.Background(), leaveLimit)
+		defer done()
+		a.registrar.Deregister(limited)
+		cancel()
+		running.Wait()
+	})
+}
+
+// leaveLimit is how long Consul may take to forget a process that stops.
+const leaveLimit = 2 * time.Second
+
+func (a *App) drain(server *http.Server, leave func()) error {
 	a.health.Drain()
+	leave()
 	time.Sleep(a.cfg.DrainWait)
 	server.SetKeepAlivesEnabled(false)
 	// The context that ended is no measure here: requests in flight get their time.

@@ -43,7 +43,7 @@ func (a *App) instance() string {
 	if err != nil {
 		host = a.cfg.Host
 	}
-	return fmt.Sprintf("%s/%d", net.JoinHostPort(host, strconv.Itoa(a.listener.Addr().(*net.TCPAddr).Port)), os.Getpid())
+	return fmt.Sprintf("%s/%d", net.JoinHostPort(host, strconv.Itoa(a.port())), os.Getpid())
 }
 
 // Caretaker looks at a database from the command line, whether a server runs or not. It changes
@@ -74,9 +74,9 @@ func (c *Caretaker) Alone(ctx context.Context) (admin.Pool, error) {
 }
 
 // Proof returns what a command shows the server of these settings in place of an admin's token, at
-// admin.PoolRoute alone. It is written nowhere, and makes no secret. The error is a sentence that
+// one route alone, admin.PoolRoute or gateway.StatusRoute. It is written nowhere, and makes no secret. The error is a sentence that
 // says what to do.
-func Proof(cfg *config.Config) (string, error) {
+func Proof(cfg *config.Config, route string) (string, error) {
 	if cfg.Production && cfg.JWTSecret == "" {
 		return "", errors.New("JWT_SECRET：缺失、无效或无权读取，须与正在运行的服务相同")
 	}
@@ -84,7 +84,7 @@ func Proof(cfg *config.Config) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("无法读取服务的令牌密钥，请以服务的用户与设置（JWT_SECRET 或 DATA_DIR）执行：%w", err)
 	}
-	operator, err := auth.NewOperator([]byte(secret), admin.PoolRoute, time.Now)
+	operator, err := auth.NewOperator([]byte(secret), route, time.Now)
 	if err != nil {
 		return "", err
 	}

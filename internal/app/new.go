@@ -15,6 +15,7 @@ import (
 	"inkstone/internal/cache"
 	"inkstone/internal/comment"
 	"inkstone/internal/config"
+	"inkstone/internal/gateway"
 	"inkstone/internal/post"
 	"inkstone/internal/store"
 	"inkstone/internal/telemetry"
@@ -29,7 +30,7 @@ const flushLimit = 5 * time.Second
 type parts struct {
 	passwords *auth.Passwords
 	tokens    *auth.Tokens
-	operator  *auth.Operator
+	operators []*auth.Operator
 	limits    limiter
 	answers   *cache.Cache[*web.Answer]
 	admission admission
@@ -46,7 +47,8 @@ type parts struct {
 func New(ctx context.Context, cfg *config.Config, console io.Writer) (*App, error) {
 	a := &App{cfg: cfg, console: console, metrics: telemetry.NewMetrics(), parts: &parts{}}
 	steps := []func(context.Context) error{
-		a.openLogs, a.openTraces, a.openReports, a.openRedis, a.openNews, a.openStore, a.openAuth, a.openLimits, a.openAnswers, a.openServices, a.openUploads, a.openRoutes, a.openWatch, a.listen, a.openMetrics,
+		a.openLogs, a.openTraces, a.openReports, a.openSource, a.openRedis, a.openNews, a.openStore, a.openAuth, a.openLimits, a.openAnswers, a.openServices, a.openUploads,
+		a.openGateway, a.openRoutes, a.openWatch, a.listen, a.openRegistration, a.openMetrics,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -115,8 +117,12 @@ func (a *App) openAuth(ctx context.Context) error {
 	}
 	p := a.parts
 	p.tokens = auth.NewTokens([]byte(secret), a.cfg.JWTExpire, time.Now)
-	if p.operator, err = auth.NewOperator([]byte(secret), admin.PoolRoute, time.Now); err != nil {
-		return err
+	for _, route := range []string{admin.PoolRoute, gateway.StatusRoute} {
+		operator, err := auth.NewOperator([]byte(secret), route, time.Now)
+		if err != nil {
+			return err
+		}
+		p.operators = append(p.operators, operator)
 	}
 	if p.passwords, err = auth.NewPasswords(a.cfg.BcryptCost); err != nil {
 		return err
@@ -181,24 +187,57 @@ func (a *App) openServices(context.Context) error {
 
 func (a *App) openRoutes(context.Context) error {
 	a.mux, a.health = web.NewMux(), web.NewHealth(a.ready)
-	a.mountOps(a.mux)
-	for _, s := range services() {
-		s.mount(a.parts, a.mux)
+	if len(a.cfg.Target.Elsewhere()) > 0 {
+		a.health.ShowCluster(a.cluster)
 	}
+	a.mountOps(a.mux)
+	a.mountServices()
 	probe, err := web.OpenPipe()
 	if err != nil {
 		return err
 	}
 	a.closers = append(a.closers, probe.Close)
-	a.handler = web.Edge(a.mux, a.edge(probe.Probe))
+	chain := web.Inner
+	if a.cfg.Target.Gateway {
+		chain = web.Edge
+	}
+	a.handler = chain(a.mux, a.edge(probe.Probe))
 	return nil
 }
 
+// mountServices mounts the rows that are answered here, and sends on what is answered elsewhere.
+func (a *App) mountServices() {
+	for _, s := range services() {
+		if a.cfg.Target.Has(s.name) {
+			s.mount(a.parts, a.mux)
+		}
+		if s.files != "" {
+			a.mux.Missing(s.files, blog.CodeFileNotFound)
+		}
+	}
+	if a.gateway == nil {
+		return
+	}
+	a.gateway.Mount(a.mux)
+	for _, s := range services() {
+		if a.cfg.Target.Has(s.name) {
+			continue
+		}
+		for _, pattern := range s.patterns {
+			a.mux.Forward(pattern, a.gateway.Handler(config.ServiceOf(s.name)))
+		}
+	}
+}
+
 func (a *App) edge(probe web.Probe) web.EdgeOptions {
+	allMax := 0
+	if len(a.cfg.Target.Elsewhere()) > 0 {
+		allMax = a.cfg.Gateway.RateMax
+	}
 	return web.EdgeOptions{
-		Verifier: auth.NewVerifier(a.parts.tokens, a.store.Users(), a.parts.operator), Log: a.log, Metrics: a.metrics,
+		Verifier: auth.NewVerifier(a.parts.tokens, a.store.Users(), a.parts.operators...), Log: a.log, Metrics: a.metrics,
 		Origins: a.cfg.Origins, Trusted: a.cfg.TrustedProxies,
-		Limiter: a.parts.limits, Max: a.cfg.RateMax, UserMax: a.cfg.RateUserMax,
+		Limiter: a.parts.limits, Max: a.cfg.RateMax, UserMax: a.cfg.RateUserMax, AllMax: allMax,
 		Shedder: web.NewShedder(probe, time.Now), Full: a.parts.admission.full(a.parts.posts.NeedsSearch),
 		Traces: a.traces, Report: a.report,
 	}

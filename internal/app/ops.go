@@ -25,6 +25,13 @@ func (a *App) mountOps(m *web.Mux) {
 	if a.cfg.MetricsAddr == "" {
 		a.mountMetrics(m)
 	}
+	if a.cfg.Target.Gateway {
+		mountDocs(m)
+	}
+}
+
+// mountDocs puts on m what tells clients how to use the site.
+func mountDocs(m *web.Mux) {
 	m.Handle("GET /openapi.json", web.Anyone, document("application/json; charset=utf-8", api.JSON))
 	m.Handle("GET /openapi.yaml", web.Anyone, document("application/yaml; charset=utf-8", func() []byte { return api.YAML }))
 	ui := v5emb.NewHandlerWithConfig(swgui.Config{Title: "砚台 Inkstone", SwaggerJSON: "/openapi.yaml", BasePath: "/docs"})

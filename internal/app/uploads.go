@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"inkstone/internal/upload"
@@ -12,6 +13,9 @@ import (
 // be used stops the start. What is wrong with a bucket is found out in the background,
 // for it may be all right again without us; upload.S3.Ready says what that means for /readyz.
 func (a *App) openUploads(context.Context) error {
+	if !a.cfg.Target.Has("upload") {
+		return nil // nobody else touches them
+	}
 	files, err := a.openFiles()
 	if err != nil {
 		return err
@@ -52,12 +56,26 @@ func (a *App) openBucket() (upload.Files, error) {
 	return bucket, nil
 }
 
-// ready tells whether the dependencies without which there is no site answer.
+// ready tells whether what this process can't do without is there.
 func (a *App) ready(ctx context.Context) error {
+	err := a.lacking(ctx)
+	a.isReady.note(err)
+	return err
+}
+
+// errUnknown is that a gateway has no list of instances, not even an old one.
+var errUnknown = errors.New("it is not known where the services are")
+
+// lacking says what is missing. A gateway without rows needs the database for little, and has
+// others say that it is away.
+func (a *App) lacking(ctx context.Context) error {
 	err := a.store.Ping(ctx)
 	a.databaseUp.note(err)
-	if err != nil {
+	if err != nil && len(a.cfg.Target.Rows) > 0 {
 		return web.Away("database", err)
+	}
+	if len(a.cfg.Target.Elsewhere()) > 0 && !a.source.State().Known {
+		return web.Away("services", errUnknown)
 	}
 	if a.bucket == nil {
 		return nil

@@ -129,7 +129,7 @@ func aside(look func()) func(context.Context) {
 // watchReady shows what /readyz would answer, also where nobody asks it, and why.
 func (a *App) watchReady() {
 	a.metrics.Gauge("ready", "Whether requests are welcome: 0 while a dependency is away, and when stopping.", func() float64 {
-		return oneIf(!a.health.Draining() && a.databaseUp.get() == 1 && (a.bucket == nil || a.uploadsUp.get() == 1))
+		return oneIf(!a.health.Draining() && a.isReady.get() == 1)
 	})
 	const name, help = "dependency_up", "Whether what the site can't do without answers."
 	a.metrics.Gauge(name, help, a.databaseUp.get, "name", "database")

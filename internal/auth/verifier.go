@@ -9,21 +9,26 @@ import (
 
 // Verifier turns a token, or an operator's proof, into who asks.
 type Verifier struct {
-	tokens   *Tokens
-	users    blog.Users
-	operator *Operator
+	tokens    *Tokens
+	users     blog.Users
+	operators []*Operator
 }
 
 // NewVerifier makes a Verifier. What it finds out is never remembered: a token
 // that ends, ends at once.
-func NewVerifier(tokens *Tokens, users blog.Users, operator *Operator) *Verifier {
-	return &Verifier{tokens, users, operator}
+func NewVerifier(tokens *Tokens, users blog.Users, operators ...*Operator) *Verifier {
+	return &Verifier{tokens, users, operators}
 }
 
 // VerifyProof returns the operator for a sound proof of his and a request of his route, which has
 // its method and path. The store is not read. CodeTokenInvalid.
 func (v *Verifier) VerifyProof(proof, route string) (blog.Actor, error) {
-	return v.operator.verify(proof, route)
+	for _, o := range v.operators {
+		if o.route == route {
+			return o.verify(proof, route)
+		}
+	}
+	return blog.Actor{}, blog.Fail(blog.CodeTokenInvalid)
 }
 
 // Verify reads the token and, in one read of the store, its user; the role is

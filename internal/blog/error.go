@@ -55,6 +55,10 @@ const (
 	CodeBusy        Code = "BUSY"         // a bounded queue is full: try again soon
 	CodeUnavailable Code = "UNAVAILABLE"  // a dependency is away or too slow
 	CodeStorageFull Code = "STORAGE_FULL" // no room left to write
+
+	CodeBadGateway       Code = "BAD_GATEWAY"     // who answers in our place failed
+	CodeGatewayTimeout   Code = "GATEWAY_TIMEOUT" // and here gave no answer in time
+	CodeInstanceNotFound Code = "INSTANCE_NOT_FOUND"
 )
 
 // Codes lists every Code above.
@@ -67,6 +71,7 @@ func Codes() []Code {
 		CodeFileNotFound, CodeFileRange, CodeUploadType, CodeUploadTooLarge, CodeUploadTooMany, CodeUploadMissing, CodeUploadInvalid, CodeUploadQuota,
 		CodeRateLimited, CodeRouteNotFound, CodeMethodNotAllowed,
 		CodeInternal, CodeBusy, CodeUnavailable, CodeStorageFull,
+		CodeBadGateway, CodeGatewayTimeout, CodeInstanceNotFound,
 	}
 }
 

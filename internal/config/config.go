@@ -57,6 +57,12 @@ type Config struct {
 	ShutdownTimeout time.Duration
 	MetricsAddr     string // "": /metrics is on the main listener
 
+	Target  Target
+	Consul  Consul
+	Service Service
+	Static  map[string][]string // addresses of services, by their names
+	Gateway Gateway
+
 	Tracing Tracing
 	Reports Reports
 	Alerts  Alerts
@@ -127,6 +133,7 @@ func read(lookup func(string) (string, bool), dir string, serves bool) (*Config,
 	l.checkAdmin()
 	l.joinRedis()
 	l.checkTracing()
+	l.checkServices()
 	if len(l.mistakes) > 0 {
 		return nil, l.values, l.mistakes
 	}

@@ -229,7 +229,7 @@ func TestEverySecretHasAFileTwin(t *testing.T) {
 func TestAllMistakesAreReportedAtOnce(t *testing.T) {
 	env := map[string]string{
 		"PORT": "70000", "NODE_ENV": "prod", "BCRYPT_COST": "99", "JWT_EXPIRE": "soon", "ALLOWED_ORIGINS": "*",
-		"TRUSTED_PROXIES": "home", "POST_CATEGORIES": " , ", "LOG_LEVEL": "loud", "TARGET": "post", "DATABASE_URL": "postgres://x:y%@z/w",
+		"TRUSTED_PROXIES": "home", "POST_CATEGORIES": " , ", "LOG_LEVEL": "loud", "TARGET": "blog", "CONSUL_HTTP_ADDR": "ftp://c", "ADVERTISE_ADDR": "0.0.0.0", "STATIC_SERVICES": "post", "GATEWAY_BALANCER": "luck", "DATABASE_URL": "postgres://x:y%@z/w",
 		"REDIS_URL": "redis://", "UPLOADS": "s3://B", "S3_ENDPOINT": "localhost:9000", "S3_REGION": "a b", "S3_ADDRESSING": "dns", "S3_ACCESS_KEY": "a b", "S3_SECRET_KEY": "a\n",
 		"UPLOADS_PUBLIC_URL": "img.example.com", "CACHE_BYTES": "much", "METRICS_ADDR": "9100", "ADMIN_EMAIL": "nobody",
 		"ALERTS_ADDR": "9095", "RUNBOOK_URL": "docs/runbook.md", "DINGTALK_WEBHOOK_URL": "oapi.dingtalk.com", "DINGTALK_SECRET": "SEC", "FEISHU_WEBHOOK_URL": "x",

@@ -185,13 +185,6 @@ func categories(c *Config, v string) error {
 	return nil
 }
 
-func target(_ *Config, v string) error {
-	if v != "all" {
-		return fmt.Errorf("%q 无效，本版本只支持 all", v)
-	}
-	return nil
-}
-
 func metricsAddr(c *Config, v string) error {
 	if v == "" {
 		return nil

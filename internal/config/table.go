@@ -8,6 +8,7 @@ type Setting struct {
 	Aliases []string // other names for the same
 	Default string   // <DATA_DIR> stands for that setting's value; "": none
 	Strict  string   // the default in production, if it is another
+	Split   string   // the default of a process that is a part of the site, if it is another
 	Secret  bool     // never printed; has a NAME_FILE twin
 	ZH, EN  string   // what it means
 }
@@ -25,13 +26,16 @@ func (s setting) defaultIn(c *Config) string {
 	if c.Production && s.Strict != "" {
 		return s.Strict
 	}
+	if s.Split != "" && c.Target.Split() {
+		return s.Split
+	}
 	return strings.ReplaceAll(s.Default, "<DATA_DIR>", strings.TrimSuffix(c.DataDir, "/"))
 }
 
 // table is every setting. A row may rely on those above it: NODE_ENV and DATA_DIR stand first.
 func table() []setting {
 	rows := make([]setting, 0, 96)
-	for _, group := range [][]setting{placeRows(), databaseRows(), careRows(), redisRows(), uploadRows(), accountRows(), limitRows(), processRows(), tracingRows(), reportRows(), alertRows(), laterRows()} {
+	for _, group := range [][]setting{placeRows(), databaseRows(), careRows(), redisRows(), uploadRows(), accountRows(), limitRows(), processRows(), clusterRows(), gatewayRows(), tracingRows(), reportRows(), alertRows(), laterRows()} {
 		rows = append(rows, group...)
 	}
 	return rows
@@ -196,8 +200,9 @@ func limitRows() []setting {
 func processRows() []setting {
 	return []setting{
 		{Setting: Setting{Name: "TARGET", Default: "all",
-			ZH: "本进程运行的服务；本版本只有 `all`", EN: "services of this process; this version knows `all`"}, parse: target},
-		{Setting: Setting{Name: "DRAIN_WAIT", Default: "0s",
+			ZH: "本进程运行哪些服务：`all`，或 `gateway`、`auth`、`user`、`post`、`comment`、`upload`、`admin` 中的若干，逗号分隔（亦可用 `--target`）",
+			EN: "services of this process: `all`, or some of `gateway`, `auth`, `user`, `post`, `comment`, `upload`, `admin`, comma separated (`--target` is the same)"}, parse: target},
+		{Setting: Setting{Name: "DRAIN_WAIT", Default: "0s", Split: "3s",
 			ZH: "退出前保持未就绪状态的时间", EN: "how long to be not ready before stopping"},
 			parse: span(func(c *Config) *duration { return &c.DrainWait }, 0, minute)},
 		{Setting: Setting{Name: "SHUTDOWN_TIMEOUT", Default: "25s",
@@ -219,8 +224,5 @@ func laterRows() []setting {
 		}
 	}
 	add(true, "MongoDB 地址", "address of MongoDB", "MONGODB_URI")
-	add(false, "网关限流", "limit of a gateway", "GATEWAY_RATE_LIMIT_MAX")
-	add(false, "服务注册与发现", "registration and discovery", "CONSUL_HTTP_ADDR", "ADVERTISE_ADDR", "STATIC_SERVICES")
-	add(true, "Consul 令牌", "Consul's token", "CONSUL_HTTP_TOKEN")
 	return rows
 }

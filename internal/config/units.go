@@ -10,6 +10,8 @@ import (
 type duration = time.Duration
 
 const (
+	millisecond = time.Millisecond
+
 	second = time.Second
 	minute = time.Minute
 	hour   = time.Hour

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"inkstone/internal/web"
 )
 
 // origin is what the gateway says about a request to the instances, who believe it.
@@ -89,6 +91,6 @@ func isHop(name string) bool {
 // withheld reports whether a header of an answer stays with the gateway: the edge says these
 // things itself.
 func withheld(name string) bool {
-	return isHop(name) || name == "Content-Length" || name == "X-Request-Id" || strings.HasPrefix(name, "Access-Control-") ||
+	return isHop(name) || name == "Content-Length" || name == "X-Request-Id" || name == web.BusyHeader || strings.HasPrefix(name, "Access-Control-") ||
 		strings.HasPrefix(name, "Ratelimit-") || strings.HasPrefix(name, "X-Ratelimit-")
 }

@@ -188,3 +188,6 @@ func unexpected(err error) error {
 	}
 	return err
 }
+
+// interrupt ends what is under way to address and may be repeated elsewhere.
+func (w *wire) interrupt(address string) { w.forget(address) }

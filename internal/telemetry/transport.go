@@ -10,6 +10,24 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
+// Ask makes a request to a service upstream a part of the trace that ctx or, if it is not recorded,
+// of belongs to: header gets what tells the service so. end is called with the status of the
+// answer once its head is there, or with 0 if none came.
+func (t *Traces) Ask(ctx context.Context, of Trace, method, peer string, header http.Header) (end func(status int)) {
+	if !t.traces(ctx) {
+		if of.context.IsValid() {
+			inject(header, of.context)
+		}
+		return func(int) {}
+	}
+	span := t.ask(ctx, method, peer)
+	inject(header, span.SpanContext())
+	return func(status int) {
+		noteAnswer(span, status)
+		span.End()
+	}
+}
+
 // Transport asks a service upstream: it tells that service which trace the request is a
 // part of, and makes a span of it where that is recorded, until the head of the answer is there.
 type Transport struct {
@@ -25,28 +43,40 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !t.Traces.traces(r.Context()) {
 		return t.Next.RoundTrip(withParent(r, t.Of(r.Context()).context))
 	}
-	ctx, span := t.begin(r)
-	defer span.End()
-	resp, err := t.Next.RoundTrip(withParent(r.WithContext(ctx), span.SpanContext()))
-	if err != nil {
-		span.SetStatus(codes.Error, "") // the words may name what was asked for
-		return resp, err
-	}
-	span.SetAttributes(semconv.HTTPResponseStatusCode(resp.StatusCode))
-	if resp.StatusCode >= http.StatusBadRequest {
-		span.SetStatus(codes.Error, "")
-		span.SetAttributes(semconv.ErrorTypeKey.String(strconv.Itoa(resp.StatusCode)))
-	}
-	return resp, nil
-}
-
-func (t *Transport) begin(r *http.Request) (context.Context, trace.Span) {
-	ctx, span := t.Traces.tracer.Start(r.Context(), r.Method, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
-		semconv.HTTPRequestMethodKey.String(r.Method), semconv.ServicePeerName(t.Peer), semconv.ServerAddress(r.URL.Hostname())))
+	span := t.Traces.ask(r.Context(), r.Method, t.Peer)
+	span.SetAttributes(semconv.ServerAddress(r.URL.Hostname()))
 	if port, err := strconv.Atoi(r.URL.Port()); err == nil {
 		span.SetAttributes(semconv.ServerPort(port))
 	}
-	return ctx, span
+	defer span.End()
+	resp, err := t.Next.RoundTrip(withParent(r.WithContext(trace.ContextWithSpan(r.Context(), span)), span.SpanContext()))
+	if err != nil {
+		noteAnswer(span, 0)
+		return resp, err
+	}
+	noteAnswer(span, resp.StatusCode)
+	return resp, nil
+}
+
+func (t *Traces) ask(ctx context.Context, method, peer string) trace.Span {
+	method = knownMethod(method)
+	_, span := t.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+		semconv.HTTPRequestMethodKey.String(method), semconv.ServicePeerName(peer)))
+	return span
+}
+
+// noteAnswer notes a status, or 0 for a request that has failed: the words of its error may name
+// what was asked for.
+func noteAnswer(span trace.Span, status int) {
+	if status > 0 {
+		span.SetAttributes(semconv.HTTPResponseStatusCode(status))
+	}
+	if status == 0 || status >= http.StatusBadRequest {
+		span.SetStatus(codes.Error, "")
+	}
+	if status >= http.StatusBadRequest {
+		span.SetAttributes(semconv.ErrorTypeKey.String(strconv.Itoa(status)))
+	}
 }
 
 // withParent returns r as coming from a span: a RoundTripper must not change what it is given.

@@ -18,7 +18,6 @@ func (s *Service) Mount(m *web.Mux) {
 	m.Handle("GET /api/upload", web.SignedIn, s.list)
 	m.Handle("DELETE /api/upload/{filename}", web.SignedIn, s.delete)
 	m.Handle("GET /uploads/{field}/{filename}", web.Anyone, s.serve)
-	m.Missing("/uploads/", blog.CodeFileNotFound)
 }
 
 type fileView struct {

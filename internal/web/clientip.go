@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// clientIP returns the address a request is counted under: the socket's, unless
+// clientIP returns the client's address, and what it is counted under: the socket's, unless
 // that is a trusted proxy. Then X-Forwarded-For is read from the right to the
 // first address that is not trusted; what is no address ends the walk.
-func clientIP(r *http.Request, trusted []netip.Prefix) string {
+func clientIP(r *http.Request, trusted []netip.Prefix) (client netip.Addr, key string) {
 	ip, ok := parseAddr(r.RemoteAddr)
 	if !ok {
-		return "unknown"
+		return netip.Addr{}, "unknown"
 	}
 	if len(trusted) > 0 && contains(trusted, ip) {
 		ip = forwarded(r.Header["X-Forwarded-For"], ip, trusted)
 	}
-	return limitKey(ip)
+	return ip, limitKey(ip)
 }
 
 func forwarded(values []string, ip netip.Addr, trusted []netip.Prefix) netip.Addr {

@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/cors"
@@ -18,7 +19,7 @@ import (
 	"inkstone/internal/telemetry"
 )
 
-// EdgeOptions are what the chain facing clients needs. Log is required.
+// EdgeOptions are what the chain around all routes needs. Log is required.
 type EdgeOptions struct {
 	Verifier Verifier // nil takes no token
 	Log      *slog.Logger
@@ -28,6 +29,7 @@ type EdgeOptions struct {
 	Limiter  Limiter            // nil is no limit
 	Max      int                // requests of an anonymous address in a window; 0 is no limit
 	UserMax  int                // requests of a signed-in user in a window; 0 is no limit
+	AllMax   int                // requests of an address in a window, whoever signs in there; 0 is no limit
 	Shedder  *Shedder           // nil sheds nothing
 	Bounds   Bounds             // none are DefaultBounds
 
@@ -49,15 +51,14 @@ type edge struct {
 	next              http.Handler
 	admitted, refused http.Handler
 	shed              tally
+	inner             bool // a gateway is between this and clients
+	strangers         sync.Once
 }
 
 // Edge is the chain facing clients around next: request id, recovery, log and
 // metrics, security headers, CORS, deadlines, shedding, who asks, rate limit.
 func Edge(next http.Handler, o EdgeOptions) http.Handler {
-	if o.Bounds == (Bounds{}) {
-		o.Bounds = DefaultBounds
-	}
-	e := &edge{EdgeOptions: o, next: next}
+	e := newEdge(next, o)
 	shared := cors.New(cors.Options{
 		AllowOriginFunc:  func(origin string) bool { return slices.Contains(o.Origins, origin) }, // AllowedOrigins take no notice of case
 		AllowCredentials: true,
@@ -68,6 +69,13 @@ func Edge(next http.Handler, o EdgeOptions) http.Handler {
 	})
 	e.admitted, e.refused = shared.Handler(http.HandlerFunc(e.admit)), shared.Handler(http.HandlerFunc(tellBusy))
 	return e
+}
+
+func newEdge(next http.Handler, o EdgeOptions) *edge {
+	if o.Bounds == (Bounds{}) {
+		o.Bounds = DefaultBounds
+	}
+	return &edge{EdgeOptions: o, next: next}
 }
 
 // ServeHTTP implements http.Handler.
@@ -108,7 +116,7 @@ func (e *edge) serve(w http.ResponseWriter, r *http.Request, inner http.Handler)
 	start := time.Now()
 	e.Metrics.Began()
 	noteWork(r)
-	s := &state{id: requestID(r), ip: clientIP(r, e.Trusted)}
+	s := e.newState(r)
 	r, s.trace = e.begin(r)
 	r = withState(r, s)
 	rec := &recorder{ResponseWriter: w, stall: e.Bounds.WriteStall, state: s}
@@ -192,12 +200,28 @@ func (s *state) level(status int, took time.Duration, route string) slog.Level {
 	return slog.LevelInfo
 }
 
-// requestID takes over a sane id from outside or makes one.
-func requestID(r *http.Request) string {
+func (e *edge) newState(r *http.Request) *state {
+	s := &state{inner: e.inner}
+	s.client, s.ip = clientIP(r, e.Trusted)
+	s.proto = e.protocol(r)
+	if e.inner {
+		e.warnOfStrangers(r)
+	}
+	if !e.inner || e.trusts(r.RemoteAddr) {
+		s.id = sentID(r)
+	}
+	if s.id == "" {
+		s.id = rand.Text()
+	}
+	return s
+}
+
+// sentID returns the id that comes with r, if it is sane, else "".
+func sentID(r *http.Request) string {
 	if id := r.Header.Get("X-Request-Id"); id != "" && len(id) <= 64 && strings.Trim(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == "" {
 		return id
 	}
-	return rand.Text()
+	return ""
 }
 
 // admit lets a request of the API through to the routes if there is room for it,
@@ -260,16 +284,25 @@ func isAPI(p string) bool {
 }
 
 func (e *edge) limit(ctx context.Context, s *state) error {
-	key, most := "ip "+s.ip, e.Max
-	if !s.actor.Anonymous() {
-		key, most = "user "+s.actor.ID.String(), e.UserMax
-	}
-	if e.Limiter == nil || most <= 0 {
+	if e.Limiter == nil {
 		return nil
 	}
-	got := e.Limiter.Take(ctx, limit.Count{Key: key, Most: most})
+	var room [2]limit.Count
+	counts := room[:0]
+	if e.AllMax > 0 {
+		counts = append(counts, limit.Count{Key: "all " + s.ip, Most: e.AllMax})
+	}
+	if !s.actor.Anonymous() && e.UserMax > 0 {
+		counts = append(counts, limit.Count{Key: "user " + s.actor.ID.String(), Most: e.UserMax})
+	} else if s.actor.Anonymous() && e.Max > 0 {
+		counts = append(counts, limit.Count{Key: "ip " + s.ip, Most: e.Max})
+	}
+	if len(counts) == 0 {
+		return nil
+	}
+	got := e.Limiter.Take(ctx, counts...)
 	seconds := int((got.In + time.Second - 1) / time.Second)
-	s.quota = &quota{most, got.Remaining, seconds, got.Reset.Unix()}
+	s.quota = &quota{got.Limit, got.Remaining, seconds, got.Reset.Unix()}
 	if got.OK {
 		return nil
 	}

@@ -191,7 +191,7 @@ func TestClientIPIsTheSocketsUnlessAProxyIsTrusted(t *testing.T) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.RemoteAddr = c.peer
 		r.Header.Set("X-Forwarded-For", c.forwarded)
-		if got := clientIP(r, trusted); got != c.want {
+		if _, got := clientIP(r, trusted); got != c.want {
 			t.Errorf("%+v: got %s", c, got)
 		}
 	}

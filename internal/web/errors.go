@@ -31,10 +31,11 @@ type serviceError struct {
 
 func (e serviceError) Unwrap() error { return e.error }
 
-// Away is an answer that a service (database, uploads) is not there, because of err.
-func Away(service string, err error) error {
-	return serviceError{blog.Wrap(blog.CodeUnavailable, err), service}
-}
+// Away is an answer that a service (database, uploads, post-service) is not there, because of err.
+func Away(service string, err error) error { return Of(service, blog.Wrap(blog.CodeUnavailable, err)) }
+
+// Of is the answer err, which tells the client that it is about a service.
+func Of(service string, err error) error { return serviceError{err, service} }
 
 type errorBody struct {
 	Error     string            `json:"error"`
@@ -62,6 +63,9 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	s.shed = e.Code == blog.CodeBusy
 	h := w.Header()
+	if s.shed && s.inner {
+		h[BusyHeader] = []string{"1"}
+	}
 	header(h, e.Code, err)
 	body := encodeError(r, e, err, s.id)
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
@@ -115,6 +119,8 @@ func encodeError(r *http.Request, e *blog.Error, err error, id string) []byte {
 	switch {
 	case e.Code == blog.CodeRouteNotFound:
 		body.Path = sentPath(r)
+	case e.Code == blog.CodeBadGateway:
+		body.Message = upstreamFailed[lang]
 	case words.status >= http.StatusInternalServerError && e.Code != blog.CodeBusy:
 		body.Message = retryLater[lang]
 	}

@@ -38,15 +38,18 @@ type quota struct {
 	reset           int64 // when it ends, in Unix seconds
 }
 
-// addHeaders adds what every answer has: helmet, the request id and, if s has
-// one, the quota.
+// addHeaders adds what every answer has: the request id and, from who faces clients, helmet and,
+// if s has one, the quota.
 func (s *state) addHeaders(h http.Header) {
+	h["X-Request-Id"] = []string{s.id}
+	if s.inner {
+		return
+	}
 	for name, value := range helmet {
 		if _, set := h[name]; !set {
 			h[name] = value
 		}
 	}
-	h["X-Request-Id"] = []string{s.id}
 	if s.quota == nil {
 		return
 	}
@@ -59,8 +62,11 @@ func (s *state) addHeaders(h http.Header) {
 // would keep, copy, sort and write these twenty for each answer anew, which is a
 // fifth of what one from the cache costs.
 func (s *state) appendHeaders(b []byte) []byte {
-	b = append(b, helmetLines...)
 	b = append(append(append(b, "X-Request-Id: "...), s.id...), "\r\n"...)
+	if s.inner {
+		return b
+	}
+	b = append(b, helmetLines...)
 	if s.quota == nil {
 		return b
 	}

@@ -15,6 +15,7 @@ const readyWithin = 2 * time.Second
 // Health answers /health, /livez and /readyz.
 type Health struct {
 	check    func(context.Context) error
+	cluster  func() Cluster // nil: nothing is told of it
 	started  time.Time
 	draining atomic.Bool
 }
@@ -23,6 +24,15 @@ type Health struct {
 func NewHealth(check func(context.Context) error) *Health {
 	return &Health{check: check, started: time.Now()}
 }
+
+// Cluster is what a gateway knows of those behind it.
+type Cluster struct {
+	Services  map[string]int `json:"services,omitempty"`  // how many instances may be sent requests
+	Discovery any            `json:"discovery,omitempty"` // how the source of that is
+}
+
+// ShowCluster has /health tell of those behind a gateway.
+func (h *Health) ShowCluster(known func() Cluster) { h.cluster = known }
 
 // Drain makes /readyz answer 503 from now on.
 func (h *Health) Drain() { h.draining.Store(true) }
@@ -41,11 +51,16 @@ type status struct {
 	Status    string  `json:"status"`
 	Timestamp string  `json:"timestamp,omitempty"`
 	Uptime    float64 `json:"uptime,omitempty"` // seconds
+	Cluster
 }
 
 func (h *Health) health(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
 	now := time.Now()
-	return probe(w, r, status{"OK", now.UTC().Format(blog.TimeLayout), now.Sub(h.started).Seconds()})
+	s := status{Status: "OK", Timestamp: now.UTC().Format(blog.TimeLayout), Uptime: now.Sub(h.started).Seconds()}
+	if h.cluster != nil {
+		s.Cluster = h.cluster()
+	}
+	return probe(w, r, s)
 }
 
 func (h *Health) live(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {

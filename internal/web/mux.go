@@ -39,6 +39,8 @@ type Mux struct {
 	mux     *http.ServeMux
 	routes  []Route
 	missing []folder
+
+	elsewhere map[string]bool // patterns that Forward has taken
 }
 
 // folder is a part of the paths where what is unknown has an error of its own.
@@ -49,7 +51,7 @@ type folder struct {
 
 // NewMux makes an empty Mux.
 func NewMux() *Mux {
-	m := &Mux{mux: http.NewServeMux()}
+	m := &Mux{mux: http.NewServeMux(), elsewhere: map[string]bool{}}
 	m.mux.HandleFunc("/", m.refuse)
 	return m
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"net/netip"
 
 	"inkstone/internal/blog"
 	"inkstone/internal/telemetry"
@@ -11,7 +12,10 @@ import (
 // state is what the chain knows about one request. Edge makes it; the Mux and
 // the writers of answers read it. It is never handed to services.
 type state struct {
+	inner   bool       // within Inner
 	id      string     // the request id
+	client  netip.Addr // the zero value if it is not known
+	proto   string     // the client's: http or https
 	ip      string     // the client's address, as the limiter keys it
 	method  string     // of the matched route
 	route   string     // the matched pattern without its method; "" is unmatched

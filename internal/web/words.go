@@ -58,10 +58,17 @@ var codes = map[blog.Code]row{
 	blog.CodeBusy:        {http.StatusServiceUnavailable, "服务繁忙，请稍后再试", "The service is busy, try again later"},
 	blog.CodeUnavailable: {http.StatusServiceUnavailable, "服务暂时不可用", "The service is temporarily unavailable"},
 	blog.CodeStorageFull: {http.StatusInsufficientStorage, "存储空间不足", "Insufficient storage"},
+
+	blog.CodeBadGateway:       {http.StatusBadGateway, "网关错误", "Bad gateway"},
+	blog.CodeGatewayTimeout:   {http.StatusGatewayTimeout, "网关超时", "Gateway timeout"},
+	blog.CodeInstanceNotFound: {http.StatusNotFound, "实例不存在", "No such instance"},
 }
 
 // retryLater is the message beside a failure that is the server's.
 var retryLater = [2]string{"请稍后重试", "Please try again later"}
+
+// upstreamFailed is that beside CodeBadGateway.
+var upstreamFailed = [2]string{"上游服务不可用", "The upstream service is unavailable"}
 
 // rules has the words, Chinese and English, of every blog.Rule.
 var rules = map[blog.Rule][2]string{

@@ -1,0 +1,133 @@
+package gateway
+
+import (
+	"testing"
+	"time"
+)
+
+func TestWhoGivesNoSignOfLifeIsSuspectedOnceASecond(t *testing.T) {
+	w := newWorld()
+	w.update(listOf(1, 1))
+	w.after(time.Hour) // idle: nobody waits
+	u := w.acquire(w.others("a"))
+	w.after(w.o.suspectAfter)
+	wantIDs(t, w.suspects(w.now))
+	w.after(1)
+	wantIDs(t, w.suspects(w.now), "a")
+	w.after(w.o.suspectAfter - 1)
+	wantIDs(t, w.suspects(w.now))
+	w.after(1)
+	wantIDs(t, w.suspects(w.now), "a")
+	w.instances[0].probed(true, "")
+	w.after(w.o.suspectAfter)
+	wantIDs(t, w.suspects(w.now))
+	w.at("a", fine) // another's answer
+	w.after(w.o.suspectAfter)
+	wantIDs(t, w.suspects(w.now))
+	u.answered()
+	w.after(time.Hour)
+	wantIDs(t, w.suspects(w.now))
+}
+
+func abandoned(u *use) bool {
+	select {
+	case <-u.abandoned():
+		return true
+	default:
+		return false
+	}
+}
+
+func TestWhoWaitsForOneThatHangsIsToldToGoElsewhere(t *testing.T) {
+	w := newWorld()
+	w.update(listOf(1, 1))
+	first, second, other := w.acquire(w.others("a")), w.acquire(w.others("a")), w.acquire(w.others("b"))
+	w.after(2 * time.Second)
+	if !first.of.hung() {
+		t.Error("nobody was told")
+	}
+	if !abandoned(first) || !abandoned(second) || abandoned(other) {
+		t.Errorf("abandoned: %v and %v at who hangs, %v elsewhere", abandoned(first), abandoned(second), abandoned(other))
+	}
+	w.wantStates(t, map[string]string{"a": "ejected", "b": "up"})
+	w.after(w.o.ejectTime)
+	if later := w.acquire(w.others("a")); abandoned(later) {
+		t.Error("who comes after the return is told to leave at once")
+	}
+}
+
+func TestWhoHasAnsweredMeanwhileDoesNotHang(t *testing.T) {
+	w := newWorld()
+	w.update(listOf(1, 1))
+	u := w.acquire(w.others("a"))
+	w.after(2 * time.Second)
+	suspects := w.suspects(w.now)
+	w.after(time.Millisecond)
+	w.at("a", fine)
+	if suspects[0].hung() || w.state("a") != "up" || abandoned(u) {
+		t.Errorf("is %s, abandoned: %v", w.state("a"), abandoned(u))
+	}
+}
+
+func TestNobodyIsToldToGoWhereNobodyIs(t *testing.T) {
+	w := newWorld()
+	w.update(listOf(1, 1, 1))
+	w.at("b", refused)
+	w.drain("c")
+	u := w.acquire(w.others("a"))
+	if u.of.hung() || abandoned(u) {
+		t.Error("there is nobody else, and the request was abandoned")
+	}
+}
+
+func TestWhoIsOnAFirmListIsProbedAndLeftOutWhileProbesFail(t *testing.T) {
+	w := newWorld(func(o *poolOptions) { o.slowStart = 10 * time.Second })
+	l := listOf(1, 1)
+	l.Firm = true
+	w.update(l)
+	w.after(time.Minute)
+	wantIDs(t, w.toProbe(w.now), "a", "b")
+	wantIDs(t, w.toProbe(w.now))
+	a := w.instances[0]
+	a.probed(false, "timeout")
+	a.probed(true, "")
+	a.probed(false, "timeout")
+	w.wantStates(t, map[string]string{"a": "up", "b": "up"})
+	w.after(w.o.probeEvery)
+	wantIDs(t, w.toProbe(w.now), "a", "b")
+	a.probed(false, "503")
+	w.update(l)
+	w.wantStates(t, map[string]string{"a": "unwell", "b": "up"})
+	if reason := w.status().Instances[0].Reason; reason != "503" {
+		t.Errorf("the reason is %q", reason)
+	}
+	w.wantAvailable(t, 1)
+	a.probed(true, "")
+	w.wantStates(t, map[string]string{"a": "slow-start", "b": "up"})
+}
+
+func TestIfAllAreUnwellAllAreUsed(t *testing.T) {
+	w := newWorld()
+	l := listOf(1, 1)
+	l.Firm = true
+	w.update(l)
+	for _, i := range w.instances {
+		i.probed(false, "timeout")
+		i.probed(false, "timeout")
+	}
+	w.wantAvailable(t, 2)
+	if got := w.shares(100); got["a"] == 0 || got["b"] == 0 {
+		t.Errorf("shares are %v", got)
+	}
+}
+
+func TestNobodyIsProbedWithoutNeed(t *testing.T) {
+	w := newWorld(func(o *poolOptions) { o.probeEvery = 0 })
+	l := listOf(1, 1)
+	w.update(l)
+	wantIDs(t, w.toProbe(w.now)) // Consul does that
+	l.Firm = true
+	w.update(l)
+	w.after(time.Hour)
+	wantIDs(t, w.toProbe(w.now))
+}

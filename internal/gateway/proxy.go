@@ -1,0 +1,175 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"inkstone/internal/blog"
+	"inkstone/internal/web"
+)
+
+// Reasons why no instance is asked.
+var (
+	errNoInstance  = errors.New("no instance may be asked")
+	errBreakerOpen = errors.New("most of what was asked lately failed: nobody is asked for a while")
+	errTooMany     = errors.New("too many requests are sent on at once")
+)
+
+// Handler returns what sends requests on to a service of Options.Services.
+func (g *Gateway) Handler(service string) web.Handler {
+	p := g.byName[service]
+	return func(w http.ResponseWriter, r *http.Request, _ blog.Actor) error { return g.send(w, r, p) }
+}
+
+// send has one request answered by an instance of a service.
+func (g *Gateway) send(w http.ResponseWriter, r *http.Request, p *pool) error {
+	leave, err := g.enter(r)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	conclude, wait, open := p.allow()
+	if open {
+		return web.RetryAfter(web.Away(p.service, errBreakerOpen), int((wait+time.Second-1)/time.Second))
+	}
+	end := unjudged
+	defer func() { conclude(end) }()
+	from, ended := g.origin(r, p.service)
+	out, err := newOutgoing(w, r, from)
+	if err != nil {
+		return told(p.service, err)
+	}
+	defer out.close()
+	if err := out.hold(); err != nil {
+		return told(p.service, err)
+	}
+	p.began()
+	t := tries{gateway: g, pool: p, out: out, deadline: time.Now().Add(g.Timeout), repeatable: idempotent(out.method) && !out.streams()}
+	reply, used, err := t.run(r)
+	end = verdictOf(reply, err)
+	ended(statusOf(reply))
+	if err != nil {
+		return told(p.service, err)
+	}
+	return finish(w, reply, used)
+}
+
+// enter counts a request that is sent on. CodeBusy if there are too many: who only wants to read
+// may take all places, others three quarters of them, for a write costs the services more.
+func (g *Gateway) enter(r *http.Request) (leave func(), err error) {
+	most := int64(g.MaxInFlight)
+	if !reads(r.Method) {
+		most = max(1, most*3/4)
+	}
+	if g.inFlight.Add(1) > most {
+		g.inFlight.Add(-1)
+		return nil, blog.Wrap(blog.CodeBusy, errTooMany)
+	}
+	return g.leave, nil
+}
+
+func (g *Gateway) leave() { g.inFlight.Add(-1) }
+
+func reads(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+// origin is what the service is told of where r comes from.
+func (g *Gateway) origin(r *http.Request, service string) (from origin, ended func(status int)) {
+	o := web.OriginOf(r)
+	from = origin{client: o.Address, proto: o.Protocol, requestID: o.RequestID}
+	if g.Hop == nil {
+		return from, func(int) {}
+	}
+	trace := http.Header{}
+	ended = g.Hop(r.Context(), r.Method, service, trace)
+	for name, values := range trace {
+		from.extra = append(from.extra, field{name, values[0]})
+	}
+	return from, ended
+}
+
+// tries are those of one request.
+type tries struct {
+	gateway    *Gateway
+	pool       *pool
+	out        *outgoing
+	deadline   time.Time // of the head of the answer
+	repeatable bool      // another one is harmless though it may have been read
+	tried      []*instance
+}
+
+// run asks one instance after the other until one answers as it should, or there is no other to
+// be asked. The caller ends the use of the one whose answer it gets.
+func (t *tries) run(r *http.Request) (*reply, *use, error) {
+	u := t.pool.acquire(nil)
+	if u == nil {
+		return nil, nil, errNoInstance
+	}
+	for {
+		reply, err := t.ask(r, u)
+		next := t.next(u, reply, err)
+		if next == nil && err == nil {
+			return reply, u, nil
+		}
+		u.done(verdictOf(reply, err))
+		if next == nil {
+			return nil, nil, err
+		}
+		if err == nil {
+			reply.discard()
+		}
+		u = next
+	}
+}
+
+// ask sends the request to one instance and waits for the head of its answer.
+func (t *tries) ask(r *http.Request, u *use) (*reply, error) {
+	if t.out.streams() {
+		u.uploading() // it is the client who is waited for
+	} else {
+		t.out.by = t.deadline
+	}
+	reply, err := t.gateway.wire.send(r.Context(), t.out, u.address())
+	if err == nil {
+		u.answered()
+	}
+	return reply, err
+}
+
+// next chooses who is asked after the last one, or nobody. What was never sent may always be sent
+// elsewhere; what may have been read only if it is repeatable and the service's budget for that
+// allows it.
+func (t *tries) next(last *use, reply *reply, err error) *use {
+	t.tried = append(t.tried, last.instance())
+	if len(t.tried) > t.gateway.Retries || time.Now().After(t.deadline) || !worthAnother(reply, err) {
+		return nil
+	}
+	unsent := errors.Is(err, errNotSent) && !t.out.begun()
+	if !unsent && !t.repeatable {
+		return nil
+	}
+	u := t.pool.acquire(slices.Clip(t.tried))
+	if u == nil || unsent || t.pool.mayRetry() {
+		return u
+	}
+	u.done(unjudged)
+	return nil
+}
+
+// finish sends the answer of an instance to the client. One that ends early is cut off for the
+// client, too, who must not take it for whole.
+func finish(w http.ResponseWriter, reply *reply, u *use) error {
+	end := verdictOf(reply, nil)
+	err := reply.deliver(w)
+	if err != nil {
+		end = verdictOf(nil, err)
+	}
+	u.done(end)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
