@@ -36,7 +36,6 @@ var may = map[string][]string{
 	"importer":   {"blog"},
 	"backup":     {"blog"},
 	"transfer":   {"blog"},
-	"gateway":    {"discovery", "web"},
 	"alerts":     {},
 	"enginetest": {},
 }

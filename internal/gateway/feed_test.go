@@ -267,7 +267,7 @@ func TestAClientThatLeavesWhileItSendsIsNotTakenForWhole(t *testing.T) {
 // wantUnjudged waits for an exchange to end by the client's fault.
 func (f *front) wantUnjudged(t *testing.T) {
 	t.Helper()
-	if err := next(t, f.errs); err == nil || statusOf(err) == http.StatusGatewayTimeout || isInstances(err) {
+	if err := next(t, f.errs); err == nil || answerTo(err) == http.StatusGatewayTimeout || isInstances(err) {
 		t.Errorf("the exchange ended with %v", err)
 	}
 }

@@ -65,7 +65,7 @@ func (f *front) pass(w http.ResponseWriter, r *http.Request, address string) err
 		a, err = f.wire.send(r.Context(), out, address)
 	}
 	if err != nil {
-		w.WriteHeader(statusOf(err))
+		w.WriteHeader(answerTo(err))
 		return err
 	}
 	if err := a.deliver(w); err != nil {
@@ -74,7 +74,7 @@ func (f *front) pass(w http.ResponseWriter, r *http.Request, address string) err
 	return nil
 }
 
-func statusOf(err error) int {
+func answerTo(err error) int {
 	switch {
 	case errors.Is(err, errClientBody):
 		return http.StatusBadRequest
