@@ -345,3 +345,52 @@ func TestAHeldBodyIsSentAgain(t *testing.T) {
 		t.Error(request)
 	}
 }
+
+func TestWhatHangsIsGivenUpIfAnotherMayAnswer(t *testing.T) {
+	asked := make(chan bool, 10)
+	address := rawUpstream(t, func(_ net.Conn, in *bufio.Reader) {
+		_, _ = readRequest(in)
+		asked <- true
+		_, _ = in.ReadByte()
+	})
+	w := newWire(wireOptions{})
+	defer w.close()
+	ends := map[string]chan error{}
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	for _, method := range []string{"GET", "POST"} {
+		end := make(chan error, 1)
+		ends[method] = end
+		go func() {
+			_, err := w.try(ctx, method, address)
+			end <- err
+		}()
+		next(t, asked)
+	}
+	w.interrupt(address)
+	w.interrupt(address) // is forgotten
+	if err := next(t, ends["GET"]); !errors.Is(err, errTimeout) {
+		t.Errorf("GET: %v", err)
+	}
+	select {
+	case err := <-ends["POST"]:
+		t.Errorf("POST is given up: %v", err)
+	default:
+	}
+	leave()
+	if err := next(t, ends["POST"]); !errors.Is(err, context.Canceled) {
+		t.Errorf("POST: %v", err)
+	}
+}
+
+func TestAnAnswerThatIsThereIsNotGivenUp(t *testing.T) {
+	address, _ := answering(t, okAnswer)
+	w := newWire(wireOptions{})
+	defer w.close()
+	a := hanging(t, w, address)
+	w.interrupt(address)
+	to := httptest.NewRecorder()
+	if err := a.deliver(to); err != nil || to.Body.String() != "ok" {
+		t.Errorf("%q, %v", to.Body, err)
+	}
+}

@@ -175,6 +175,9 @@ func (o *outgoing) streams() bool { return o.body != nil }
 // begun reports whether some of a body that streams may be read. Then o can't be sent again.
 func (o *outgoing) begun() bool { return o.feed != nil }
 
+// repeatable reports whether o may be sent again though it may have been read.
+func (o *outgoing) repeatable() bool { return idempotent(o.method) && !o.streams() }
+
 // idempotent reports whether a request by method has one effect, however often it is sent.
 func idempotent(method string) bool {
 	switch method {

@@ -124,12 +124,18 @@ func (a *reply) ask() error {
 	if out.streams() && !out.expect {
 		out.startFeed(c, a.wire.o)
 	}
+	if out.repeatable() {
+		c.wait.Store(waiting)
+	}
 	for range maxInterim {
 		if err := a.readHead(); err != nil {
 			return fmt.Errorf("read head of answer: %w", err)
 		}
 		switch {
 		case a.status >= 200:
+			if out.repeatable() && !c.wait.CompareAndSwap(waiting, none) {
+				return net.ErrClosed
+			}
 			a.refuseRest()
 			return nil
 		case a.status == 101:
@@ -168,6 +174,8 @@ func (a *reply) blame(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", errTimeout, cause)
 	case cause != nil:
 		return cause
+	case a.conn.wait.Load() == givenUp:
+		return fmt.Errorf("%w: given up", errTimeout)
 	case errors.Is(err, errNotSent) || errors.Is(err, errBroken):
 		return err
 	case isTimeout(err):
@@ -188,6 +196,3 @@ func unexpected(err error) error {
 	}
 	return err
 }
-
-// interrupt ends what is under way to address and may be repeated elsewhere.
-func (w *wire) interrupt(address string) { w.forget(address) }
