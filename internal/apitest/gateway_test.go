@@ -214,3 +214,55 @@ func TestAClientWhoSendsRubbishCostsNoInstanceItsPlace(t *testing.T) {
 	}
 	s.Anyone.Get("/api/posts").Expect(200)
 }
+
+func TestAmbiguousFramingIsRefused(t *testing.T) {
+	each(t, nil, func(t *testing.T, s *site) {
+		const head = "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+		for name, request := range map[string]string{
+			"a length and chunks":         head + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+			"chunks and a length":         head + "transfer-encoding: chunked\r\ncontent-length: 2\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+			"behind another request":      "GET /health HTTP/1.1\r\nHost: x\r\n\r\n" + head + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+			"two lengths":                 head + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} ",
+			"a length that is none":       head + "Content-Length: +2\r\n\r\n{}",
+			"a chunk whose size is none":  head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+			"a chunk longer than it says": head + "Transfer-Encoding: chunked\r\n\r\n1\r\n{}\r\n0\r\n\r\n",
+		} {
+			if status := lastStatus(t, s.url, request); status != 400 {
+				t.Errorf("%s: %d", name, status)
+			}
+		}
+		for name, request := range map[string]string{
+			"chunks":                           head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+			"chunks behind one with a length":  head + "Content-Length: 2\r\n\r\n{}" + head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+			"chunks that speak of a length":    head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nContent-Length: 5\r\n\r\n",
+			"a header that speaks of a length": head + "X-Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+		} {
+			if status := lastStatus(t, s.url, request+"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); status != 200 {
+				t.Errorf("%s: %d of what follows", name, status)
+			}
+		}
+	})
+}
+
+// lastStatus sends raw bytes and returns the status of the last answer to them.
+func lastStatus(t *testing.T, base, request string) int {
+	t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.WriteString(c, request); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.(*net.TCPConn).CloseWrite()
+	all, _ := io.ReadAll(c)
+	status := 0
+	for _, part := range bytes.Split(all, []byte("HTTP/1.1 "))[1:] {
+		if n, err := strconv.Atoi(string(part[:min(3, len(part))])); err == nil {
+			status = n
+		}
+	}
+	return status
+}
