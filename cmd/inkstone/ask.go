@@ -57,7 +57,7 @@ func askServer(ctx context.Context, cfg *config.Config, route string) ([]byte, e
 // statusError is an answer with another status than 200.
 type statusError int
 
-func (e statusError) Error() string { return "status " + strconv.Itoa(int(e)) }
+func (e statusError) Error() string { return "状态 " + strconv.Itoa(int(e)) }
 
 // askRoute sends one request over a connection, with a proof, and returns the body of its answer.
 // What net/http's client would do beside that, as going through a proxy, following elsewhere and
@@ -90,7 +90,7 @@ func toldOf(ctx context.Context, cfg *config.Config, err error) error {
 	broken = broken || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 	switch {
 	case answered:
-		return toldOfStatus(base, int(status))
+		return toldOfStatus(base, status)
 	case errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
 	case timedOut(err):
@@ -105,12 +105,13 @@ func toldOf(ctx context.Context, cfg *config.Config, err error) error {
 	return errors.New(base + " 的应答不是 HTTP，那里的不是砚台，请检查 HOST 与 PORT")
 }
 
-func toldOfStatus(base string, status int) error {
+// toldOfStatus returns the status with the sentence, where only the caller knows what it means.
+func toldOfStatus(base string, status statusError) error {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return errors.New(base + " 不接受本命令的凭证，请检查 JWT_SECRET、DATA_DIR 与程序版本是否与服务的相同")
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return fmt.Errorf("%s 正忙（状态 %d），请稍后再试", base, status)
+		return fmt.Errorf("%s 正忙（%w），请稍后再试", base, status)
 	}
-	return fmt.Errorf("%s 回答了状态 %d，请检查 HOST 与 PORT 处是否为同一版本的砚台", base, status)
+	return fmt.Errorf("%s 回答了%w，请检查 HOST 与 PORT 处是否为同一版本的砚台", base, status)
 }

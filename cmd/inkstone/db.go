@@ -61,7 +61,7 @@ func (p *program) dbSlow() *cobra.Command {
 	c.Flags().StringVar(&f.Sort, "sort", admin.Sorts[0], "`次序`："+strings.Join(admin.Sorts, " ")+" 之一，从大到小")
 	c.Flags().IntVar(&f.Limit, "limit", admin.DefaultKinds, fmt.Sprintf("最多几`种`，1 到 %d", admin.MaxKinds))
 	c.Flags().BoolVar(&f.Explain, "explain", false, "附上执行计划")
-	jsonFlag(c, &asJSON)
+	jsonFlag(c, &asJSON, "GET /api/admin/database/slow-queries")
 	return c
 }
 
@@ -85,19 +85,13 @@ func (p *program) dbIndexes() *cobra.Command {
 			return nil
 		}),
 	}
-	jsonFlag(c, &asJSON)
+	jsonFlag(c, &asJSON, "GET /api/admin/database/indexes")
 	return c
 }
 
-func jsonFlag(c *cobra.Command, to *bool) {
-	c.Flags().BoolVar(to, "json", false, "输出 JSON，与接口 /api/admin/database/"+apiName(c)+" 相同")
-}
-
-func apiName(c *cobra.Command) string {
-	if c.Name() == "slow" {
-		return "slow-queries"
-	}
-	return c.Name()
+// jsonFlag lets a command answer as a route of the API does, such as "GET /api/admin/gateway".
+func jsonFlag(c *cobra.Command, to *bool, route string) {
+	c.Flags().BoolVar(to, "json", false, "输出 JSON，与接口 "+strings.TrimPrefix(route, "GET ")+" 相同")
 }
 
 // withCare makes a command's function of one that looks at the database.

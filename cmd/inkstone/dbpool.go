@@ -42,7 +42,7 @@ func (p *program) dbPool() *cobra.Command {
 			return nil
 		},
 	}
-	jsonFlag(c, &asJSON)
+	jsonFlag(c, &asJSON, admin.PoolRoute)
 	return c
 }
 

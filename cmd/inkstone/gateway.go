@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"inkstone/internal/blog"
+	"inkstone/internal/config"
 	"inkstone/internal/gateway"
 )
 
@@ -41,16 +45,9 @@ func (p *program) gatewayStatus() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			body, err := askServer(c.Context(), cfg, gateway.StatusRoute)
-			if errors.Is(err, errNobody) {
-				return errors.New(serverBase(cfg) + " 没有服务应答，请检查 HOST、PORT 与网关是否在运行")
-			}
+			status, err := askGateway(c.Context(), cfg)
 			if err != nil {
 				return err
-			}
-			var status gateway.Status
-			if err := json.Unmarshal(body, &status); err != nil || status.Gateway == "" {
-				return errors.New(serverBase(cfg) + " 的应答无法识别，它可能不是砚台的网关，或版本不同")
 			}
 			if asJSON {
 				return printJSON(c.OutOrStdout(), status)
@@ -59,8 +56,25 @@ func (p *program) gatewayStatus() *cobra.Command {
 			return nil
 		},
 	}
-	jsonFlag(c, &asJSON)
+	jsonFlag(c, &asJSON, gateway.StatusRoute)
 	return c
+}
+
+func askGateway(ctx context.Context, cfg *config.Config) (status gateway.Status, err error) {
+	body, err := askServer(ctx, cfg, gateway.StatusRoute)
+	code, _ := errors.AsType[statusError](err)
+	switch {
+	case errors.Is(err, errNobody):
+		return status, errors.New(serverBase(cfg) + " 没有服务应答，请检查 HOST、PORT 与网关是否在运行")
+	case code == http.StatusNotFound:
+		return status, errors.New(serverBase(cfg) + " 没有网关：那里的进程只运行服务（TARGET），或不是同一版本的砚台，请检查 HOST 与 PORT")
+	case err != nil:
+		return status, err
+	}
+	if err := json.Unmarshal(body, &status); err != nil || status.Gateway == "" {
+		return status, errors.New(serverBase(cfg) + " 的应答无法识别，它可能不是砚台的网关，或版本不同")
+	}
+	return status, nil
 }
 
 // stateWords are the states of an instance, and what its column is wide enough for.
@@ -73,39 +87,59 @@ var breakerWords = map[string]string{"closed": "闭合", "open": "断开", "half
 // reasonWords are why an instance is left out; others are told as they are.
 var reasonWords = map[string]string{"failures": "连续失败", "refused": "拒绝连接", "slow": "过慢", "hung": "没有反应"}
 
+var sourceWords = map[string]string{"static": "设置（STATIC_SERVICES）", "consul": "Consul"}
+
 func printGateway(w io.Writer, s gateway.Status) {
-	fmt.Fprintf(w, "网关 %s，转发中 %d\n", s.Gateway, s.InFlight)
-	switch d := s.Discovery; {
-	case !d.Up:
-		paragraph(w, "", fmt.Sprintf("列表来自 %s，此刻没有应答，沿用最后得知的：%s", d.Source, d.Error))
-	default:
-		fmt.Fprintf(w, "列表来自 %s\n", d.Source)
-	}
+	paragraph(w, "", fmt.Sprintf("网关 %s，转发中 %d", s.Gateway, s.InFlight))
 	if len(s.Local) > 0 {
 		paragraph(w, "", "由网关进程自己运行："+strings.Join(s.Local, " "))
 	}
+	if len(s.Services) == 0 {
+		fmt.Fprintln(w, "没有转给其他进程的服务")
+		return
+	}
+	lists := "实例列表来自" + word(sourceWords, s.Discovery.Source)
+	if !s.Discovery.Up {
+		lists += "，此刻没有应答，沿用最后得知的：" + s.Discovery.Error
+	}
+	paragraph(w, "", lists)
 	for _, service := range s.Services {
 		printService(w, service)
 	}
 }
 
 func printService(w io.Writer, s gateway.ServiceStatus) {
-	fmt.Fprintf(w, "\n%s  可用 %d/%d  熔断器%s  请求 %d  重试 %d\n", s.Service, s.Available, len(s.Instances), breakerWords[s.Breaker.State], s.Requests, s.Retries)
+	text := fmt.Sprintf("%s：可用 %d/%d，熔断器%s，请求 %d，重试 %d", s.Service, s.Available, len(s.Instances), word(breakerWords, s.Breaker.State), s.Requests, s.Retries)
+	if s.RetriesRefused > 0 {
+		text += fmt.Sprintf("，因超出预算而放弃 %d", s.RetriesRefused)
+	}
+	fmt.Fprintln(w)
+	paragraph(w, "", text)
 	if len(s.Instances) == 0 {
-		fmt.Fprintln(w, "  没有实例")
+		fmt.Fprintln(w, "没有实例")
 		return
 	}
-	rows := [][]string{{"状态", "进行中", "延迟", "请求", "错误", "移出"}}
-	texts := []string{"实例"}
+	rows, texts := [][]string{{"状态", "进行中", "延迟", "请求", "错误", "移出"}}, []string{"实例"}
 	for _, i := range s.Instances {
 		latency := "–"
 		if i.LatencyMs > 0 {
 			latency = span(i.LatencyMs)
 		}
-		rows = append(rows, []string{stateWords[i.State], strconv.Itoa(i.InFlight), latency, strconv.FormatInt(i.Requests, 10), strconv.FormatInt(i.Errors, 10), strconv.FormatInt(i.Ejections, 10)})
-		texts = append(texts, i.ID+" "+i.Address+because(i))
+		rows = append(rows, []string{word(stateWords, i.State), strconv.Itoa(i.InFlight), latency, strconv.FormatInt(i.Requests, 10), strconv.FormatInt(i.Errors, 10), strconv.FormatInt(i.Ejections, 10)})
+		texts = append(texts, i.ID+elsewhere(i)+because(i))
 	}
-	fmt.Fprintln(w, besides(rows, texts))
+	fmt.Fprint(w, besides(rows, texts))
+}
+
+// word is what a word of the API is called here; one of a newer version stays as it is.
+func word(words map[string]string, of string) string { return cmp.Or(words[of], of) }
+
+// elsewhere is the address of an instance, where its name does not end in it.
+func elsewhere(i gateway.InstanceStatus) string {
+	if strings.HasSuffix(i.ID, "-"+strings.ReplaceAll(i.Address, ":", "-")) {
+		return ""
+	}
+	return " " + i.Address
 }
 
 // because says why an instance is not in order, and until when.
@@ -113,10 +147,7 @@ func because(i gateway.InstanceStatus) string {
 	if i.Reason == "" {
 		return ""
 	}
-	text := i.Reason
-	if word, ok := reasonWords[i.Reason]; ok {
-		text = word
-	}
+	text := word(reasonWords, strings.TrimPrefix(i.Reason, "probe: "))
 	if until, err := time.Parse(blog.TimeLayout, i.EjectedUntil); err == nil {
 		text += "，至 " + until.Local().Format(time.TimeOnly)
 	}

@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
+	"inkstone/internal/config"
 	"inkstone/internal/enginetest"
 )
 
@@ -18,6 +20,31 @@ func TestPrometheusTakesItsConfigurationAndTheRules(t *testing.T) {
 	promtool := enginetest.Program(t, "promtool")
 	run(t, promtool, "check", "config", "prometheus/prometheus.yml")
 	run(t, promtool, append([]string{"check", "rules"}, files(t, "prometheus/rules/*.yml")...)...)
+}
+
+// Debian's Prometheus is built without Consul. So what asks Consul is held here, and Prometheus is shown the rest.
+func TestTheConfigurationForConsulAsksForEveryService(t *testing.T) {
+	var file map[string]any
+	readYAML(t, "prometheus/split.yml", &file)
+	job := file["scrape_configs"].([]any)[0].(map[string]any)
+	var want []any
+	for _, row := range config.Rows {
+		want = append(want, config.ServiceOf(row))
+	}
+	want = append([]any{"api-gateway"}, want...)
+	if got := job["consul_sd_configs"].([]any)[0].(map[string]any)["services"]; !cmp.Equal(got, any(want)) || job["job_name"] != "inkstone" {
+		t.Errorf("job %v asks for %v, want %v", job["job_name"], got, want)
+	}
+	delete(job, "consul_sd_configs")
+	rest, err := yaml.Marshal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "prometheus.yml")
+	if err := os.WriteFile(path, rest, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, enginetest.Program(t, "promtool"), "check", "config", path)
 }
 
 func TestEachAlertFiresWhenItShouldAndOnlyThen(t *testing.T) {

@@ -24,6 +24,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"inkstone/internal/config"
 	"inkstone/internal/enginetest"
 )
 
@@ -50,10 +51,11 @@ var scraped struct {
 	families map[string]*dto.MetricFamily
 }
 
-// site is the program, serving.
+// site is the program, serving, and a gateway in front of it.
 type site struct {
 	t        *testing.T
 	base     string
+	gateway  string // its address
 	token    string
 	database *enginetest.Proxy
 }
@@ -67,12 +69,21 @@ func newSite(t *testing.T) *site {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "inkstone/cmd/inkstone").CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, out)
 	}
+	start(t, binary, dir, address, "REDIS_URL="+redis, "SSL_CERT_FILE="+authority, "DATABASE_URL="+database.URL(), "DB_STATEMENT_TIMEOUT=1s")
+	s := &site{t: t, base: "http://" + address, gateway: "http://" + enginetest.FreeAddress(t), database: database}
+	s.becomesReady()
+	s.startGateway(binary, address)
+	return s
+}
+
+// start runs the program until the test ends.
+func start(t *testing.T, binary, dir, address string, env ...string) {
+	t.Helper()
 	host, port, _ := net.SplitHostPort(address)
 	var said bytes.Buffer
 	cmd := exec.Command(binary, "serve")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &said, &said
-	cmd.Env = append(os.Environ(), "HOST="+host, "PORT="+port, "BCRYPT_COST=4", "REDIS_URL="+redis, "SSL_CERT_FILE="+authority,
-		"DATABASE_URL="+database.URL(), "DB_STATEMENT_TIMEOUT=1s")
+	cmd.Env = append(append(os.Environ(), "HOST="+host, "PORT="+port, "BCRYPT_COST=4"), env...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -83,9 +94,24 @@ func newSite(t *testing.T) *site {
 			t.Logf("the program said\n%s", &said)
 		}
 	})
-	s := &site{t: t, base: "http://" + address, database: database}
-	s.becomesReady()
-	return s
+}
+
+// startGateway runs a gateway for which the program is every service.
+func (s *site) startGateway(binary, services string) {
+	s.t.Helper()
+	var static []string
+	for _, row := range config.Rows {
+		static = append(static, config.ServiceOf(row)+"="+services)
+	}
+	start(s.t, binary, s.t.TempDir(), strings.TrimPrefix(s.gateway, "http://"), "TARGET=gateway", "STATIC_SERVICES="+strings.Join(static, ";"))
+	enginetest.Within(s.t, time.Minute, "the gateway answers", func() bool {
+		r, err := http.Get(s.gateway + "/api/posts")
+		if err != nil {
+			return false
+		}
+		r.Body.Close()
+		return r.StatusCode == http.StatusOK
+	})
 }
 
 func (s *site) becomesReady() {
@@ -125,26 +151,37 @@ func (s *site) use() map[string]*dto.MetricFamily {
 	s.post("/api/posts", map[string]string{"title": "砚", "content": "磨墨", "category": "技术", "status": "published"}, http.StatusCreated, nil)
 	s.upload()
 	for range 2 {
-		s.get("/api/posts")
+		s.get(s.base + "/api/posts")
 	}
 	s.suffer()
 	var families map[string]*dto.MetricFamily
 	enginetest.Within(s.t, time.Minute, "Redis is reached", func() bool {
-		s.get("/api/posts?page=2") // which asks it
-		parser := expfmt.NewTextParser(model.UTF8Validation)
-		var err error
-		if families, err = parser.TextToMetricFamilies(strings.NewReader(s.get("/metrics"))); err != nil {
-			s.t.Fatal(err)
-		}
+		s.get(s.base + "/api/posts?page=2") // which asks it
+		families = s.metrics(s.base)
 		up := families["redis_up"].GetMetric()
 		return len(up) == 1 && up[0].GetGauge().GetValue() == 1
 	})
+	for name, family := range s.metrics(s.gateway) {
+		if families[name] == nil {
+			families[name] = family
+		}
+	}
 	return families
 }
 
-func (s *site) get(path string) string {
+func (s *site) metrics(base string) map[string]*dto.MetricFamily {
 	s.t.Helper()
-	r, err := http.Get(s.base + path)
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(s.get(base + "/metrics")))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return families
+}
+
+func (s *site) get(url string) string {
+	s.t.Helper()
+	r, err := http.Get(url)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -6,8 +6,8 @@ import (
 )
 
 // mostInstances are shown one by one: each takes six series, of which there are to be a thousand
-// at most. Those beyond are shown together, as the instance "other" of their service.
-const mostInstances = 40
+// at most. Those beyond are shown together, as the upstream "other" of their service.
+const mostInstances = 20
 
 // watchGateway shows how the services are that requests are sent on to.
 func (a *App) watchGateway() {
@@ -31,7 +31,8 @@ func samplesOf(services []gateway.ServiceStatus) (all []telemetry.Sample) {
 			telemetry.Sample{Name: "gateway_retries_refused_total", Help: "Tries that were left out for want of budget.", Counter: true, Labels: service, Value: float64(s.RetriesRefused)},
 			telemetry.Sample{Name: "gateway_breaker_open", Help: "Whether requests are refused because most failed; 1 also while a trial is under way.", Labels: service, Value: oneIf(s.Breaker.State != "closed")},
 			telemetry.Sample{Name: "gateway_instances", Help: "Instances that are known.", Labels: service, Value: float64(len(s.Instances))},
-			telemetry.Sample{Name: "gateway_instances_available", Help: "Instances that may be sent requests.", Labels: service, Value: float64(s.Available)},
+			telemetry.Sample{Name: "gateway_instances_healthy", Help: "Instances in order: neither drained nor left out nor in doubt.", Labels: service, Value: float64(healthyOf(s.Instances))},
+			telemetry.Sample{Name: "gateway_instances_available", Help: "Instances that may be sent requests: if none is in order, all but those who are drained.", Labels: service, Value: float64(s.Available)},
 		)
 		shown := min(room, len(s.Instances))
 		room -= shown
@@ -45,10 +46,12 @@ func samplesOf(services []gateway.ServiceStatus) (all []telemetry.Sample) {
 	return all
 }
 
+// samplesOfInstance has no label "instance": Prometheus calls so the process that it asks, which
+// is the gateway.
 func samplesOfInstance(service string, i gateway.InstanceStatus) []telemetry.Sample {
-	labels := []string{"service", service, "instance", i.ID}
+	labels := []string{"service", service, "upstream", i.ID}
 	return []telemetry.Sample{
-		{Name: "gateway_instance_up", Help: "Whether an instance is in order: neither left out nor in doubt.", Labels: labels, Value: oneIf(i.State == "up" || i.State == "slow-start" || i.State == "unlisted")},
+		{Name: "gateway_instance_healthy", Help: "Whether an instance is in order: neither drained nor left out nor in doubt.", Labels: labels, Value: oneIf(healthy(i))},
 		{Name: "gateway_instance_in_flight", Help: "Requests that an instance has been sent and not answered whole.", Labels: labels, Value: float64(i.InFlight)},
 		{Name: "gateway_instance_latency_seconds", Help: "Time until an instance begins its answers, of late; 0 if it is not known.", Labels: labels, Value: i.LatencyMs / 1000},
 		{Name: "gateway_instance_requests_total", Help: "Requests that an instance has been sent.", Counter: true, Labels: labels, Value: float64(i.Requests)},
@@ -57,7 +60,21 @@ func samplesOfInstance(service string, i gateway.InstanceStatus) []telemetry.Sam
 	}
 }
 
-// together is the sum of instances; it is up if all are.
+// healthy tells whether an instance has all of its share of the requests, or is on the way there.
+func healthy(i gateway.InstanceStatus) bool {
+	return i.State == "up" || i.State == "slow-start" || i.State == "unlisted"
+}
+
+func healthyOf(instances []gateway.InstanceStatus) (n int) {
+	for _, i := range instances {
+		if healthy(i) {
+			n++
+		}
+	}
+	return n
+}
+
+// together is the sum of instances. It is as slow as the slowest, and in order if all are.
 func together(rest []gateway.InstanceStatus) gateway.InstanceStatus {
 	sum := gateway.InstanceStatus{ID: "other", State: "up"}
 	for _, i := range rest {
@@ -66,7 +83,7 @@ func together(rest []gateway.InstanceStatus) gateway.InstanceStatus {
 		sum.Errors += i.Errors
 		sum.Ejections += i.Ejections
 		sum.LatencyMs = max(sum.LatencyMs, i.LatencyMs)
-		if i.State != "up" {
+		if !healthy(i) {
 			sum.State = i.State
 		}
 	}

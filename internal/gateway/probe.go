@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -43,14 +45,17 @@ func (p *prober) ready(ctx context.Context, address string) error {
 	return err
 }
 
-func (p *prober) ask(ctx context.Context, within time.Duration, url string) (status int, err error) {
+func (p *prober) ask(ctx context.Context, within time.Duration, address string) (status int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return 0, fmt.Errorf("probe: %w", err)
 	}
 	resp, err := p.client.Do(r)
+	if of, ok := errors.AsType[*url.Error](err); ok {
+		err = of.Err // people know which address that is
+	}
 	if err != nil {
 		return 0, fmt.Errorf("probe: %w", err)
 	}
