@@ -49,7 +49,6 @@ func (t Target) Elsewhere() []string {
 type Consul struct {
 	Addr          string // "": there is none
 	Token         string
-	Auth          string // user:password of a proxy before it
 	TLS           bool
 	Insecure      bool // its certificate is not checked
 	CAFile        string
@@ -76,8 +75,7 @@ func clusterRows() []setting {
 		return setting{Setting: Setting{Name: name, ZH: zh, EN: en}, parse: parse}
 	}
 	token := consul("CONSUL_HTTP_TOKEN", "Consul 的 ACL 令牌", "ACL token for Consul", text(func(c *Config) *string { return &c.Consul.Token }))
-	auth := consul("CONSUL_HTTP_AUTH", "Consul 前的 HTTP 基本认证：`用户:密码`", "basic authentication before Consul: `user:password`", text(func(c *Config) *string { return &c.Consul.Auth }))
-	token.Secret, auth.Secret = true, true
+	token.Secret = true
 	verify := consul("CONSUL_HTTP_SSL_VERIFY", "是否检查 Consul 的证书", "whether Consul's certificate is checked", func(c *Config, v string) error {
 		checked := true
 		err := boolean(&checked, v)
@@ -90,7 +88,7 @@ func clusterRows() []setting {
 	return []setting{
 		consul("CONSUL_HTTP_ADDR", "Consul 的地址，如 `127.0.0.1:8500`：在那里注册本进程的服务，网关从那里得知各服务的实例",
 			"address of Consul, e.g. `127.0.0.1:8500`: this process's services are registered there, and a gateway finds those of others", consulAddr),
-		token, auth, ssl, verify,
+		token, ssl, verify,
 		consul("CONSUL_CACERT", "Consul 证书的 CA 文件", "file with the authority of Consul's certificate", text(func(c *Config) *string { return &c.Consul.CAFile })),
 		consul("CONSUL_CAPATH", "Consul 证书的 CA 目录", "folder of such files", text(func(c *Config) *string { return &c.Consul.CAPath })),
 		consul("CONSUL_CLIENT_CERT", "给 Consul 出示的证书文件", "file of the certificate that Consul is shown", text(func(c *Config) *string { return &c.Consul.CertFile })),

@@ -186,9 +186,10 @@ func plain(err error) error {
 type health struct {
 	log *slog.Logger
 
-	mu       sync.Mutex
-	answered bool
-	failing  map[string]error // what the last call for it was answered with
+	mu          sync.Mutex
+	answered    bool
+	failing     map[string]error // what the last call for it was answered with
+	toldRefused bool             // since it failed
 }
 
 func newHealth(log *slog.Logger) *health { return &health{log: log, failing: map[string]error{}} }
@@ -197,18 +198,21 @@ func newHealth(log *slog.Logger) *health { return &health{log: log, failing: map
 func (h *health) note(of string, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	before := len(h.failing)
-	if err != nil {
-		h.failing[of] = err
-	} else {
+	failed := len(h.failing) > 0
+	if err == nil {
 		h.answered = true
 		delete(h.failing, of)
+		if failed && len(h.failing) == 0 {
+			h.toldRefused = false
+			h.log.Info("Consul answers again")
+		}
+		return
 	}
-	switch after := len(h.failing); {
-	case before == 0 && after > 0:
-		h.log.Warn("Consul is away; what it said last goes on to be used", "for", of, "error", err)
-	case before > 0 && after == 0:
-		h.log.Info("Consul is back")
+	h.failing[of] = err
+	refused := errors.Is(err, ErrRefused) // worth a line though others fail: it will not pass by itself
+	if !failed || refused && !h.toldRefused {
+		h.toldRefused = refused
+		h.log.Warn("Consul fails; what it said last goes on to be used", "for", of, "error", err)
 	}
 }
 

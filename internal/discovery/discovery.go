@@ -28,7 +28,8 @@ type List struct {
 // Source is where lists come from.
 type Source interface {
 	// Watch tells the list of each service as soon as it is known, and again after each change,
-	// until ctx ends. It returns then. tell is called by one goroutine at a time.
+	// until ctx ends. It returns then. tell is called by one goroutine at a time, and must not
+	// change what it is given.
 	Watch(ctx context.Context, services []string, tell func(List))
 
 	// State tells how the source itself is.

@@ -211,7 +211,7 @@ func (r *Registrar) deregister(ctx context.Context, id string) error {
 	defer cancel()
 	err := r.consul.api.Agent().ServiceDeregisterOpts(id, (&api.QueryOptions{}).WithContext(ctx))
 	if status := (api.StatusError{}); errors.As(err, &status) {
-		// Before 1.11 an agent says 500 of what it doesn't know.
+		// Version 1.10 says 500 of what it doesn't know.
 		if status.Code == http.StatusNotFound || strings.Contains(status.Body, "Unknown service") {
 			return nil
 		}

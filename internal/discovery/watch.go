@@ -85,7 +85,7 @@ func (c *Consul) ask(ctx context.Context, service string, index uint64) ([]*api.
 	if err != nil {
 		return nil, 0, plain(err)
 	}
-	if meta.ResultsFilteredByACLs { // told by agents since 1.11
+	if meta.ResultsFilteredByACLs { // version 1.10 does not tell
 		c.hidden.Do(func() {
 			c.options.Log.Warn("Consul hides instances from our token: it needs service:read and node:read", "service", service)
 		})

@@ -1,4 +1,4 @@
-// Package enginetest gives tests real parts: PostgreSQL, PgBouncer, Redis and an
+// Package enginetest gives tests real parts: PostgreSQL, PgBouncer, Redis, Consul and an
 // S3 server. It owns what a test needs to have one for itself, a database in a
 // server that all share, or a server of its own that it may stop and kill. It
 // leaves bringing the shared ones up, and finding the programs, to scripts/services.

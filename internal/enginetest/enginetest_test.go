@@ -48,6 +48,11 @@ func TestEveryEngineAnswers(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("Consul", func(t *testing.T) {
+		if err := pingConsul(t.Context(), Consul(t).URL(), ""); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestADatabaseIsOneTestsOwnAndGoneAfterIt(t *testing.T) {
@@ -209,6 +214,36 @@ func TestRedisKeepsAKeyIfToldTo(t *testing.T) {
 				s.Start()
 				ask(t, s, "EXISTS k", want)
 			})
+		}
+	}
+}
+
+func TestConsulForgetsEverythingWhenItEnds(t *testing.T) {
+	s := Consul(t)
+	for name, end := range map[string]func(){"kill": s.Kill, "stop": s.Stop} {
+		if err := askConsul(t.Context(), http.MethodPut, s.URL()+"/v1/agent/service/register", "", `{"Name":"x"}`, nil); err != nil {
+			t.Fatal(err)
+		}
+		end()
+		if err := pingConsul(t.Context(), s.URL(), ""); err == nil {
+			t.Errorf("%s: an agent that is down answers", name)
+		}
+		s.Start()
+		var services map[string]any
+		if err := askConsul(t.Context(), http.MethodGet, s.URL()+"/v1/agent/services", "", "", &services); err != nil || len(services) != 0 {
+			t.Errorf("%s: %v, %v", name, services, err)
+		}
+	}
+}
+
+func TestConsulWithACLsRefusesWhoHasNoToken(t *testing.T) {
+	s, token := ConsulWithACLs(t)
+	if err := pingConsul(t.Context(), s.URL(), token); err != nil {
+		t.Error(err)
+	}
+	for _, wrong := range []string{"", token + "x"} {
+		if err := askConsul(t.Context(), http.MethodGet, s.URL()+"/v1/agent/self", wrong, "", nil); err == nil || !strings.Contains(err.Error(), "403") {
+			t.Errorf("with token %q: %v", wrong, err)
 		}
 	}
 }

@@ -24,7 +24,9 @@ func (from *origin) says(name string) bool {
 
 // append appends what is said of r.
 func (from *origin) append(b []byte, r *http.Request) []byte {
-	b = appendField(b, "X-Request-Id", from.requestID)
+	if from.requestID != "" {
+		b = appendField(b, "X-Request-Id", from.requestID)
+	}
 	for _, f := range from.extra {
 		b = appendField(b, f.name, f.value)
 	}
@@ -89,6 +91,6 @@ func isHop(name string) bool {
 // withheld reports whether a header of an answer stays with the gateway: the edge says these
 // things itself.
 func withheld(name string) bool {
-	return isHop(name) || name == "Content-Length" || name == "X-Request-Id" || name == web.BusyHeader || strings.HasPrefix(name, "Access-Control-") ||
+	return isHop(name) || name == "Content-Length" || name == "X-Request-Id" || name == web.BusyHeader || name == web.RouteHeader || strings.HasPrefix(name, "Access-Control-") ||
 		strings.HasPrefix(name, "Ratelimit-") || strings.HasPrefix(name, "X-Ratelimit-")
 }
