@@ -48,7 +48,7 @@ func main() {
 	flag.Float64Var(&o.rate, "rate", 300, "requests per second of all clients together, at most")
 	flag.IntVar(&o.kills, "kills", 3, "how often an instance is killed")
 	flag.DurationVar(&o.consulAway, "consul-away", time.Minute, "how long Consul is away")
-	flag.DurationVar(&o.hang, "hang", 8*time.Second, "how long an instance hangs")
+	flag.DurationVar(&o.hang, "hang", 12*time.Second, "how long an instance hangs; less than 11 s shows less: who waits for it gets an answer in the end")
 	flag.DurationVar(&o.bound, "bound", 9*time.Minute, "the most that all may take; what hangs then is printed")
 	flag.StringVar(&o.only, "only", "", "only these scenarios, of rolling, killed, consul, hung and fronts")
 	flag.BoolVar(&o.keep, "keep", false, "keep the folder with the logs though nothing failed")

@@ -209,7 +209,9 @@ func (t *trial) hung(ctx context.Context) (func(outcome) bool, error) {
 }
 
 func (t *trial) judgeHung(seen hangSeen, failed int) {
-	slowest := t.record.slowestRead()
+	slowest, reached := t.record.slowestRead(), seen.requests-before
+	t.tell("hung: for %v; %d requests reached it, %d at once; left out by both gateways after %v; it has requests again %v after it went on",
+		t.hang, reached, seen.inFlight, seen.ejected.Sub(seen.from).Round(pollEvery), seen.serving.Sub(seen.to).Round(pollEvery))
 	t.tell("hung: %d writes that were sent there failed; the slowest read took %v", failed, slowest.Round(time.Millisecond))
 	if failed > seen.inFlight {
 		t.breaks("hung: %d writes failed, though only %d requests were there", failed, seen.inFlight)
