@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -174,79 +175,84 @@ func (t *trial) consulAway(ctx context.Context) (func(outcome) bool, error) {
 // deadline is what a gateway waits for an answer.
 const deadline = 10 * time.Second
 
+// mostReached is R42's figure for the requests that reach an instance that hangs, of one gateway.
+const mostReached = 10
+
 // hung lets an instance of posts hang. No read may fail or take longer than the deadline, and a write
 // only if it was sent there.
 func (t *trial) hung(ctx context.Context) (func(outcome) bool, error) {
 	m := t.posts()[1]
-	id := m.id("post")
-	before, err := t.traffic(ctx, id)
+	h, err := t.hangs(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	from := time.Now()
-	if err := m.pause(); err != nil {
-		return nil, err
-	}
-	seen, err := t.watchHung(ctx, id, from)
-	if resumed := m.resume(); err != nil || resumed != nil {
-		return nil, fmt.Errorf("%w %w", err, resumed)
-	}
-	to := time.Now()
-	serving, err := t.untilServing(ctx, id)
+	serving, err := t.untilServing(ctx, m.id("post"))
 	if err != nil {
 		return nil, err
 	}
-	t.tell("hung: for %v; %d requests reached it, %d at once; left out by both gateways after %v; it has requests again %v after it went on",
-		t.hang, seen.requests-before.requests, seen.inFlight, seen.ejected.Sub(from).Round(pollEvery), serving.Sub(to).Round(pollEvery))
-	if err := pause(ctx, time.Until(from.Add(deadline+time.Second))); err != nil { // who waits for it has been answered then
+	t.tell("hung: for %v; %d requests reached it; left out by both gateways after %v; it has requests again %v after it went on",
+		t.hang, h.reached, h.ejected.Sub(h.from).Round(pollEvery), serving.Sub(h.to).Round(pollEvery))
+	if err := pause(ctx, time.Until(h.from.Add(deadline+time.Second))); err != nil { // who waits for it has been answered then
 		return nil, err
 	}
-	allowed := func(o outcome) bool {
-		return !o.read() && (o.status == http.StatusGatewayTimeout || o.status == http.StatusBadGateway) && serves(o, "post") && o.at(from, to)
-	}
-	t.judgeHung(seen, t.allowed(allowed))
+	allowed := func(o outcome) bool { return t.mayHang(o, h) }
+	t.judgeHang(h, t.allowed(allowed))
 	return allowed, nil
 }
 
-func (t *trial) judgeHung(seen hangSeen, failed int) {
-	slowest, reached := t.record.slowestRead(), seen.requests-before
-	t.tell("hung: for %v; %d requests reached it, %d at once; left out by both gateways after %v; it has requests again %v after it went on",
-		t.hang, reached, seen.inFlight, seen.ejected.Sub(seen.from).Round(pollEvery), seen.serving.Sub(seen.to).Round(pollEvery))
-	t.tell("hung: %d writes that were sent there failed; the slowest read took %v", failed, slowest.Round(time.Millisecond))
-	if failed > seen.inFlight {
-		t.breaks("hung: %d writes failed, though only %d requests were there", failed, seen.inFlight)
+// mayHang tells whether a request may have failed for an instance that hangs. On SQLite that may
+// have the lock which all writes need.
+func (t *trial) mayHang(o outcome, h hang) bool {
+	sentThere := (o.status == http.StatusGatewayTimeout || o.status == http.StatusBadGateway) && serves(o, "post")
+	locked := o.status == http.StatusServiceUnavailable && t.database == ""
+	return !o.read() && (sentThere || locked) && o.at(h.from, h.to)
+}
+
+func (t *trial) judgeHang(h hang, failed int) {
+	slowest := t.record.slowestRead()
+	t.tell("hung: %d writes failed, of those that were there; the slowest read took %v", failed, slowest.Round(time.Millisecond))
+	if most := int64(mostReached * len(t.gateways)); h.reached > most {
+		t.breaks("hung: %d requests reached it, not %d at most", h.reached, most)
+	}
+	if int64(failed) > h.reached && t.database != "" {
+		t.breaks("hung: %d writes failed, though only %d requests were there", failed, h.reached)
 	}
 	if slowest > deadline {
 		t.breaks("hung: a read took %v", slowest)
 	}
-	if seen.ejected.IsZero() {
+	if h.ejected.IsZero() {
 		t.breaks("hung: not left out by both gateways")
 	}
 }
 
-// hangSeen is what the gateways told of an instance that hung.
-type hangSeen struct {
-	ejected  time.Time // when both had left it out
-	requests int64     // ever
-	inFlight int       // at most
+// hang is what was seen while an instance hung.
+type hang struct {
+	from, to time.Time
+	ejected  time.Time // when both gateways had left it out
+	reached  int64     // how many requests were there, or were sent there
 }
 
-// watchHung looks until the hang is over.
-func (t *trial) watchHung(ctx context.Context, id string, from time.Time) (seen hangSeen, err error) {
-	for time.Since(from) < t.hang {
-		now, err := t.traffic(ctx, id)
-		if err != nil {
-			return seen, err
-		}
-		seen.requests, seen.inFlight = max(seen.requests, now.requests), max(seen.inFlight, now.inFlight)
-		if seen.ejected.IsZero() && !slices.ContainsFunc(now.states, func(s string) bool { return s != "ejected" }) {
-			seen.ejected = time.Now()
-		}
-		if err := pause(ctx, pollEvery); err != nil {
-			return seen, err
-		}
+// hangs lets an instance hang for a while, and looks on.
+func (t *trial) hangs(ctx context.Context, m *member) (h hang, err error) {
+	id := m.id("post")
+	before, err := t.traffic(ctx, id)
+	if err != nil {
+		return h, err
 	}
-	return seen, nil
+	h.from = time.Now()
+	if err := m.pause(); err != nil {
+		return h, err
+	}
+	for err == nil && time.Since(h.from) < t.hang {
+		now, failure := t.traffic(ctx, id)
+		h.reached = max(h.reached, now.requests-before.requests+int64(before.inFlight))
+		if h.ejected.IsZero() && failure == nil && !slices.ContainsFunc(now.states, func(s string) bool { return s != "ejected" }) {
+			h.ejected = time.Now()
+		}
+		err = errors.Join(failure, pause(ctx, pollEvery))
+	}
+	h.to = time.Now()
+	return h, errors.Join(err, m.resume())
 }
 
 // redisAway is for how long there is no Redis.
