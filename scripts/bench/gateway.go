@@ -150,25 +150,39 @@ func (b *bench) hammer(p *process, request []byte) (result, error) {
 	return result{requests: len(times), cpu: (after - before) / time.Duration(len(times)), p50: times[len(times)/2], p99: times[len(times)*99/100]}, nil
 }
 
-// hold looks at the gateway's memory with many connections that have all been used.
+// hold looks at the gateway's memory while many connections are open, at work and then idle.
 func (b *bench) hold(p *process) error {
 	request := rawRequest("GET", "/api/posts", "", "")
-	var conns []*rawClient
-	defer func() {
-		for _, c := range conns {
-			c.close()
-		}
-	}()
+	address := strings.TrimPrefix(p.base, "http://")
+	var failed atomic.Pointer[error]
+	var all, first sync.WaitGroup
+	idle := make(chan struct{})
+	end := time.Now().Add(b.length)
 	for range heldClients {
-		c := &rawClient{address: strings.TrimPrefix(p.base, "http://")}
-		conns = append(conns, c)
-		if _, err := c.do(request); err != nil {
-			return fmt.Errorf("holding %d connections: %w", len(conns), err)
-		}
+		first.Add(1)
+		all.Go(func() {
+			c := &rawClient{address: address}
+			defer c.close()
+			for more := true; more && failed.Load() == nil; more = time.Now().Before(end) {
+				if _, err := c.do(request); err != nil {
+					failed.Store(&err)
+				}
+			}
+			first.Done()
+			<-idle
+		})
 	}
-	now, peak, err := p.rss()
-	fmt.Printf("  memory of the gateway with %d connections: %d MiB (at most %d so far)\n", heldClients, now, peak)
-	return err
+	first.Wait()
+	_, peak, err := p.rss()
+	time.Sleep(b.length)
+	now, _, errNow := p.rss()
+	close(idle)
+	all.Wait()
+	if e := failed.Load(); e != nil {
+		return fmt.Errorf("holding %d connections: %w", heldClients, *e)
+	}
+	fmt.Printf("  memory of the gateway with %d connections: at most %d MiB while all are at work, %d MiB %s later\n", heldClients, peak, now, b.length)
+	return errors.Join(err, errNow)
 }
 
 // split compares the cached list of one process with the same behind a gateway.
