@@ -10,7 +10,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -121,11 +120,12 @@ func play(ctx context.Context, s *site) error {
 	err = t.all(ctx)
 	stop()
 	<-ended
+	t.judge()
 	if err == nil {
-		err = t.note("what was acknowledged", func() error { return l.ledger.verify(ctx, s, t) })
+		err = l.ledger.verify(ctx, s, t)
 	}
 	fmt.Print(t.report())
-	return cmp.Or(err, t.verdict(s.dir))
+	return errors.Join(err, t.verdict(s.dir))
 }
 
 // wanted are the scenarios of -only.

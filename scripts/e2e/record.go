@@ -36,40 +36,45 @@ func (o outcome) String() string {
 // ended in.
 type window struct {
 	name          string
-	begun, ended  time.Time
+	begun, ended  time.Time // ended with the last request
 	reads, writes []time.Duration
 	failures      []outcome
-	byGateway     map[string]int
+	allowed       func(outcome) bool // which of them are no broken promise; nil: none
 }
 
 // record is what the clients saw, window after window.
 type record struct {
-	mu      sync.Mutex
-	windows []*window
+	mu        sync.Mutex
+	windows   []*window
+	byGateway map[string]int // requests
 }
 
 func newRecord() *record {
-	r := &record{}
+	r := &record{byGateway: map[string]int{}}
 	r.next("start")
 	return r
 }
 
-// next ends a window and begins another.
+// next begins another window.
 func (r *record) next(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
-	if n := len(r.windows); n > 0 {
-		r.windows[n-1].ended = now
-	}
-	r.windows = append(r.windows, &window{name: name, begun: now, ended: now, byGateway: map[string]int{}})
+	r.windows = append(r.windows, &window{name: name, begun: time.Now()})
+}
+
+// allow says which failures of the window that goes on are allowed.
+func (r *record) allow(is func(outcome) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.windows[len(r.windows)-1].allowed = is
 }
 
 func (r *record) add(o outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	w := r.windows[len(r.windows)-1]
-	w.byGateway[o.gateway]++
+	w.ended = o.ended()
+	r.byGateway[o.gateway]++
 	if o.reason != "" {
 		w.failures = append(w.failures, o)
 	}

@@ -65,16 +65,19 @@ func (t *trial) killed(ctx context.Context) (func(outcome) bool, error) {
 		}
 		moments = append(moments, when)
 	}
-	allowed := func(o outcome) bool {
-		return !o.read() && o.status == http.StatusBadGateway && serves(o, "post") &&
-			slices.ContainsFunc(moments, func(k moment) bool { return o.at(k.from, k.to) })
-	}
+	allowed := func(o outcome) bool { return mayBeKilled(o, moments) }
 	t.tell("killed: %d writes ended with 502, all under way at the moment", t.allowed(allowed))
 	return allowed, nil
 }
 
 // moment is a time that something took.
 type moment struct{ from, to time.Time }
+
+// mayBeKilled tells whether a request may have failed for an instance of posts that was killed.
+func mayBeKilled(o outcome, moments []moment) bool {
+	return !o.read() && o.status == http.StatusBadGateway && serves(o, "post") &&
+		slices.ContainsFunc(moments, func(k moment) bool { return o.at(k.from, k.to) })
+}
 
 // kill kills an instance, sees that it is left alone, and starts it again.
 func (t *trial) kill(ctx context.Context, m *member) (k moment, err error) {

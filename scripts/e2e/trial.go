@@ -46,35 +46,35 @@ func (t *trial) all(ctx context.Context) error {
 	if err := pause(ctx, calm); err != nil {
 		return err
 	}
-	t.judge(nil)
 	for _, s := range scenes {
 		if !t.wanted(s.name) {
 			continue
 		}
 		t.record.next(s.name)
 		allowed, err := s.play(t, ctx)
+		t.record.allow(allowed)
 		if err == nil {
 			err = t.steady(ctx)
 		}
-		t.judge(allowed)
 		if err != nil {
-			return fmt.Errorf("%s: %w\n%s", s.name, err, strings.Join(t.broken, "\n"))
+			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
 	t.record.next("end")
 	return nil
 }
 
-// judge holds the window that goes on against what was promised.
-func (t *trial) judge(allowed func(outcome) bool) {
-	failures := t.record.failures()
-	if allowed != nil {
-		failures = slices.DeleteFunc(failures, allowed)
-	}
-	name := t.record.windows[len(t.record.windows)-1].name
-	if len(failures) > 0 {
-		t.breaks("%s: %d requests failed that must not", name, len(failures))
-		t.failed = append(t.failed, failures...)
+// judge holds what the clients saw against what was promised, once the load has ended.
+func (t *trial) judge() {
+	for _, w := range t.record.windows {
+		failures := w.failures
+		if w.allowed != nil {
+			failures = slices.DeleteFunc(slices.Clone(failures), w.allowed)
+		}
+		if len(failures) > 0 {
+			t.breaks("%s: %d requests failed that must not", w.name, len(failures))
+			t.failed = append(t.failed, failures...)
+		}
 	}
 }
 
@@ -88,14 +88,6 @@ func (t *trial) tell(format string, values ...any) {
 	t.notes = append(t.notes, fmt.Sprintf(format, values...))
 }
 
-// note does something whose error is only that it can't be said whether a promise holds.
-func (t *trial) note(what string, do func() error) error {
-	if err := do(); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
-}
-
 func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
@@ -107,13 +99,13 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // report is the table of all windows, and what was noted.
 func (t *trial) report() string {
-	t.record.mu.Lock()
-	defer t.record.mu.Unlock()
-	t.record.windows[len(t.record.windows)-1].ended = time.Now()
 	var b strings.Builder
 	b.WriteString(tableHead)
 	for _, w := range t.record.windows {
 		b.WriteString(w.String())
+	}
+	for _, g := range t.gateways {
+		fmt.Fprintf(&b, "%s was sent %d requests\n", g.name, t.record.byGateway[g.name])
 	}
 	for _, n := range t.notes {
 		b.WriteString(n + "\n")
