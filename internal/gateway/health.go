@@ -21,6 +21,9 @@ type ejection struct {
 
 func (e *ejection) on(now time.Time) bool { return now.Before(e.until) }
 
+// begun is when it began; the zero time's if there was none.
+func (e *ejection) begun() time.Time { return e.until.Add(-e.length) }
+
 // begin leaves out for row × base. Who was well for as long as he was left out starts again.
 func (e *ejection) begin(now time.Time, base, most time.Duration) {
 	if now.Sub(e.until) >= e.length {
@@ -59,10 +62,11 @@ func (p *pool) ejected(now time.Time) (n int) {
 	return n
 }
 
-// succeed counts an answer.
+// succeed counts an answer. How long one took that was asked for before an ejection says what is
+// known, and would keep requests away from who has returned for another while.
 func (i *instance) succeed(now time.Time, u *use) {
 	i.failures = 0
-	if u.timed {
+	if u.timed && !u.since.Before(i.ejection.begun()) {
 		i.sample(now, u.took)
 	}
 }

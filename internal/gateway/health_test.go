@@ -162,6 +162,23 @@ func TestWhoReturnsHasAShareAtOnce(t *testing.T) {
 	}
 }
 
+func TestALateAnswerOfBeforeAnEjectionDoesNotCountAfterIt(t *testing.T) {
+	w := newWorld()
+	w.update(listOf(1, 1))
+	w.shares(1000)
+	hangs := w.acquire(w.others("a"))
+	w.after(2 * time.Second)
+	wantIDs(t, w.suspects(w.now), "a")
+	hangs.of.hung()
+	w.wantStates(t, map[string]string{"a": "ejected", "b": "up"})
+	w.after(w.o.ejectTime)
+	hangs.done(fine) // it goes on
+	w.shares(1)      // somebody has answered of late
+	if got := w.shares(100); got["a"] < 30 {
+		t.Errorf("after the return: %v", got)
+	}
+}
+
 func TestSlowAnswersOfBeforeAnEjectionDoNotCountAfterIt(t *testing.T) {
 	w := newWorld(func(o *poolOptions) { o.ejectTime = time.Second })
 	w.update(listOf(1, 1))

@@ -159,6 +159,11 @@ func ambiguous(url string) bool {
 	return strings.Count(authority, "@") > 1 || strings.Contains(path, "@")
 }
 
+// standstill is how long a process may do nothing in a transaction. Others wait for its locks
+// meanwhile, and for a connection no longer than acquireLimit: of a process that hangs they must be
+// rid before that.
+const standstill = 1500 * time.Millisecond
+
 // makeSettings makes those settings of a connection that the URL did not. As parameters of the
 // start they would be refused by a PgBouncer.
 func makeSettings(ctx context.Context, c *pgx.Conn, given map[string]string, timeout time.Duration) error {
@@ -166,7 +171,7 @@ func makeSettings(ctx context.Context, c *pgx.Conn, given map[string]string, tim
 	for _, s := range [][2]string{
 		// The server's own bounds are for a client that is gone without a word.
 		{"statement_timeout", strconv.FormatInt((timeout + time.Second).Milliseconds(), 10)},
-		{"idle_in_transaction_session_timeout", strconv.FormatInt((10 * time.Second).Milliseconds(), 10)},
+		{"idle_in_transaction_session_timeout", strconv.FormatInt(standstill.Milliseconds(), 10)},
 		// Rows are looked up one by one, on disks without a moving head; and no statement
 		// runs so long that it is worth compiling.
 		{"random_page_cost", "1.1"},
