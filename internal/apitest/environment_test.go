@@ -43,11 +43,20 @@ var environments = []environment{
 	{"split/postgres", onPostgres(startSplit)},
 }
 
+// here are the environments of this run. The race detector, which takes ten times as long, has seen
+// PostgreSQL in one process, and the split on SQLite.
+func here() []environment {
+	if enginetest.Raced {
+		return environments[:3]
+	}
+	return environments
+}
+
 // each runs f in every environment at once, on a new instance with these settings over
 // the usual ones.
 func each(t *testing.T, over settings, f func(t *testing.T, s *site)) {
 	t.Run("each", func(t *testing.T) { // ends when all have ended
-		for _, e := range environments {
+		for _, e := range here() {
 			t.Run(e.name, func(t *testing.T) {
 				t.Parallel()
 				e.run(t, over, f)
@@ -59,7 +68,7 @@ func each(t *testing.T, over settings, f func(t *testing.T, s *site)) {
 // eachAlone is each with nothing beside it: for what measures time, and for what needs
 // all that the process may take, such as the memory that large bodies share.
 func eachAlone(t *testing.T, over settings, f func(t *testing.T, s *site)) {
-	for _, e := range environments {
+	for _, e := range here() {
 		t.Run(e.name, func(t *testing.T) { e.run(t, over, f) })
 	}
 }
