@@ -84,7 +84,7 @@ func (p *program) root() *cobra.Command {
 	})
 	root.SetHelpCommand(&cobra.Command{Use: "help", Hidden: true, RunE: helpOn})
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(p.serve(), p.migrate(), p.user(), p.imports(), p.exports(), p.copies(), p.backups(), p.restore(), p.db(),
+	root.AddCommand(p.serve(), p.migrate(), p.user(), p.imports(), p.exports(), p.copies(), p.backups(), p.restore(), p.db(), p.gateway(),
 		p.healthcheck(), p.alerts(), p.settings(), openAPI(), version())
 	plainUseLines(root)
 	return root

@@ -31,6 +31,7 @@ func (a *App) openWatch(context.Context) error {
 	a.watchPasswords()
 	a.watchDisks()
 	a.watchReady()
+	a.watchGateway()
 	return nil
 }
 
@@ -136,10 +137,13 @@ func (a *App) watchReady() {
 	if a.bucket != nil {
 		a.metrics.Gauge(name, help, a.uploadsUp.get, "name", "uploads")
 	}
-	away := false
+	away, first := false, true
 	a.every(readyEvery, func(ctx context.Context) {
+		fresh := first
+		first = false
 		switch err := a.ready(ctx); {
 		case errors.Is(err, context.Canceled): // the program ends
+		case fresh && errors.Is(err, errUnknown): // nobody has had the time to tell
 		case err != nil && !away:
 			away = true
 			a.log.Error("not ready: a dependency is away", "error", err)

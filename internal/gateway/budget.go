@@ -17,7 +17,13 @@ func (b *budget) began(now time.Time) {
 	b.recent.add(now, count{all: 1})
 }
 
-func (b *budget) take(now time.Time) bool {
+// take counts a retry, and reports whether there may be one. What was never sent costs nobody
+// anything, and takes no place.
+func (b *budget) take(now time.Time, unsent bool) bool {
+	if unsent {
+		b.retries++
+		return true
+	}
 	recent := b.recent.at(now)
 	if recent.marked >= max(b.floor, int(b.share*float64(recent.all))) {
 		b.refused++

@@ -14,7 +14,7 @@ func (w *world) begin(n int) {
 // retries takes what the budget gives, of a hundred.
 func (w *world) retries() (n int) {
 	for range 100 {
-		if w.mayRetry() {
+		if w.budget.take(w.now, false) {
 			n++
 		}
 	}
@@ -60,7 +60,7 @@ func TestInALongRunRetriesAreNoMoreThanAFifth(t *testing.T) {
 	retries := 0
 	for range 60_000 {
 		w.began()
-		if w.mayRetry() {
+		if w.budget.take(w.now, false) {
 			retries++
 		}
 		w.after(3 * time.Millisecond)
@@ -84,5 +84,23 @@ func TestAWindowCountsWhatIsWithinIt(t *testing.T) {
 	w.after(time.Hour)
 	if got := win.at(w.now); got.all != 0 || got.marked != 0 {
 		t.Errorf("after an hour: %+v", got)
+	}
+}
+
+func TestWhatWasNeverSentTakesNoPlaceInTheBudget(t *testing.T) {
+	w := newWorld()
+	w.update(listOf(1, 1))
+	tried := w.others("b")
+	for range 50 {
+		w.another(tried, true).done(fine)
+	}
+	if got := w.retries(); got != 3 {
+		t.Errorf("%d retries are left, want 3", got)
+	}
+	if u := w.another(tried, false); u != nil {
+		t.Error("a retry beyond the budget")
+	}
+	if s := w.status(); s.Retries != 53 || s.RetriesRefused == 0 || s.Instances[1].Requests != 50 {
+		t.Errorf("%+v", s)
 	}
 }

@@ -89,6 +89,6 @@ func isHop(name string) bool {
 // withheld reports whether a header of an answer stays with the gateway: the edge says these
 // things itself.
 func withheld(name string) bool {
-	return isHop(name) || name == "Content-Length" || name == "X-Request-Id" || name == web.BusyHeader || strings.HasPrefix(name, "Access-Control-") ||
+	return isHop(name) || name == "Content-Length" || name == "X-Request-Id" || name == web.BusyHeader || name == web.RouteHeader || strings.HasPrefix(name, "Access-Control-") ||
 		strings.HasPrefix(name, "Ratelimit-") || strings.HasPrefix(name, "X-Ratelimit-")
 }

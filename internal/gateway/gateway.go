@@ -102,8 +102,9 @@ func (g *Gateway) look(ctx context.Context, p *pool, asking *sync.WaitGroup) {
 		asking.Go(func() {
 			if err := g.prober.alive(ctx, i.address); err != nil && ctx.Err() == nil {
 				g.Log.Warn("an instance hangs", "service", p.service, "instance", i.id, "error", err)
-				i.hung()
-				g.wire.interrupt(i.address)
+				if i.hung() {
+					g.wire.interrupt(i.address)
+				}
 			} else if err == nil {
 				i.probed(true, "")
 			}

@@ -171,6 +171,24 @@ func (p *pool) acquire(tried []*instance) *use {
 	defer p.mu.Unlock()
 	now := p.o.now()
 	p.gather(now, tried)
+	return p.take(now)
+}
+
+// another is acquire for a further try of a request. One that may have been read by those who were
+// tried needs a place in the budget.
+func (p *pool) another(tried []*instance, unsent bool) *use {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.o.now()
+	p.gather(now, tried)
+	if len(p.candidates) == 0 || !p.budget.take(now, unsent) {
+		return nil
+	}
+	return p.take(now)
+}
+
+// take begins a use of one of p.candidates, if there is one.
+func (p *pool) take(now time.Time) *use {
 	if len(p.candidates) == 0 {
 		return nil
 	}
@@ -252,13 +270,6 @@ func (p *pool) began() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.budget.began(p.o.now())
-}
-
-// mayRetry takes one retry of the budget, if it has one.
-func (p *pool) mayRetry() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.budget.take(p.o.now())
 }
 
 // uses reports whether an instance has an address.

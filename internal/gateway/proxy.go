@@ -3,7 +3,6 @@ package gateway
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"inkstone/internal/blog"
@@ -53,6 +52,7 @@ func (g *Gateway) send(w http.ResponseWriter, r *http.Request, p *pool) error {
 	if err != nil {
 		return told(p.service, err)
 	}
+	web.NoteRoute(r, reply.get(web.RouteHeader))
 	return finish(w, reply, used)
 }
 
@@ -151,12 +151,7 @@ func (t *tries) next(last *use, reply *reply, err error) *use {
 	if !unsent && !t.repeatable {
 		return nil
 	}
-	u := t.pool.acquire(slices.Clip(t.tried))
-	if u == nil || unsent || t.pool.mayRetry() {
-		return u
-	}
-	u.done(unjudged)
-	return nil
+	return t.pool.another(t.tried, unsent)
 }
 
 // finish sends the answer of an instance to the client. One that ends early is cut off for the

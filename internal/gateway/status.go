@@ -1,6 +1,10 @@
 package gateway
 
-import "time"
+import (
+	"time"
+
+	"inkstone/internal/blog"
+)
 
 // ServiceStatus is how the instances of a service are.
 type ServiceStatus struct {
@@ -9,6 +13,7 @@ type ServiceStatus struct {
 	Requests       int64            `json:"requests"` // of clients
 	Retries        int64            `json:"retries"`
 	RetriesRefused int64            `json:"retriesRefused"` // for want of budget
+	Available      int              `json:"available"`      // instances that may be sent requests
 	Instances      []InstanceStatus `json:"instances"`      // ordered by ID
 }
 
@@ -43,6 +48,7 @@ func (p *pool) status() ServiceStatus {
 	s := ServiceStatus{Service: p.service, Breaker: breaker, Instances: make([]InstanceStatus, 0, len(p.instances)),
 		Requests: p.budget.requests, Retries: p.budget.retries, RetriesRefused: p.budget.refused}
 	now := p.o.now()
+	s.Available = p.gather(now, nil)
 	for _, i := range p.instances {
 		s.Instances = append(s.Instances, i.status(now))
 	}
@@ -54,7 +60,7 @@ func (i *instance) status(now time.Time) InstanceStatus {
 		InFlight: i.inFlight, Requests: i.requests, Errors: i.errors, Ejections: i.ejections,
 		LatencyMs: 1000 * i.latency.seconds}
 	if i.ejection.on(now) {
-		s.EjectedUntil = i.ejection.until.UTC().Format("2006-01-02T15:04:05.000Z")
+		s.EjectedUntil = i.ejection.until.UTC().Format(blog.TimeLayout)
 	}
 	if i.unwell || i.ejection.on(now) {
 		s.Reason = i.reason

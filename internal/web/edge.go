@@ -162,7 +162,7 @@ func (e *edge) record(w *recorder, r *http.Request, s *state, start time.Time) {
 	took := ended.Sub(start)
 	route := s.route
 	if route == "" {
-		route = "unmatched"
+		route = unmatched
 	}
 	e.Metrics.Ended(telemetry.Request{Method: r.Method, Route: route, Status: status, Took: took, Bytes: w.bytes})
 	level := s.level(status, took, route)

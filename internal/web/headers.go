@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -43,6 +44,7 @@ type quota struct {
 func (s *state) addHeaders(h http.Header) {
 	h["X-Request-Id"] = []string{s.id}
 	if s.inner {
+		h[RouteHeader] = []string{cmp.Or(s.route, unmatched)}
 		return
 	}
 	for name, value := range helmet {
@@ -64,7 +66,7 @@ func (s *state) addHeaders(h http.Header) {
 func (s *state) appendHeaders(b []byte) []byte {
 	b = append(append(append(b, "X-Request-Id: "...), s.id...), "\r\n"...)
 	if s.inner {
-		return b
+		return append(append(append(b, RouteHeader+": "...), cmp.Or(s.route, unmatched)...), "\r\n"...)
 	}
 	b = append(b, helmetLines...)
 	if s.quota == nil {

@@ -3,11 +3,32 @@ package web
 import (
 	"net/http"
 	"net/netip"
+	"strings"
 )
 
-// BusyHeader tells a gateway that a request was refused for want of room, which says nothing
-// of whether the process is well.
-const BusyHeader = "X-Inkstone-Busy"
+// What Inner tells a gateway of an answer, and a gateway nobody else.
+const (
+	// BusyHeader marks a refusal for want of room, which says nothing of whether the process is well.
+	BusyHeader = "X-Inkstone-Busy"
+	// RouteHeader has the pattern of the route, for the log and the metrics.
+	RouteHeader = "X-Inkstone-Route"
+)
+
+// unmatched is the route of requests that no route has.
+const unmatched = "unmatched"
+
+// NoteRoute notes the route that a service has told by RouteHeader; one that tells none keeps the
+// part of the paths that it answers.
+func NoteRoute(r *http.Request, told string) {
+	const longest = 128
+	s := stateOf(r)
+	switch {
+	case told == unmatched:
+		s.route = ""
+	case strings.HasPrefix(told, "/") && len(told) <= longest:
+		s.route = told
+	}
+}
 
 // Inner is the chain around the routes of a process that a gateway sends requests to: what Edge
 // has, but for what is the gateway's, which is CORS, the limits and the headers that every answer

@@ -53,7 +53,7 @@ func TestAServiceLeavesToTheGatewayWhatFacesClients(t *testing.T) {
 	h := inner(true, new(bytes.Buffer))
 	for range 3 { // a limit of one would show
 		res := ask(h, "GET", "/api/who", "Origin", "http://a.example")
-		if res.StatusCode != 200 || res.Header.Get("X-Request-Id") == "" {
+		if res.StatusCode != 200 || res.Header.Get("X-Request-Id") == "" || res.Header.Get(RouteHeader) != "/api/who" {
 			t.Errorf("%d %v", res.StatusCode, res.Header)
 		}
 		for name := range res.Header {
