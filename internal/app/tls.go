@@ -110,12 +110,15 @@ func (a *App) openRedirect(ctx context.Context) error {
 	return err
 }
 
-// ErrOtherCertificate is that a server shows another certificate than the settings say it should.
-var ErrOtherCertificate = errors.New("the server shows another certificate")
+// Why the server of some settings is not taken for theirs.
+var (
+	ErrOtherCertificate = errors.New("the server shows another certificate than the settings name")
+	ErrNoCertificate    = errors.New("the certificate that the settings name can't be read")
+)
 
 // AskTLS is how the server of these settings is asked from this machine: it is taken for ours if
-// it shows the certificate that is in our files. nil: it speaks no TLS. The handshake fails with
-// ErrOtherCertificate, or because ours can't be read.
+// it shows the certificate that is in our files. nil: it speaks no TLS. A handshake fails with
+// ErrOtherCertificate or ErrNoCertificate.
 func AskTLS(cfg *config.Config) *tls.Config {
 	t := cfg.TLS
 	if !t.On() {
@@ -129,15 +132,17 @@ func AskTLS(cfg *config.Config) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12, ServerName: name,
 		InsecureSkipVerify: true, // it is compared instead: the name in it is not that of this machine
-		VerifyConnection: func(s tls.ConnectionState) error {
-			own, err := certs.ReadLeaf(file)
-			if err != nil {
-				return err
-			}
-			if !s.PeerCertificates[0].Equal(own) {
-				return ErrOtherCertificate
-			}
-			return nil
-		},
+		VerifyConnection:   func(s tls.ConnectionState) error { return isOwn(s.PeerCertificates[0], file) },
 	}
+}
+
+func isOwn(shown *x509.Certificate, file string) error {
+	own, err := certs.ReadLeaf(file)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNoCertificate, err)
+	}
+	if !shown.Equal(own) {
+		return ErrOtherCertificate
+	}
+	return nil
 }

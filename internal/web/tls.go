@@ -22,8 +22,8 @@ type TLS struct {
 
 // The names of HTTP in a handshake.
 const (
-	http1 = "http/1.1"
-	http2 = "h2"
+	overHTTP1 = "http/1.1"
+	overHTTP2 = "h2"
 )
 
 // config is that of a server whose clients may choose among protocols. Go decides on the rest.
@@ -41,10 +41,10 @@ func LimitTLS(l net.Listener, most int, metrics *telemetry.Metrics, t TLS) net.L
 	if t.Failed == nil {
 		t.Failed = func(error) {}
 	}
-	refusing := t.config(http1)
+	refusing := t.config(overHTTP1)
 	inner := newLimited(l, most, metrics)
 	inner.speak = func(c net.Conn) net.Conn { return tls.Server(c, refusing) }
-	s := &secured{limited: inner, tls: t, config: t.config(append([]string{http2, http1}, t.Protocols...)...), accepted: make(chan accepted)}
+	s := &secured{limited: inner, tls: t, config: t.config(append([]string{overHTTP2, overHTTP1}, t.Protocols...)...), accepted: make(chan accepted)}
 	s.open, s.close = context.WithCancel(context.Background())
 	go s.acceptAll()
 	return s
@@ -116,9 +116,9 @@ func (s *secured) shake(c *conn) {
 	}
 	var ready net.Conn
 	switch shaken.ConnectionState().NegotiatedProtocol {
-	case http2:
+	case overHTTP2:
 		ready = shaken
-	case http1, "":
+	case overHTTP1, "":
 		ready = secureConn{newConn(shaken, func() {}), shaken}
 	}
 	if ready == nil || !s.hand(accepted{conn: ready}) {
