@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -89,9 +90,18 @@ func (a *ACME) Protocols() []string { return []string{acme.ALPNProto} }
 // Covers reports whether a host is one of the names.
 func (a *ACME) Covers(host string) bool { return a.names[strings.ToLower(host)] != nil }
 
-// HTTPHandler answers issuers who look by http-01 whether a name is ours, and leaves the rest
-// to next. It is to be called before Run.
-func (a *ACME) HTTPHandler(next http.Handler) http.Handler { return a.manager.HTTPHandler(next) }
+// HTTPHandler answers issuers who look by http-01 whether a name is ours, at whatever port, and
+// leaves the rest to next. It is to be called before Run.
+func (a *ACME) HTTPHandler(next http.Handler) http.Handler {
+	answer := a.manager.HTTPHandler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if host, _, err := net.SplitHostPort(r.Host); err == nil {
+			r = r.WithContext(r.Context())
+			r.Host = host
+		}
+		answer.ServeHTTP(w, r)
+	})
+}
 
 var errOther = errors.New("no certificate for this name")
 
