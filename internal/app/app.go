@@ -131,7 +131,9 @@ const ballast = 12 << 20
 // new connections, requests in flight finish (at most ShutdownTimeout), what is
 // buffered is written, the database is closed. It returns nil after such an end.
 func (a *App) Run(ctx context.Context) error {
-	defer runtime.KeepAlive(make([]byte, ballast))
+	if len(a.cfg.Target.Rows) > 0 {
+		defer runtime.KeepAlive(make([]byte, ballast)) // a mere gateway keeps little, and has many connections
+	}
 	stopBackground := a.startBackground()
 	server := web.NewServer(a.handler, a.log, web.DefaultBounds)
 	failed := make(chan error, 2)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -15,17 +16,53 @@ type conn struct {
 	*net.TCPConn
 	host   *host
 	look   peeker
+	end    func()    // is close
 	used   bool      // for an earlier exchange
 	heard  bool      // something of the answer to this exchange has come
 	fed    bool      // deadlines of writing were set
 	since  time.Time // when it became idle
 	closed atomic.Bool
+	wait   atomic.Int32 // for the head of an answer that another host may give
 }
 
-// host keeps the idle connections to one address.
+// What a conn's wait is.
+const (
+	none int32 = iota
+	waiting
+	givenUp
+)
+
+// host keeps the connections to one address.
 type host struct {
 	idle      []*conn // the last one was used last
 	forgotten bool
+
+	mu   sync.Mutex
+	open map[*conn]bool // in use and idle
+}
+
+func (h *host) note(c *conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.open[c] = true
+}
+
+func (h *host) lose(c *conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.open, c)
+}
+
+// giveUp gives up the waits on all connections, and returns those to be closed for it.
+func (h *host) giveUp() (all []*conn) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.open {
+		if c.wait.CompareAndSwap(waiting, givenUp) {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 // take returns an idle connection to address, the one used last, or a new one.
@@ -67,14 +104,15 @@ func (w *wire) connect(ctx context.Context, address string) (*conn, error) {
 	raw, err := w.dialer.DialContext(ctx, "tcp", address)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return nil, fmt.Errorf("dial %s: %w: %w", address, errNotSent, context.Cause(ctx))
+		return nil, fmt.Errorf("dial %s: %w", address, context.Cause(ctx))
 	case err != nil && ours(err):
 		return nil, fmt.Errorf("dial %s: %w: %w", address, errNotSent, err)
 	case err != nil:
 		return nil, fmt.Errorf("dial %s: %w: %w", address, errRefused, err)
 	}
 	c := &conn{TCPConn: raw.(*net.TCPConn), host: w.hostOf(address)}
-	c.look = newPeeker(c.TCPConn)
+	c.look, c.end = newPeeker(c.TCPConn), c.close
+	c.host.note(c)
 	return c, nil
 }
 
@@ -88,7 +126,7 @@ func (w *wire) hostOf(address string) *host {
 	defer w.mu.Unlock()
 	h := w.hosts[address]
 	if h == nil {
-		h = &host{forgotten: w.closed}
+		h = &host{forgotten: w.closed, open: map[*conn]bool{}}
 		if !w.closed {
 			w.hosts[address] = h
 		}
@@ -159,6 +197,21 @@ func (w *wire) forget(address string) {
 	w.drop(address)
 }
 
+// interrupt forgets address, and gives up what is waited for there if it may be sent elsewhere:
+// that is an errTimeout.
+func (w *wire) interrupt(address string) {
+	w.mu.Lock()
+	h := w.hosts[address]
+	w.drop(address)
+	w.mu.Unlock()
+	if h == nil {
+		return
+	}
+	for _, c := range h.giveUp() {
+		c.close()
+	}
+}
+
 func (w *wire) drop(address string) {
 	h := w.hosts[address]
 	if h == nil {
@@ -189,6 +242,7 @@ func (w *wire) close() {
 func (c *conn) close() {
 	if !c.closed.Swap(true) {
 		_ = c.TCPConn.Close()
+		c.host.lose(c)
 	}
 }
 

@@ -18,6 +18,7 @@ type feed struct {
 	conn   *conn
 	answer time.Duration // that a piece may take, and then the head of the answer
 
+	read    atomic.Bool // the body has been, to its end
 	stopped atomic.Bool
 	done    chan struct{}
 
@@ -73,6 +74,7 @@ func (f *feed) copy() error {
 	var sent int64
 	for !f.stopped.Load() {
 		n, err := f.out.body.Read((*buf)[chunkRoom : chunkRoom+pieceSize])
+		f.read.Store(err == io.EOF)
 		if sent += int64(n); f.out.length >= 0 && sent > f.out.length {
 			return fmt.Errorf("%w: longer than it was said to be", errClientBody)
 		}
@@ -148,6 +150,9 @@ func (f *feed) clientBroke() bool {
 	defer f.mu.Unlock()
 	return errors.Is(f.err, errClientBody)
 }
+
+// readAll reports whether the client has sent all of the body.
+func (f *feed) readAll() bool { return f.read.Load() }
 
 func (f *feed) finished() bool {
 	select {

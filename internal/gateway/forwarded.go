@@ -24,7 +24,9 @@ func (from *origin) says(name string) bool {
 
 // append appends what is said of r.
 func (from *origin) append(b []byte, r *http.Request) []byte {
-	b = appendField(b, "X-Request-Id", from.requestID)
+	if from.requestID != "" {
+		b = appendField(b, "X-Request-Id", from.requestID)
+	}
 	for _, f := range from.extra {
 		b = appendField(b, f.name, f.value)
 	}

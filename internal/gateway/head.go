@@ -35,12 +35,15 @@ const readBuffer = 8 << 10
 
 var scratches = sync.Pool{New: func() any { return &scratch{in: bufio.NewReaderSize(nil, readBuffer)} }}
 
-// keptText is the most, in bytes, that a scratch keeps for heads.
-const keptText = 16 << 10
+// What a scratch keeps for heads at most: larger ones are rare.
+const (
+	keptText   = 16 << 10 // bytes
+	keptFields = 256
+)
 
 func (s *scratch) free() {
 	s.in.Reset(nil)
-	if cap(s.text) > keptText {
+	if cap(s.text) > keptText || cap(s.spare) > keptFields {
 		return
 	}
 	clear(s.spare[:cap(s.spare)])

@@ -56,10 +56,11 @@ const keptPacket = maxHeld + 16<<10
 // targetOf returns what r asks for as a request line has it.
 func targetOf(r *http.Request) (string, error) {
 	target := r.RequestURI
-	if !strings.HasPrefix(target, "/") && (target != "*" || r.Method != http.MethodOptions) {
+	whole := target == "*" && r.Method == http.MethodOptions // the server itself is asked
+	if !whole && !strings.HasPrefix(target, "/") {
 		target = r.URL.RequestURI() // it was absolute
 	}
-	if target == "" || !visible(target) || !visible(r.Host) || !isToken(r.Method) || r.Method == http.MethodConnect {
+	if !whole && !strings.HasPrefix(target, "/") || !visible(target) || !visible(r.Host) || !isToken(r.Method) || r.Method == http.MethodConnect {
 		return "", fmt.Errorf("%w: %.64q %.64q for %.64q", errBadRequest, r.Method, r.RequestURI, r.Host)
 	}
 	return target, nil
@@ -174,6 +175,9 @@ func (o *outgoing) streams() bool { return o.body != nil }
 // begun reports whether some of a body that streams may be read. Then o can't be sent again.
 func (o *outgoing) begun() bool { return o.feed != nil }
 
+// repeatable reports whether o may be sent again though it may have been read.
+func (o *outgoing) repeatable() bool { return idempotent(o.method) && !o.streams() }
+
 // idempotent reports whether a request by method has one effect, however often it is sent.
 func idempotent(method string) bool {
 	switch method {
@@ -204,6 +208,15 @@ func (o *outgoing) tellInterim(h *head) {
 	o.w.WriteHeader(h.status)
 	clear(all)
 	maps.Copy(all, final)
+}
+
+// closeUnread lets the client's connection end with this request if its body has not been
+// read well to its end: net/http, which would see to that, was asked to leave the body to the
+// feed, and would take the rest for the next request.
+func (o *outgoing) closeUnread() {
+	if o.feed != nil && o.r.ProtoMajor == 1 && !o.feed.readAll() {
+		o.w.Header()["Connection"] = []string{"close"}
+	}
 }
 
 // close ends the sending of the body. It is to be called once the client is answered, and

@@ -45,7 +45,7 @@ func (g *Gateway) send(w http.ResponseWriter, r *http.Request, p *pool) error {
 		return told(p.service, err)
 	}
 	p.began()
-	t := tries{gateway: g, pool: p, out: out, deadline: time.Now().Add(g.Timeout), repeatable: idempotent(out.method) && !out.streams()}
+	t := tries{gateway: g, pool: p, out: out, deadline: time.Now().Add(g.Timeout)}
 	reply, used, err := t.run(r)
 	end = verdictOf(reply, err)
 	ended(statusOf(reply))
@@ -93,12 +93,11 @@ func (g *Gateway) origin(r *http.Request, service string) (from origin, ended fu
 
 // tries are those of one request.
 type tries struct {
-	gateway    *Gateway
-	pool       *pool
-	out        *outgoing
-	deadline   time.Time // of the head of the answer
-	repeatable bool      // another one is harmless though it may have been read
-	tried      []*instance
+	gateway  *Gateway
+	pool     *pool
+	out      *outgoing
+	deadline time.Time // of the head of the answer
+	tried    []*instance
 }
 
 // run asks one instance after the other until one answers as it should, or there is no other to
@@ -148,7 +147,7 @@ func (t *tries) next(last *use, reply *reply, err error) *use {
 		return nil
 	}
 	unsent := errors.Is(err, errNotSent) && !t.out.begun()
-	if !unsent && !t.repeatable {
+	if !unsent && !t.out.repeatable() {
 		return nil
 	}
 	return t.pool.another(t.tried, unsent)

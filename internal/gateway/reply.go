@@ -40,6 +40,7 @@ func (a *reply) readHead() error {
 func (a *reply) deliver(w http.ResponseWriter) error {
 	h := w.Header()
 	a.addTo(h)
+	a.out.closeUnread()
 	whole, err := true, error(nil)
 	if a.bodiless(a.out.method) {
 		if a.length >= 0 && a.status != http.StatusNoContent {
@@ -177,8 +178,8 @@ func (a *reply) deliverTrailers(h http.Header) error {
 	return nil
 }
 
-// addTo adds the fields that are passed on to a client's answer. What the edge has said
-// already, as in Vary, is not said twice.
+// addTo adds the fields that are passed on to a client's answer. The edge may have said
+// already by what the answer varies, which is not said twice.
 func (d *head) addTo(h http.Header) {
 	var named []string // as about this connection only
 	for _, f := range d.fields {
@@ -195,7 +196,7 @@ func (d *head) addTo(h http.Header) {
 		switch before := h[f.name]; {
 		case before == nil:
 			h[f.name] = values[i : i+1 : i+1]
-		case !slices.Contains(before, f.value):
+		case f.name != "Vary" || !slices.Contains(before, f.value):
 			h[f.name] = append(before, f.value)
 		}
 	}

@@ -3,13 +3,20 @@ package gateway
 import (
 	"bufio"
 	"net"
+	"os"
 	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if play, ok := roles[os.Getenv("WIRE_ROLE")]; ok {
+		play()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // rawUpstream serves each connection by serve, which closes it when it returns. It returns
 // the address.

@@ -104,10 +104,11 @@ func (w *wire) exchange(ctx context.Context, c *conn, out *outgoing) (*reply, er
 	a := &reply{wire: w, conn: c, out: out, ctx: ctx, scratch: scratches.Get().(*scratch)}
 	a.in.Reset(c)
 	if ctx.Done() != nil {
-		a.unwatch = context.AfterFunc(ctx, c.close)
+		a.unwatch = context.AfterFunc(ctx, c.end)
 	}
 	if err := a.ask(); err != nil {
 		a.release(false)
+		out.closeUnread()
 		return nil, a.blame(ctx, err)
 	}
 	return a, nil
@@ -123,12 +124,18 @@ func (a *reply) ask() error {
 	if out.streams() && !out.expect {
 		out.startFeed(c, a.wire.o)
 	}
+	if out.repeatable() {
+		c.wait.Store(waiting)
+	}
 	for range maxInterim {
 		if err := a.readHead(); err != nil {
 			return fmt.Errorf("read head of answer: %w", err)
 		}
 		switch {
 		case a.status >= 200:
+			if out.repeatable() && !c.wait.CompareAndSwap(waiting, none) {
+				return net.ErrClosed
+			}
 			a.refuseRest()
 			return nil
 		case a.status == 101:
@@ -167,6 +174,8 @@ func (a *reply) blame(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", errTimeout, cause)
 	case cause != nil:
 		return cause
+	case a.conn.wait.Load() == givenUp:
+		return fmt.Errorf("%w: given up", errTimeout)
 	case errors.Is(err, errNotSent) || errors.Is(err, errBroken):
 		return err
 	case isTimeout(err):
@@ -187,6 +196,3 @@ func unexpected(err error) error {
 	}
 	return err
 }
-
-// interrupt ends what is under way to address and may be repeated elsewhere.
-func (w *wire) interrupt(address string) { w.forget(address) }

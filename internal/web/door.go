@@ -37,6 +37,9 @@ const netHTTPBuffer = 4096
 func (c *conn) Read(b []byte) (int, error) {
 	for {
 		n, err := c.Conn.Read(b)
+		if len(b) == netHTTPBuffer { // not one of the goroutine that watches the connection
+			c.read = b[:n]
+		}
 		if err != nil || c.place != between || len(b) != netHTTPBuffer || !c.turnAway(b[:n]) {
 			return n, err
 		}

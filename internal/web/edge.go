@@ -120,6 +120,9 @@ func (e *edge) serve(w http.ResponseWriter, r *http.Request, inner http.Handler)
 	r, s.trace = e.begin(r)
 	r = withState(r, s)
 	rec := &recorder{ResponseWriter: w, stall: e.Bounds.WriteStall, state: s}
+	if twoLengths(r) {
+		inner = http.HandlerFunc(refuseLengths)
+	}
 	pace(w, r, e.Bounds.BodyGrace)
 	e.answer(rec, r, s, start, inner)
 	readOn(rec, r)

@@ -27,6 +27,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "bare" {
 		exit(bare())
 	}
+	if len(os.Args) > 1 && os.Args[1] == "relay" {
+		exit(relay())
+	}
 	var f filling
 	flag.IntVar(&f.posts, "posts", 10000, "how many posts the database holds")
 	flag.IntVar(&f.bytes, "bytes", 3<<10, "how many bytes each has")
@@ -35,7 +38,7 @@ func main() {
 	database := flag.String("database", "", "an empty PostgreSQL database, or one that a run with as many posts has filled: postgres://… (default: SQLite in dir)")
 	redis := flag.String("redis", "", "a Redis for the instances that share one: redis://…")
 	length := flag.Duration("length", 5*time.Second, "how long each load lasts")
-	only := flag.String("only", "", "run only this: cached, uncached, writes, logins, overload, backups, or instances (with -redis, on PostgreSQL)")
+	only := flag.String("only", "", "run only this: cached, uncached, writes, logins, overload, backups, gateway, or instances (with -redis, on PostgreSQL)")
 	crowd := flag.Int("crowd", 400, "clients of an overload")
 	hasty := flag.Float64("hasty", 0.2, "share of them who take no notice of Retry-After")
 	haste := flag.Duration("haste", 10*time.Millisecond, "how soon these come back")

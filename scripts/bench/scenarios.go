@@ -43,8 +43,8 @@ func (b *bench) all() error {
 	for _, s := range []struct {
 		name string
 		run  func() error
-	}{{"cached", b.cached}, {"uncached", b.uncached}, {"writes", b.writes}, {"logins", b.logins}, {"overload", b.overload}, {"backups", b.backups}, {"instances", b.instances}} {
-		if b.only != s.name && (b.only != "" || s.name == "instances") {
+	}{{"cached", b.cached}, {"uncached", b.uncached}, {"writes", b.writes}, {"logins", b.logins}, {"overload", b.overload}, {"backups", b.backups}, {"gateway", b.gateway}, {"instances", b.instances}} {
+		if b.only != s.name && (b.only != "" || s.name == "instances" || s.name == "gateway") {
 			continue
 		}
 		if err := s.run(); err != nil {
