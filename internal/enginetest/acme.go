@@ -27,7 +27,7 @@ type ACMEPorts struct{ HTTP, TLS int }
 // machine's. They count for that long. client believes the server, whose directory is at that URL.
 func ACME(t testing.TB, ports ACMEPorts, validity time.Duration) (directory string, client *http.Client) {
 	t.Helper()
-	bin := need(t, "ACME", "TEST_PEBBLE_BIN")
+	bin := filepath.Join(need(t, "ACME", "TEST_PEBBLE_BIN"), "pebble")
 	dir, address := folder(t), FreeAddress(t)
 	own := NewCertificate(t, time.Now().Add(time.Hour), "127.0.0.1")
 	put := func(name string, content []byte) string {
