@@ -101,7 +101,7 @@ func (w *wire) pop(address string, now time.Time) *conn {
 
 // connect makes a new connection.
 func (w *wire) connect(ctx context.Context, address string) (*conn, error) {
-	raw, err := w.dialer.DialContext(ctx, "tcp", address)
+	raw, err := w.dial(ctx, address)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, fmt.Errorf("dial %s: %w", address, context.Cause(ctx))
@@ -114,6 +114,18 @@ func (w *wire) connect(ctx context.Context, address string) (*conn, error) {
 	c.look, c.end = newPeeker(c.TCPConn), c.close
 	c.host.note(c)
 	return c, nil
+}
+
+// dial connects on a goroutine of its own: it is rare, and needs twice the stack of all else that a
+// handler does, which would stay with each of the client's connections.
+func (w *wire) dial(ctx context.Context, address string) (raw net.Conn, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		raw, err = w.dialer.DialContext(ctx, "tcp", address)
+	}()
+	<-done // as soon as ctx ends
+	return raw, err
 }
 
 // ours reports whether it is for want of something in this process that a dial failed.

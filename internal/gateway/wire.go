@@ -37,8 +37,8 @@ type wireOptions struct {
 	answer  time.Duration // for the head of an answer, from when the request is sent whole; 10 s
 	stall   time.Duration // between two pieces of a body; 60 s
 	idle    time.Duration // a connection is kept without use, less than servers keep theirs; 30 s
-	perHost int           // idle connections to one address; 64
-	total   int           // idle connections to all; 512
+	perHost int           // idle connections to one address; 256
+	total   int           // idle connections to all; 1024
 	maxHead int           // bytes of an answer's head, or of its trailers; 64 KiB
 }
 
@@ -47,8 +47,8 @@ func (o wireOptions) filled() wireOptions {
 	defaults(&o.answer, 10*time.Second)
 	defaults(&o.stall, time.Minute)
 	defaults(&o.idle, 30*time.Second)
-	defaults(&o.perHost, 64)
-	defaults(&o.total, 512)
+	defaults(&o.perHost, 256)
+	defaults(&o.total, 1024)
 	defaults(&o.maxHead, 64<<10)
 	return o
 }

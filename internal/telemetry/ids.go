@@ -41,7 +41,7 @@ func (h withIDs) Handle(ctx context.Context, r slog.Record) error {
 }
 
 // handleRequest implements requestHandler: the line has its ids.
-func (h withIDs) handleRequest(ctx context.Context, level slog.Level, ended time.Time, l RequestLine) error {
+func (h withIDs) handleRequest(ctx context.Context, level slog.Level, ended time.Time, l *RequestLine) error {
 	return l.handle(ctx, h.Handler, level, ended)
 }
 

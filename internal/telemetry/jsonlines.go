@@ -51,8 +51,8 @@ func (h *jsonLines) Handle(_ context.Context, r slog.Record) error {
 
 // handleRequest implements requestHandler. Nobody logs requests in a group; if somebody does, they
 // are not in it.
-func (h *jsonLines) handleRequest(_ context.Context, level slog.Level, ended time.Time, l RequestLine) error {
-	h.to.hold(requestEntry{l, ended, level, h.first})
+func (h *jsonLines) handleRequest(_ context.Context, level slog.Level, ended time.Time, l *RequestLine) error {
+	h.to.hold(l, ended, level, h.first)
 	return nil
 }
 

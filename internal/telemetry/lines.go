@@ -4,19 +4,23 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
 
 // Bounds of the lines of requests that are held back.
 const (
-	mostHeldBack = 64
+	heldBack     = 64 // are written at once
+	mostHeldBack = 1024
 	holdBackFor  = 50 * time.Millisecond
 )
 
 // lineWriter writes lines of JSON in the order in which they come. Those of requests it holds back
 // for a moment, to make many at a time: what sends an answer drives what makes a line out of the
-// processor's caches, and then it takes several times as long.
+// processor's caches, and then it takes several times as long. They are made on a goroutine apart,
+// for the stack that takes would stay with the connection of whoever made them; beyond mostHeldBack
+// whoever brings one makes them, so that there are never more.
 type lineWriter struct {
 	to io.Writer
 
@@ -41,15 +45,19 @@ func newLineWriter(to io.Writer) *lineWriter {
 	return w
 }
 
-// hold takes a line of a request. Who brings the last that there is room for writes them all.
-func (w *lineWriter) hold(e requestEntry) {
+// hold takes a line of a request.
+func (w *lineWriter) hold(l *RequestLine, ended time.Time, level slog.Level, first []byte) {
 	w.mu.Lock()
-	w.waiting = append(w.waiting, e)
-	n := len(w.waiting)
+	n := len(w.waiting) + 1
+	w.waiting = slices.Grow(w.waiting, 1)[:n]
+	e := &w.waiting[n-1]
+	e.RequestLine, e.ended, e.level, e.first = *l, ended, level, first
 	w.mu.Unlock()
 	switch n {
 	case 1:
 		w.late.Reset(holdBackFor)
+	case heldBack:
+		w.late.Reset(0)
 	case mostHeldBack:
 		w.flush()
 	}

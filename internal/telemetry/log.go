@@ -162,7 +162,7 @@ func (f fanout) Handle(ctx context.Context, r slog.Record) (err error) {
 }
 
 // handleRequest implements requestHandler.
-func (f fanout) handleRequest(ctx context.Context, level slog.Level, ended time.Time, l RequestLine) (err error) {
+func (f fanout) handleRequest(ctx context.Context, level slog.Level, ended time.Time, l *RequestLine) (err error) {
 	for _, h := range f {
 		if h.Enabled(ctx, level) {
 			err = errors.Join(err, l.handle(ctx, h, level, ended))

@@ -26,16 +26,17 @@ type RequestLine struct {
 }
 
 // Log writes the line as one of the moment at which the request ended.
-func (l RequestLine) Log(ctx context.Context, log *slog.Logger, level slog.Level, ended time.Time) {
+func (l *RequestLine) Log(ctx context.Context, log *slog.Logger, level slog.Level, ended time.Time) {
 	_ = l.handle(ctx, log.Handler(), level, ended) // as the Logger does: who would be told
 }
 
-// requestHandler is a handler that takes a RequestLine as it is.
+// requestHandler is a handler that takes a RequestLine as it is, and does not keep it. A copy for
+// each handler in a row would take more stack than all the rest of a request.
 type requestHandler interface {
-	handleRequest(ctx context.Context, level slog.Level, ended time.Time, l RequestLine) error
+	handleRequest(ctx context.Context, level slog.Level, ended time.Time, l *RequestLine) error
 }
 
-func (l RequestLine) handle(ctx context.Context, h slog.Handler, level slog.Level, ended time.Time) error {
+func (l *RequestLine) handle(ctx context.Context, h slog.Handler, level slog.Level, ended time.Time) error {
 	if h, ok := h.(requestHandler); ok {
 		return h.handleRequest(ctx, level, ended, l)
 	}

@@ -172,7 +172,8 @@ func (e *edge) record(w *recorder, r *http.Request, s *state, start time.Time) {
 	if !e.Log.Enabled(r.Context(), level) {
 		return
 	}
-	line := telemetry.RequestLine{
+	line := &s.line
+	*line = telemetry.RequestLine{
 		RequestID: s.id, Trace: s.trace, Method: bounded(r.Method, 32), URL: sentPath(r), Route: route, Status: status,
 		Took: took, Bytes: w.bytes, IP: s.ip, UserAgent: bounded(r.UserAgent(), 256),
 	}

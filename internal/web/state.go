@@ -27,6 +27,8 @@ type state struct {
 	shed    bool       // refused because of overload
 	quota   *quota     // nil: the request does not count
 
+	line telemetry.RequestLine // of the log, at the end
+
 	trace    telemetry.Trace
 	reported bool // its failure, already
 }
