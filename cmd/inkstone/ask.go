@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,12 @@ import (
 	"inkstone/internal/web"
 )
 
-func serverBase(cfg *config.Config) string { return "http://" + serverHost(cfg) }
+func serverBase(cfg *config.Config) string {
+	if cfg.TLS.On() {
+		return "https://" + serverHost(cfg)
+	}
+	return "http://" + serverHost(cfg)
+}
 
 func serverHost(cfg *config.Config) string {
 	return net.JoinHostPort(reachable(cfg.Host), strconv.Itoa(cfg.Port))
@@ -43,15 +49,29 @@ func askServer(ctx context.Context, cfg *config.Config, route string) ([]byte, e
 	}
 	defer conn.Close()
 	defer context.AfterFunc(inTime, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	own, err := asOwn(inTime, conn, cfg)
+	if err != nil {
+		return nil, toldOf(inTime, cfg, err)
+	}
 	proof, err := app.Proof(cfg, route)
 	if err != nil {
 		return nil, err
 	}
-	body, err := askRoute(conn, serverHost(cfg), route, proof)
+	body, err := askRoute(own, serverHost(cfg), route, proof)
 	if err != nil {
 		return nil, toldOf(inTime, cfg, err)
 	}
 	return body, nil
+}
+
+// asOwn shakes hands with a server that speaks TLS, if it is the one of the settings.
+func asOwn(ctx context.Context, conn net.Conn, cfg *config.Config) (net.Conn, error) {
+	own := app.AskTLS(cfg)
+	if own == nil {
+		return conn, nil
+	}
+	secure := tls.Client(conn, own)
+	return secure, secure.HandshakeContext(ctx)
 }
 
 // statusError is an answer with another status than 200.
@@ -99,10 +119,21 @@ func toldOf(ctx context.Context, cfg *config.Config, err error) error {
 		return fmt.Errorf("HOST 的 %s 无法解析，或不只是本机的地址：凭证不会送到别处，请在服务所在的机器上执行", cfg.Host)
 	case errors.Is(err, errNobody):
 		return errNobody
+	case errors.Is(err, app.ErrOtherCertificate):
+		return errors.New(base + " 所出示的证书与设置中的不同，凭证没有送出：若刚更换证书，请几秒后再试；否则请检查 TLS_CERT，以及那里是否为本站")
+	case errors.Is(err, app.ErrNoCertificate):
+		return errors.New("无法读取本站的证书以辨认 " + base + "，请检查 TLS_CERT（使用 ACME 时为 DATA_DIR）与权限")
 	case broken:
 		return errors.New(base + " 关闭了连接，没有应答或应答不完整，请检查 HOST、PORT 与服务是否正常，再试一次")
 	}
-	return errors.New(base + " 的应答不是 HTTP，那里的不是砚台，请检查 HOST 与 PORT")
+	return errors.New(base + " 的应答不是 " + protocolOf(cfg) + "，那里的不是砚台，请检查 HOST 与 PORT")
+}
+
+func protocolOf(cfg *config.Config) string {
+	if cfg.TLS.On() {
+		return "HTTPS"
+	}
+	return "HTTP"
 }
 
 // toldOfStatus returns the status with the sentence, where only the caller knows what it means.

@@ -1,14 +1,16 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"inkstone/internal/app"
 )
 
 func (p *program) healthcheck() *cobra.Command {
@@ -20,14 +22,14 @@ func (p *program) healthcheck() *cobra.Command {
 		Example: "  inkstone healthcheck\n  inkstone healthcheck --url http://127.0.0.1:8080/readyz",
 		Args:    arguments(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if url == "" {
-				cfg, err := p.config()
-				if err != nil {
-					return err
-				}
-				url = "http://" + net.JoinHostPort(reachable(cfg.Host), strconv.Itoa(cfg.Port)) + "/readyz"
+			if url != "" {
+				return check(c, url, nil)
 			}
-			return check(c, url)
+			cfg, err := p.config()
+			if err != nil {
+				return err
+			}
+			return check(c, serverBase(cfg)+"/readyz", anyOf(c, app.AskTLS(cfg)))
 		},
 	}
 	c.Flags().StringVar(&url, "url", "", "要查询的`地址`（默认取自 HOST 与 PORT）")
@@ -42,12 +44,32 @@ func reachable(host string) string {
 	return host
 }
 
-func check(c *cobra.Command, url string) error {
+// anyOf takes a server that shows another certificate, too, and says so: nothing secret is sent, and
+// one that goes on with the old certificate, because the new one is of no use, is not to be ended for it.
+func anyOf(c *cobra.Command, own *tls.Config) *tls.Config {
+	if own == nil {
+		return nil
+	}
+	verify := own.VerifyConnection
+	own.VerifyConnection = func(s tls.ConnectionState) error {
+		if verify(s) != nil {
+			fmt.Fprintln(c.ErrOrStderr(), "注意：服务所出示的不是设置中的证书（它刚被更换，或无法使用，见服务的日志）")
+		}
+		return nil
+	}
+	return own
+}
+
+// check asks a server. secure is how, where it speaks TLS; nil: as anybody would.
+func check(c *cobra.Command, url string, secure *tls.Config) error {
 	r, err := http.NewRequestWithContext(c.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		return errors.New("地址无效：" + url)
 	}
-	client := http.Client{Timeout: 3 * time.Second}
+	way := http.DefaultTransport.(*http.Transport).Clone()
+	way.TLSClientConfig = secure
+	defer way.CloseIdleConnections()
+	client := http.Client{Timeout: 3 * time.Second, Transport: way}
 	resp, err := client.Do(r)
 	if err != nil {
 		return errors.New("无法连接 " + url)

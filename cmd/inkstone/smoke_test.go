@@ -113,7 +113,7 @@ type firstURL struct {
 	done bool
 }
 
-var addressPattern = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+var addressPattern = regexp.MustCompile(`https?://127\.0\.0\.1:\d+`)
 
 func (f *firstURL) Write(p []byte) (int, error) {
 	f.mu.Lock()

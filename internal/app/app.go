@@ -40,6 +40,8 @@ type App struct {
 	mux      *web.Mux
 	handler  http.Handler
 	listener net.Listener
+	secure   *secure // nil: clients speak no TLS
+	redirect string  // where http is sent on to https; "": nowhere
 	health   *web.Health
 	bucket   *upload.S3 // nil: images are kept in a folder, or elsewhere
 
@@ -96,7 +98,11 @@ func (a *App) URL() string {
 	if addr.IP.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, strconv.Itoa(addr.Port))
+	scheme := "http://"
+	if a.secure != nil {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, strconv.Itoa(addr.Port))
 }
 
 func (a *App) port() int { return a.listener.Addr().(*net.TCPAddr).Port }
@@ -131,7 +137,7 @@ func (a *App) Run(ctx context.Context) error {
 	stopBackground := a.startBackground()
 	server := web.NewServer(a.handler, a.log, web.DefaultBounds)
 	failed := make(chan error, 2)
-	go func() { failed <- server.Serve(web.Limit(a.listener, a.cfg.MaxConnections, a.metrics)) }()
+	go func() { failed <- server.Serve(a.guarded()) }()
 	leave := a.register(failed)
 
 	var err error

@@ -103,7 +103,10 @@ func (a *App) openRegistration(context.Context) error {
 	if err != nil {
 		return err
 	}
-	names := serviceNames(a.cfg.Target.Rows)
+	var names []string
+	if a.secure == nil { // other gateways send on in plain HTTP, and would not be understood here
+		names = serviceNames(a.cfg.Target.Rows)
+	}
 	if a.cfg.Target.Gateway {
 		names = append(names, gatewayService)
 	}
@@ -118,7 +121,7 @@ func (a *App) openRegistration(context.Context) error {
 		})
 	}
 	a.registrar = a.consul.Registrar(discovery.RegistrarOptions{
-		Services: services, Ready: a.wouldPass, CheckInterval: a.cfg.Consul.CheckInterval, CheckTimeout: a.cfg.Consul.CheckTimeout,
+		Services: services, Ready: a.wouldPass, CheckTLS: a.secure != nil, CheckInterval: a.cfg.Consul.CheckInterval, CheckTimeout: a.cfg.Consul.CheckTimeout,
 	})
 	return nil
 }

@@ -28,6 +28,7 @@ var may = map[string][]string{
 	"store":      {"blog", "store/postgres", "store/sqlite"},
 	"store/*":    {"blog", "statement"},
 	"statement":  {},
+	"certs":      {},
 	"admin":      {"statement", "web", "blog"},
 	"account":    {"auth", "web", "cache", "blog"},
 	"post":       {"auth", "web", "cache", "blog"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 
 	"inkstone/internal/store"
 	"inkstone/internal/web"
@@ -14,14 +15,21 @@ func (a *App) openMetrics(ctx context.Context) error {
 	if a.cfg.MetricsAddr == "" {
 		return nil
 	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", a.cfg.MetricsAddr)
-	if err != nil {
-		return fmt.Errorf("无法监听 %s，可能已被占用，请检查 METRICS_ADDR（不能与 HOST 和 PORT 相同）：%w", a.cfg.MetricsAddr, err)
-	}
 	mux := web.NewMux()
 	a.mountMetrics(mux)
-	edge := web.Edge(mux, web.EdgeOptions{Log: a.log, Metrics: a.metrics, Trusted: a.cfg.TrustedProxies}) // without limits: who looks must see also in overload
+	_, err := a.serveAside(ctx, "METRICS_ADDR", a.cfg.MetricsAddr, mux)
+	return err
+}
+
+// serveAside serves h at an address of its own, which a setting names. There are no limits: who looks at
+// metrics must see also in overload.
+func (a *App) serveAside(ctx context.Context, setting, address string, h http.Handler) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("无法监听 %s，可能已被占用，或权限不足，请检查 %s（不能与 HOST 和 PORT 相同）：%w", address, setting, err)
+	}
+	edge := web.Edge(h, web.EdgeOptions{Log: a.log, Metrics: a.metrics, Trusted: a.cfg.TrustedProxies})
 	server := web.NewServer(edge, a.log, web.DefaultBounds)
 	a.closers = append(a.closers, func() error {
 		_ = l.Close() // a server that stopped has closed it
@@ -31,7 +39,7 @@ func (a *App) openMetrics(ctx context.Context) error {
 		context.AfterFunc(ctx, func() { _ = server.Close() })
 		_ = server.Serve(web.Limit(l, a.cfg.MaxConnections, a.metrics)) // ends with the context
 	})
-	return nil
+	return l, nil
 }
 
 func (a *App) mountMetrics(m *web.Mux) {

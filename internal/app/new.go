@@ -48,7 +48,7 @@ func New(ctx context.Context, cfg *config.Config, console io.Writer) (*App, erro
 	a := &App{cfg: cfg, console: console, metrics: telemetry.NewMetrics(), parts: &parts{}}
 	steps := []func(context.Context) error{
 		a.openLogs, a.openTraces, a.openReports, a.openSource, a.openRedis, a.openNews, a.openStore, a.openAuth, a.openLimits, a.openAnswers, a.openServices, a.openUploads,
-		a.openGateway, a.openRoutes, a.openWatch, a.listen, a.openRegistration, a.openMetrics,
+		a.openGateway, a.openRoutes, a.openWatch, a.openTLS, a.listen, a.openRegistration, a.openMetrics, a.openRedirect,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

@@ -62,6 +62,7 @@ type Config struct {
 	Service Service
 	Static  map[string][]string // addresses of services, by their names
 	Gateway Gateway
+	TLS     TLS
 
 	Tracing Tracing
 	Reports Reports
@@ -134,6 +135,7 @@ func read(lookup func(string) (string, bool), dir string, serves bool) (*Config,
 	l.joinRedis()
 	l.checkTracing()
 	l.checkServices()
+	l.checkTLS()
 	if len(l.mistakes) > 0 {
 		return nil, l.values, l.mistakes
 	}

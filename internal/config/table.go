@@ -35,7 +35,7 @@ func (s setting) defaultIn(c *Config) string {
 // table is every setting. A row may rely on those above it: NODE_ENV and DATA_DIR stand first.
 func table() []setting {
 	rows := make([]setting, 0, 96)
-	for _, group := range [][]setting{placeRows(), databaseRows(), careRows(), redisRows(), uploadRows(), accountRows(), limitRows(), processRows(), clusterRows(), gatewayRows(), tracingRows(), reportRows(), alertRows(), laterRows()} {
+	for _, group := range [][]setting{placeRows(), databaseRows(), careRows(), redisRows(), uploadRows(), accountRows(), limitRows(), processRows(), clusterRows(), gatewayRows(), tlsRows(), tracingRows(), reportRows(), alertRows(), laterRows()} {
 		rows = append(rows, group...)
 	}
 	return rows

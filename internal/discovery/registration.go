@@ -36,7 +36,7 @@ type RegistrarOptions struct {
 	// everything must not mean an outage. nil: it would.
 	Ready func() bool
 
-	CheckTLS      bool          // /readyz is asked by https
+	CheckTLS      bool          // /readyz is asked by https; whose certificate that is, is not checked
 	CheckInterval time.Duration // 0: 10 s
 	CheckTimeout  time.Duration // 0: 5 s
 	Look          time.Duration // how often it is looked whether all is still there; 0: 10 s
@@ -170,8 +170,9 @@ func (r *Registrar) wanted(s Registration) *api.AgentServiceRegistration {
 		Weights: &api.AgentWeights{Passing: weight, Warning: 1},
 		Check: &api.AgentServiceCheck{
 			CheckID: checkOf(s.ID), Name: "ready",
-			HTTP:     scheme + "://" + net.JoinHostPort(s.Address, strconv.Itoa(s.Port)) + "/readyz",
-			Interval: r.options.CheckInterval.String(), Timeout: r.options.CheckTimeout.String(),
+			HTTP:          scheme + "://" + net.JoinHostPort(s.Address, strconv.Itoa(s.Port)) + "/readyz",
+			TLSSkipVerify: r.options.CheckTLS, // it is asked by address, and told nothing
+			Interval:      r.options.CheckInterval.String(), Timeout: r.options.CheckTimeout.String(),
 			DeregisterCriticalServiceAfter: deregisterAfter.String(),
 		},
 	}

@@ -43,6 +43,12 @@ func TestEveryEngineAnswers(t *testing.T) {
 			t.Error(answer.Status)
 		}
 	})
+	t.Run("ACME", func(t *testing.T) {
+		directory, client := ACME(t, ACMEPorts{}, time.Hour)
+		if err := fetch(t.Context(), client, directory); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("Redis", func(t *testing.T) {
 		if err := pingRedis(t.Context(), Redis(t)); err != nil {
 			t.Error(err)

@@ -62,7 +62,7 @@ func NewMetrics() *Metrics {
 		hashes:       prometheus.NewHistogram(prometheus.HistogramOpts{Name: "bcrypt_duration_seconds", Help: "Time of a password hash, without its waiting.", Buckets: hashBuckets}),
 		logins:       counters("logins_total", "Logins: ok, failed (address, password or user is wrong), or limited (refused after too many that failed).", "result"),
 		uploads:      counters("uploads_total", "Uploaded images: stored, refused (the client's fault), or failed.", "result"),
-		certificates: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tls_certificate_expiry_timestamp_seconds", Help: "When the certificate ends that a dependency has last shown."}, []string{"of"}),
+		certificates: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tls_certificate_expiry_timestamp_seconds", Help: "When the certificate ends that a dependency has last shown, or that the site shows."}, []string{"of"}),
 		uploaded:     counter("upload_bytes_total", "Size of the images that were stored."),
 	}
 	m.registry.MustRegister(m.requests.duration, m.requests.total, m.requests.inFlight, m.requests.size, m.active,
@@ -158,7 +158,7 @@ func (m *Metrics) Store(engine string) (operated func(operation string, took tim
 	}
 }
 
-// Certificate returns what notes when the certificate ends that a dependency has shown.
+// Certificate returns what notes when the certificate ends that a dependency has shown, or the site shows.
 func (m *Metrics) Certificate(of string) (ends func(time.Time)) {
 	return func(at time.Time) { m.certificates.WithLabelValues(of).Set(float64(at.Unix())) }
 }

@@ -19,6 +19,9 @@ const (
 // and he often never sees the answer (RFC 9112, section 9.6). Who asked whether to send
 // the body at all does not send it.
 func readOn(w *recorder, r *http.Request) {
+	if r.ProtoMajor > 1 { // there it is the stream that ends, and the client is told not to send
+		return
+	}
 	if w.status < http.StatusBadRequest || r.ContentLength >= 0 && r.ContentLength <= readOnFrom || r.Header.Get("Expect") != "" {
 		return
 	}

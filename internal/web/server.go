@@ -34,8 +34,9 @@ func NewServer(h http.Handler, log *slog.Logger, b Bounds) *http.Server {
 		ReadHeaderTimeout: b.Header,
 		IdleTimeout:       b.Idle,
 		MaxHeaderBytes:    64 << 10,
+		HTTP2:             http2Bounds(b),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			if c, ok := c.(*conn); ok {
+			if c := connOf(c); c != nil {
 				return c.open(ctx, door, b.Idle)
 			}
 			return ctx
@@ -50,6 +51,18 @@ func NewServer(h http.Handler, log *slog.Logger, b Bounds) *http.Server {
 	}
 	server.RegisterOnShutdown(fresh.end)
 	return server
+}
+
+// http2Bounds are those of HTTP/2 connections, over TLS alone. Of streams that are begun and reset
+// net/http lets as many wait as may be open, four times, and ends the connection then.
+func http2Bounds(b Bounds) *http.HTTP2Config {
+	return &http.HTTP2Config{
+		MaxConcurrentStreams:          100,
+		MaxReceiveBufferPerConnection: 256 << 10, // of bodies that nobody has read yet
+		MaxReceiveBufferPerStream:     256 << 10,
+		SendPingTimeout:               b.Idle / 2, // a client that is gone holds its streams no longer
+		WriteByteTimeout:              b.WriteStall,
+	}
 }
 
 // newcomers are connections that have not sent a whole header yet. A server that stops
@@ -86,7 +99,12 @@ const MaxConnections = 4096
 // Limit wraps l so that at most so many connections are open; one more is told
 // 503 and closed. metrics counts the open ones.
 func Limit(l net.Listener, most int, metrics *telemetry.Metrics) net.Listener {
-	return &limited{l, make(chan struct{}, most), make(chan struct{}, maxRefusing), metrics}
+	return newLimited(l, most, metrics)
+}
+
+func newLimited(l net.Listener, most int, metrics *telemetry.Metrics) *limited {
+	plain := func(c net.Conn) net.Conn { return c }
+	return &limited{l, make(chan struct{}, most), make(chan struct{}, maxRefusing), metrics, plain}
 }
 
 type limited struct {
@@ -94,6 +112,7 @@ type limited struct {
 	open     chan struct{}
 	refusing chan struct{} // those who are being told
 	metrics  *telemetry.Metrics
+	speak    func(net.Conn) net.Conn // makes of a connection one by which its client is told something
 }
 
 // Accept implements net.Listener.
@@ -124,7 +143,7 @@ func (l *limited) refuse(c net.Conn) {
 	case l.refusing <- struct{}{}:
 		go func() {
 			defer func() { <-l.refusing }()
-			turnOut(c)
+			turnOut(l.speak(c), http.StatusServiceUnavailable, blog.CodeBusy)
 		}()
 	default:
 		_ = c.Close()
@@ -133,10 +152,10 @@ func (l *limited) refuse(c net.Conn) {
 
 // turnOut answers and closes. What the client has sent is read first: a close
 // over unread bytes resets the connection, and the answer would be lost.
-func turnOut(c net.Conn) {
+func turnOut(c net.Conn, status int, code blog.Code) {
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(tellingTime))
-	if _, err := c.Write(unread(http.StatusServiceUnavailable, blog.CodeBusy)); err != nil {
+	if _, err := c.Write(unread(status, code)); err != nil {
 		return
 	}
 	if half, ok := c.(interface{ CloseWrite() error }); ok {

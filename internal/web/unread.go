@@ -33,7 +33,7 @@ func appendHead(b []byte, status int, h http.Header) []byte {
 
 // noteIdle tells a connection that a request has ended on it.
 func noteIdle(c net.Conn, s http.ConnState) {
-	if c, ok := c.(*conn); ok && s == http.StateIdle {
+	if c := connOf(c); c != nil && s == http.StateIdle {
 		c.idle, c.place = true, ended
 	}
 }
