@@ -44,8 +44,8 @@ func TestManyAtOnceLeaveNothingInFlight(t *testing.T) {
 			t.Errorf("%s has %d in flight, %d waiting", i.id, i.inFlight, i.waiting)
 		}
 	}
-	if s := p.status(); s.Requests != 16*500 || s.Retries == 0 {
-		t.Errorf("counted %d requests, %d retries, %d refused", s.Requests, s.Retries, s.RetriesRefused)
+	if s := p.status(); s.Requests != 16*500 {
+		t.Errorf("counted %d requests", s.Requests)
 	}
 }
 

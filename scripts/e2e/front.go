@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -61,6 +62,20 @@ func (d *door) watch(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// admits waits until requests are let go to a gateway.
+func (f *front) admits(ctx context.Context, g *member) error {
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	return until(ctx, pollEvery, func() error {
+		for _, d := range f.doors {
+			if d.member == g && d.ready.Load() {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s is not seen as ready", g.name)
+	})
 }
 
 // pick returns a gateway that is ready, and its number; nil if none is.

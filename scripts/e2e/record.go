@@ -59,7 +59,8 @@ func newRecord() *record {
 func (r *record) next(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.windows = append(r.windows, &window{name: name, begun: time.Now()})
+	now := time.Now()
+	r.windows = append(r.windows, &window{name: name, begun: now, ended: now})
 }
 
 // allow says which failures of the window that goes on are allowed.
@@ -106,7 +107,7 @@ func (r *record) slowestRead() time.Duration {
 const tableHead = "window      seconds requests    /s  failed   reads: p50      p99      max   writes: p50     p99      max  (ms)\n"
 
 func (w *window) String() string {
-	length := w.ended.Sub(w.begun).Seconds()
+	length := max(w.ended.Sub(w.begun), time.Millisecond).Seconds()
 	n := len(w.reads) + len(w.writes)
 	return fmt.Sprintf("%-11s %7.1f %8d %5.0f %7d %12s %22s\n", w.name, length, n, float64(n)/length, len(w.failures), quantiles(w.reads), quantiles(w.writes))
 }

@@ -284,6 +284,9 @@ func (t *trial) fronts(ctx context.Context) (func(outcome) bool, error) {
 		if err := t.steady(ctx); err != nil {
 			return nil, err
 		}
+		if err := t.front.admits(ctx, g); err != nil { // else there may be a moment without any
+			return nil, err
+		}
 	}
 	return nil, pause(ctx, time.Second) // that both serve again
 }
