@@ -48,7 +48,7 @@ func (a *App) openSource(ctx context.Context) error {
 }
 
 func refusedByConsul(err error) error {
-	return fmt.Errorf("Consul 不接受令牌，或令牌的权限不足，请检查 CONSUL_HTTP_TOKEN：%w", err)
+	return fmt.Errorf("CONSUL_HTTP_TOKEN：Consul 不接受它，或它的权限不足，请检查：%w", err)
 }
 
 // warnOfSplit tells what is easily overlooked where the site is made of several processes.

@@ -199,26 +199,22 @@ func (p *pool) take(now time.Time) *use {
 	return i.begin(now)
 }
 
-// gather makes p.candidates those who may be chosen, of the best standing there is, without those
-// who were tried. It returns how many there are with them.
-func (p *pool) gather(now time.Time, tried []*instance) (all int) {
+// gather makes p.candidates those who may be chosen: of those who were not tried, those of the best
+// standing there is. Where the good ones have failed a request, one that is left out may be well again.
+func (p *pool) gather(now time.Time, tried []*instance) {
 	best := out
 	p.candidates = p.candidates[:0]
 	for _, i := range p.instances {
 		r := i.rank(now)
-		if r > best || i.drained {
+		if r > best || i.drained || slices.Contains(tried, i) {
 			continue
 		}
 		if r < best {
-			best, all, p.candidates = r, 0, p.candidates[:0]
+			best, p.candidates = r, p.candidates[:0]
 		}
-		all++
-		if !slices.Contains(tried, i) {
-			i.share = i.shareAt(now)
-			p.candidates = append(p.candidates, i)
-		}
+		i.share = i.shareAt(now)
+		p.candidates = append(p.candidates, i)
 	}
-	return all
 }
 
 // available returns how many instances may be chosen now. If all are out of order that is all of
@@ -226,7 +222,8 @@ func (p *pool) gather(now time.Time, tried []*instance) (all int) {
 func (p *pool) available() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.gather(p.o.now(), nil)
+	p.gather(p.o.now(), nil)
+	return len(p.candidates)
 }
 
 // drain lets an instance have no more requests, until it is resumed or leaves the list. What is in

@@ -363,3 +363,16 @@ func TestAFailureElsewhereSendsNobodyToWhoIsOut(t *testing.T) {
 		t.Errorf("%q was chosen though another is well", u.address())
 	}
 }
+
+func TestARequestThatTheGoodOnesFailedGoesToWhoIsLeftOut(t *testing.T) {
+	w := newWorld()
+	w.update(listOf(1, 1, 1))
+	w.at("a", refused) // left out
+	tried := []*instance{w.find("b"), w.find("c")}
+	if u := w.another(tried[:1], true); u == nil || u.instance().id != "c" {
+		t.Error("the last good one is not asked first")
+	}
+	if u := w.another(tried, true); u == nil || u.instance().id != "a" {
+		t.Error("nobody is asked though one was not tried")
+	}
+}
