@@ -170,7 +170,7 @@ func (p *pool) acquire(tried []*instance) *use {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.o.now()
-	p.gather(now, tried)
+	p.gather(now, tried, false)
 	return p.take(now)
 }
 
@@ -180,7 +180,7 @@ func (p *pool) another(tried []*instance, unsent bool) *use {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.o.now()
-	p.gather(now, tried)
+	p.gather(now, tried, unsent)
 	if len(p.candidates) == 0 || !p.budget.take(now, unsent) {
 		return nil
 	}
@@ -199,21 +199,24 @@ func (p *pool) take(now time.Time) *use {
 	return i.begin(now)
 }
 
-// gather makes p.candidates those who may be chosen: of those who were not tried, those of the best
-// standing there is. Where the good ones have failed a request, one that is left out may be well again.
-func (p *pool) gather(now time.Time, tried []*instance) {
+// gather makes p.candidates those who may be chosen: those of the best standing there is, without
+// those who were tried. If desperate, these do not count for what is best: where the good ones have
+// taken no connection, one that is left out may be well again.
+func (p *pool) gather(now time.Time, tried []*instance, desperate bool) {
 	best := out
 	p.candidates = p.candidates[:0]
 	for _, i := range p.instances {
-		r := i.rank(now)
-		if r > best || i.drained || slices.Contains(tried, i) {
+		r, was := i.rank(now), slices.Contains(tried, i)
+		if r > best || i.drained || was && desperate {
 			continue
 		}
 		if r < best {
 			best, p.candidates = r, p.candidates[:0]
 		}
-		i.share = i.shareAt(now)
-		p.candidates = append(p.candidates, i)
+		if !was {
+			i.share = i.shareAt(now)
+			p.candidates = append(p.candidates, i)
+		}
 	}
 }
 
@@ -222,7 +225,7 @@ func (p *pool) gather(now time.Time, tried []*instance) {
 func (p *pool) available() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.gather(p.o.now(), nil)
+	p.gather(p.o.now(), nil, false)
 	return len(p.candidates)
 }
 

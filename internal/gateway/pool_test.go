@@ -364,7 +364,7 @@ func TestAFailureElsewhereSendsNobodyToWhoIsOut(t *testing.T) {
 	}
 }
 
-func TestARequestThatTheGoodOnesFailedGoesToWhoIsLeftOut(t *testing.T) {
+func TestARequestThatNobodyTookGoesToWhoIsLeftOut(t *testing.T) {
 	w := newWorld()
 	w.update(listOf(1, 1, 1))
 	w.at("a", refused) // left out
@@ -372,7 +372,10 @@ func TestARequestThatTheGoodOnesFailedGoesToWhoIsLeftOut(t *testing.T) {
 	if u := w.another(tried[:1], true); u == nil || u.instance().id != "c" {
 		t.Error("the last good one is not asked first")
 	}
+	if u := w.another(tried, false); u != nil {
+		t.Errorf("%q was asked though the others only failed", u.address())
+	}
 	if u := w.another(tried, true); u == nil || u.instance().id != "a" {
-		t.Error("nobody is asked though one was not tried")
+		t.Error("nobody is asked though the others take no connection")
 	}
 }

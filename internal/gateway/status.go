@@ -48,7 +48,7 @@ func (p *pool) status() ServiceStatus {
 	s := ServiceStatus{Service: p.service, Breaker: breaker, Instances: make([]InstanceStatus, 0, len(p.instances)),
 		Requests: p.budget.requests, Retries: p.budget.retries, RetriesRefused: p.budget.refused}
 	now := p.o.now()
-	p.gather(now, nil)
+	p.gather(now, nil, false)
 	s.Available = len(p.candidates)
 	for _, i := range p.instances {
 		s.Instances = append(s.Instances, i.status(now))
