@@ -93,7 +93,7 @@ func TestTheCheckIsOfReadinessAndWhoFailsItIsForgottenAfterAMinute(t *testing.T)
 		want    api.AgentServiceCheck
 	}{
 		{RegistrarOptions{}, api.AgentServiceCheck{HTTP: "http://[fd00::1]:4001/readyz", Interval: "10s", Timeout: "5s"}},
-		{RegistrarOptions{CheckTLS: true, CheckInterval: time.Second, CheckTimeout: time.Minute}, api.AgentServiceCheck{HTTP: "https://[fd00::1]:4001/readyz", Interval: "1s", Timeout: "1m0s"}},
+		{RegistrarOptions{CheckTLS: true, CheckInterval: time.Second, CheckTimeout: time.Minute}, api.AgentServiceCheck{HTTP: "https://[fd00::1]:4001/readyz", TLSSkipVerify: true, Interval: "1s", Timeout: "1m0s"}},
 	} {
 		test.options.Services = all
 		run(t, open(t, ConsulOptions{Addr: s.URL}).Registrar(test.options))
