@@ -7,9 +7,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"go/version"
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +35,7 @@ func (a *App) openTLS(context.Context) error {
 	if !a.cfg.TLS.On() {
 		return nil
 	}
+	a.warnOfHTTP2()
 	var failures atomic.Int64
 	a.metrics.Counter("tls_handshake_failures_total", "Connections of clients that did not get through the handshake.", func() float64 { return float64(failures.Load()) })
 	failed := func(err error) {
@@ -46,6 +49,13 @@ func (a *App) openTLS(context.Context) error {
 	return a.openFilesOfTLS(failed)
 }
 
+// warnOfHTTP2 tells of a Go whose HTTP/2 a client can make crash (GO-2026-6617).
+func (a *App) warnOfHTTP2() {
+	if !a.cfg.TLS.NoHTTP2 && version.Compare(runtime.Version(), "go1.26.10") < 0 {
+		a.log.Warn("HTTP/2 of the Go that built this has known faults: build with 1.26.10 or later, or set TLS_HTTP2=false", "go", runtime.Version())
+	}
+}
+
 func (a *App) openFilesOfTLS(failed func(error)) error {
 	ends := a.metrics.Certificate("site")
 	files, err := certs.OpenFiles(a.cfg.TLS.Cert, a.cfg.TLS.Key, certs.FilesOptions{
@@ -56,7 +66,7 @@ func (a *App) openFilesOfTLS(failed func(error)) error {
 	}
 	a.every(certificateLook, func(context.Context) { files.Look() })
 	a.secure = &secure{
-		TLS:    web.TLS{Certificate: files.GetCertificate, Failed: failed},
+		TLS:    web.TLS{Certificate: files.GetCertificate, NoHTTP2: a.cfg.TLS.NoHTTP2, Failed: failed},
 		covers: files.Covers, look: func(next http.Handler) http.Handler { return next },
 	}
 	return nil
@@ -81,7 +91,7 @@ func (a *App) openACME(failed func(error)) {
 	})
 	a.background = append(a.background, issued.Run)
 	a.secure = &secure{
-		TLS:    web.TLS{Certificate: issued.GetCertificate, Protocols: issued.Protocols(), Failed: failed},
+		TLS:    web.TLS{Certificate: issued.GetCertificate, NoHTTP2: a.cfg.TLS.NoHTTP2, Protocols: issued.Protocols(), Failed: failed},
 		covers: issued.Covers, look: issued.HTTPHandler,
 	}
 }

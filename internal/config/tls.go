@@ -18,6 +18,8 @@ type TLS struct {
 	Email     string   // that it may write to; "": none
 	Directory string   // URL
 
+	NoHTTP2 bool // HTTP/1.1 alone
+
 	RedirectAddr string // where http is sent on to https; "": nowhere
 	RedirectPort int    // of https, as clients see it; 0: that of the server
 }
@@ -46,6 +48,14 @@ func tlsRows() []setting {
 		{Setting: Setting{Name: "ACME_DIRECTORY_URL", Default: "https://acme-v02.api.letsencrypt.org/directory",
 			ZH: "ACME 服务的目录地址", EN: "directory of the ACME server"},
 			parse: acmeDirectory},
+		{Setting: Setting{Name: "TLS_HTTP2", Default: "true",
+			ZH: "HTTPS 是否提供 HTTP/2；由 1.26.10 之前的 Go 编译时有已知缺陷，日志会提醒", EN: "whether HTTPS offers HTTP/2; built by a Go before 1.26.10 it has known faults, of which the log warns"},
+			parse: func(c *Config, v string) error {
+				offered := true
+				err := boolean(&offered, v)
+				c.TLS.NoHTTP2 = !offered
+				return err
+			}},
 		{Setting: Setting{Name: "HTTP_REDIRECT_ADDR",
 			ZH: "使用 HTTPS 时另外监听的地址，如 `0.0.0.0:80`：把 HTTP 请求重定向到 HTTPS，并应答 ACME 的 http-01 验证；缺省为不监听",
 			EN: "with HTTPS, a second listener, e.g. `0.0.0.0:80`: it sends HTTP requests on to HTTPS and answers ACME's http-01; else there is none"},

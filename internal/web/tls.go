@@ -15,6 +15,7 @@ import (
 // TLS is how clients shake hands.
 type TLS struct {
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	NoHTTP2     bool          // HTTP/1.1 alone
 	Protocols   []string      // beside those of HTTP: a handshake that ends with one of them is all there is
 	Patience    time.Duration // for a handshake; 0 is DefaultBounds.Header
 	Failed      func(error)   // is told of handshakes that fail, and must be quick; may be nil
@@ -31,6 +32,14 @@ func (t TLS) config(protocols ...string) *tls.Config {
 	return &tls.Config{GetCertificate: t.Certificate, MinVersion: tls.VersionTLS12, NextProtos: protocols}
 }
 
+// offered are the protocols that a client may choose among.
+func (t TLS) offered() []string {
+	if t.NoHTTP2 {
+		return append([]string{overHTTP1}, t.Protocols...)
+	}
+	return append([]string{overHTTP2, overHTTP1}, t.Protocols...)
+}
+
 // LimitTLS is Limit for clients who speak TLS. A connection counts from its beginning, and is
 // accepted when hands are shaken, so that nobody waits for another's handshake. For HTTP/2 it is
 // the bare connection that net/http wants; HTTP/1.1 goes over one that is as without TLS.
@@ -44,7 +53,7 @@ func LimitTLS(l net.Listener, most int, metrics *telemetry.Metrics, t TLS) net.L
 	refusing := t.config(overHTTP1)
 	inner := newLimited(l, most, metrics)
 	inner.speak = func(c net.Conn) net.Conn { return tls.Server(c, refusing) }
-	s := &secured{limited: inner, tls: t, config: t.config(append([]string{overHTTP2, overHTTP1}, t.Protocols...)...), accepted: make(chan accepted)}
+	s := &secured{limited: inner, tls: t, config: t.config(t.offered()...), accepted: make(chan accepted)}
 	s.open, s.close = context.WithCancel(context.Background())
 	go s.acceptAll()
 	return s

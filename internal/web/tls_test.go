@@ -475,3 +475,11 @@ func TestOverHTTP2LargeHeadersAreRefused(t *testing.T) {
 	}
 	get(t, c, "https://"+s.address+"/api/posts/1")
 }
+
+func TestHTTP2IsOfferedUnlessItIsTurnedOff(t *testing.T) {
+	for off, want := range map[bool]string{false: overHTTP2, true: overHTTP1} {
+		if got := (TLS{NoHTTP2: off}).offered(); got[0] != want || len(got) != map[bool]int{false: 2, true: 1}[off] {
+			t.Errorf("off %v: %q", off, got)
+		}
+	}
+}
