@@ -32,16 +32,16 @@ const certificateLook = 10 * time.Second
 
 // openTLS gets the certificates where clients speak TLS.
 func (a *App) openTLS(context.Context) error {
+	var failures atomic.Int64
+	a.metrics.Counter("tls_handshake_failures_total", "Connections of clients that did not get through the handshake.", func() float64 { return float64(failures.Load()) })
 	if !a.cfg.TLS.On() {
 		return nil
 	}
-	a.warnOfHTTP2()
-	var failures atomic.Int64
-	a.metrics.Counter("tls_handshake_failures_total", "Connections of clients that did not get through the handshake.", func() float64 { return float64(failures.Load()) })
 	failed := func(err error) {
 		failures.Add(1)
 		a.log.Debug("a handshake failed", "error", err)
 	}
+	defer a.warnOfHTTP2()
 	if len(a.cfg.TLS.Domains) > 0 {
 		a.openACME(failed)
 		return nil
@@ -51,7 +51,7 @@ func (a *App) openTLS(context.Context) error {
 
 // warnOfHTTP2 tells of a Go whose HTTP/2 a client can make crash (GO-2026-6617).
 func (a *App) warnOfHTTP2() {
-	if !a.cfg.TLS.NoHTTP2 && version.Compare(runtime.Version(), "go1.26.10") < 0 {
+	if a.secure != nil && !a.cfg.TLS.NoHTTP2 && version.Compare(runtime.Version(), "go1.26.10") < 0 {
 		a.log.Warn("HTTP/2 of the Go that built this has known faults: build with 1.26.10 or later, or set TLS_HTTP2=false", "go", runtime.Version())
 	}
 }

@@ -1,12 +1,15 @@
 package enginetest
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // detach makes the server another user's where we are root, and lets it end with
@@ -30,7 +33,35 @@ func (p *process) kill() {
 	<-p.gone
 }
 
-func (p *process) pause() error { return p.send(syscall.SIGSTOP) }
+// pause returns when nothing of the server runs any more: a signal may take a moment to reach
+// each of its threads, and a request that moment.
+func (p *process) pause() error {
+	if err := p.send(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for _, pid := range append(p.children(), p.Pid) {
+		for end := time.Now().Add(5 * time.Second); !stopped(pid) && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return nil
+}
+
+// stopped reports whether all threads of a process are stopped, or have ended.
+func stopped(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, path := range threads {
+		stat, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		state := stat[bytes.LastIndexByte(stat, ')')+1:] // proc_pid_stat(5), field 3
+		if !strings.ContainsAny(string(state[:min(2, len(state))]), "TtZX") {
+			return false
+		}
+	}
+	return true
+}
 
 func (p *process) resume() error { return p.send(syscall.SIGCONT) }
 
