@@ -14,7 +14,9 @@
 //	internal/auth     tokens, passwords, and token → Actor
 //	internal/background
 //	                  threads for work that takes a processor for long
-//	internal/cache, limit, redis, telemetry, config
+//	internal/gateway  sends on what another process answers; discovery tells
+//	                  where that is
+//	internal/cache, limit, redis, telemetry, config, certs
 //	internal/statement
 //	                  what the text of an SQL statement tells: its kind, what it looks for
 //	internal/store    the engines, and storetest, the suite they all pass

@@ -113,12 +113,11 @@ func (g *Gateway) look(ctx context.Context, p *pool, asking *sync.WaitGroup) {
 	for _, i := range p.toProbe(now) {
 		asking.Go(func() {
 			err := g.prober.ready(ctx, i.address)
-			if ctx.Err() != nil {
-				return
-			}
-			if err != nil {
+			switch {
+			case ctx.Err() != nil:
+			case err != nil:
 				i.probed(false, err.Error())
-			} else {
+			default:
 				i.probed(true, "")
 			}
 		})

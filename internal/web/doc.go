@@ -3,8 +3,9 @@
 //
 //   - edge.go: the chain in front of all routes, and the line in the log; with
 //     clientip.go, headers.go, auth.go (whose token is it), state.go (what the chain
-//     knows of a request), shed.go and probe.go (overload)
-//   - mux.go: patterns, who may call them, 404 and 405
+//     knows of a request), shed.go and probe.go (overload), framing.go (two lengths);
+//     inner.go: the shorter chain of a process behind a gateway
+//   - mux.go: patterns, who may call them, 404 and 405; forward.go: what is answered elsewhere
 //   - decode.go, scan.go, bind.go, body.go: request bodies; query.go: query parameters
 //   - document.go: what users, posts and comments look like in JSON; append.go
 //     writes posts
@@ -13,7 +14,8 @@
 //   - errors.go: writes every error; words.go: the status and the words of each
 //   - server.go, writer.go: connections, and how long a client may hold them;
 //     conn.go: one of them, door.go: what it refuses before net/http reads it,
-//     unread.go: what is told to a request that nobody can read
+//     unread.go: what is told to a request that nobody can read; tls.go: clients who
+//     speak TLS, redirect.go: those who should
 //   - health.go: /health, /livez, /readyz
 //
 // Whoever asks is an argument of each Handler (blog.Actor), never in a context.
