@@ -31,7 +31,7 @@ type scratch struct {
 }
 
 // readBuffer holds an answer of usual size, in bytes.
-const readBuffer = 8 << 10
+const readBuffer = 4 << 10
 
 var scratches = sync.Pool{New: func() any { return &scratch{in: bufio.NewReaderSize(nil, readBuffer)} }}
 
