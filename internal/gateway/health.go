@@ -144,8 +144,7 @@ func (p *pool) suspects(now time.Time) []*instance {
 }
 
 // hung says that a suspect has not answered a probe either. If it has said nothing else meanwhile
-// it is left out. If there is somebody else to go to, those who wait for it are told, and hung
-// returns true.
+// it is left out. It returns true if there is somebody else to go to for those who wait for it.
 func (i *instance) hung() bool {
 	p := i.pool
 	p.mu.Lock()
@@ -157,8 +156,6 @@ func (i *instance) hung() bool {
 	i.eject(now, "hung")
 	for _, other := range p.instances {
 		if other != i && other.rank(now) != out {
-			close(i.abandon)
-			i.abandon = make(chan struct{})
 			return true
 		}
 	}
