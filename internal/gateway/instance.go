@@ -32,6 +32,7 @@ type instance struct {
 	heard      time.Time // when it last gave a sign of life
 	quietSince time.Time // that, or when somebody began to wait if nobody did before
 	suspected  time.Time // when a probe was last asked for
+	hangs      bool      // a probe has failed since the last sign of life
 
 	latency  latency
 	answers  window // and slow ones marked
@@ -103,7 +104,7 @@ func (i *instance) warm(from time.Time) {
 }
 
 // alive notes a sign of life.
-func (i *instance) alive(now time.Time) { i.heard, i.quietSince = now, now }
+func (i *instance) alive(now time.Time) { i.heard, i.quietSince, i.hangs = now, now, false }
 
 // silence is for how long those who wait have had no sign of life.
 func (i *instance) silence(now time.Time) time.Duration {

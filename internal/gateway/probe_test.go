@@ -34,8 +34,11 @@ func TestWhoWaitsForOneThatHangsIsToldToGoElsewhere(t *testing.T) {
 	w.update(listOf(1, 1))
 	u := w.acquire(w.others("a"))
 	w.after(2 * time.Second)
-	if !u.of.hung() {
-		t.Error("nobody is told")
+	if news, others := u.of.hung(); !news || !others {
+		t.Errorf("it is news: %t; there are others: %t", news, others)
+	}
+	if news, others := u.of.hung(); news || !others {
+		t.Errorf("when it hangs on, it is news: %t; there are others: %t", news, others)
 	}
 	w.wantStates(t, map[string]string{"a": "ejected", "b": "up"})
 }
@@ -48,7 +51,7 @@ func TestWhoHasAnsweredMeanwhileDoesNotHang(t *testing.T) {
 	suspects := w.suspects(w.now)
 	w.after(time.Millisecond)
 	w.at("a", fine)
-	if suspects[0].hung() || w.state("a") != "up" {
+	if news, others := suspects[0].hung(); news || others || w.state("a") != "up" {
 		t.Errorf("it hangs, and is %s", w.state("a"))
 	}
 }
@@ -59,7 +62,7 @@ func TestNobodyIsToldToGoWhereNobodyIs(t *testing.T) {
 	w.at("b", refused)
 	w.drain("c")
 	u := w.acquire(w.others("a"))
-	if u.of.hung() {
+	if _, others := u.of.hung(); others {
 		t.Error("there is nobody else")
 	}
 }
