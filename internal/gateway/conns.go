@@ -36,6 +36,7 @@ const (
 type host struct {
 	idle      []*conn // the last one was used last
 	forgotten bool
+	hangs     atomic.Bool // nobody is to wait here for what another host may give
 
 	mu   sync.Mutex
 	open map[*conn]bool // in use and idle
@@ -53,8 +54,10 @@ func (h *host) lose(c *conn) {
 	delete(h.open, c)
 }
 
-// giveUp gives up the waits on all connections, and returns those to be closed for it.
+// giveUp gives up the waits on all connections, now and in future, and returns those to be closed
+// for it.
 func (h *host) giveUp() (all []*conn) {
+	h.hangs.Store(true)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for c := range h.open {
@@ -281,6 +284,16 @@ func (c *conn) send(packet []byte, d time.Duration) error {
 		return fmt.Errorf("%w: %w", errNotSent, err)
 	}
 	return err
+}
+
+// await begins a wait for what another host may give; false: nobody is to wait here.
+func (c *conn) await() bool {
+	c.wait.Store(waiting)
+	if c.host.hangs.Load() {
+		c.wait.Store(givenUp)
+		return false
+	}
+	return true
 }
 
 // stale reports whether err may be of a connection that was closed while it was idle.

@@ -101,8 +101,11 @@ func (g *Gateway) look(ctx context.Context, p *pool, asking *sync.WaitGroup) {
 	for _, i := range p.suspects(now) {
 		asking.Go(func() {
 			if err := g.prober.alive(ctx, i.address); err != nil && ctx.Err() == nil {
-				g.Log.Warn("an instance hangs", "service", p.service, "instance", i.id, "error", err)
-				if i.hung() {
+				news, others := i.hung()
+				if news {
+					g.Log.Warn("an instance hangs", "service", p.service, "instance", i.id, "error", err)
+				}
+				if others {
 					g.wire.interrupt(i.address)
 				}
 			} else if err == nil {

@@ -1,6 +1,9 @@
 package gateway
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // verdict is how a request went, as far as that says something about the instance.
 type verdict int
@@ -144,25 +147,19 @@ func (p *pool) suspects(now time.Time) []*instance {
 }
 
 // hung says that a suspect has not answered a probe either. If it has said nothing else meanwhile
-// it is left out. If there is somebody else to go to, those who wait for it are told, and hung
-// returns true.
-func (i *instance) hung() bool {
+// it is left out. news: it is the first probe to fail since its last sign of life. others: there is
+// somebody else to go to for those who wait for it.
+func (i *instance) hung() (news, others bool) {
 	p := i.pool
 	p.mu.Lock()
 	defer p.unlock()
 	if i.heard.After(i.suspected) {
-		return false
+		return false, false
 	}
+	news, i.hangs = !i.hangs, true
 	now := p.o.now()
 	i.eject(now, "hung")
-	for _, other := range p.instances {
-		if other != i && other.rank(now) != out {
-			close(i.abandon)
-			i.abandon = make(chan struct{})
-			return true
-		}
-	}
-	return false
+	return news, slices.ContainsFunc(p.instances, func(other *instance) bool { return other != i && other.rank(now) != out })
 }
 
 // toProbe returns who is to be probed now, and told of as probed: those of firm lists every

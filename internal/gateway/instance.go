@@ -28,11 +28,11 @@ type instance struct {
 	reason    string    // why it is out of order
 
 	inFlight   int
-	waiting    int           // of them, whose answer has not begun
-	heard      time.Time     // when it last gave a sign of life
-	quietSince time.Time     // that, or when somebody began to wait if nobody did before
-	suspected  time.Time     // when a probe was last asked for
-	abandon    chan struct{} // closed when those who wait should go elsewhere
+	waiting    int       // of them, whose answer has not begun
+	heard      time.Time // when it last gave a sign of life
+	quietSince time.Time // that, or when somebody began to wait if nobody did before
+	suspected  time.Time // when a probe was last asked for
+	hangs      bool      // a probe has failed since the last sign of life
 
 	latency  latency
 	answers  window // and slow ones marked
@@ -62,8 +62,7 @@ const (
 )
 
 func newInstance(p *pool, d discovery.Instance, now time.Time) *instance {
-	return &instance{pool: p, id: d.ID, address: d.Address, warmFrom: now, nextProbe: now,
-		abandon: make(chan struct{}), answers: newWindow(p.o)}
+	return &instance{pool: p, id: d.ID, address: d.Address, warmFrom: now, nextProbe: now, answers: newWindow(p.o)}
 }
 
 // list takes over what a list says.
@@ -105,7 +104,7 @@ func (i *instance) warm(from time.Time) {
 }
 
 // alive notes a sign of life.
-func (i *instance) alive(now time.Time) { i.heard, i.quietSince = now, now }
+func (i *instance) alive(now time.Time) { i.heard, i.quietSince, i.hangs = now, now, false }
 
 // silence is for how long those who wait have had no sign of life.
 func (i *instance) silence(now time.Time) time.Duration {

@@ -29,43 +29,30 @@ func TestWhoGivesNoSignOfLifeIsSuspectedOnceASecond(t *testing.T) {
 	wantIDs(t, w.suspects(w.now))
 }
 
-func abandoned(u *use) bool {
-	select {
-	case <-u.abandoned():
-		return true
-	default:
-		return false
-	}
-}
-
 func TestWhoWaitsForOneThatHangsIsToldToGoElsewhere(t *testing.T) {
 	w := newWorld()
 	w.update(listOf(1, 1))
-	first, second, other := w.acquire(w.others("a")), w.acquire(w.others("a")), w.acquire(w.others("b"))
+	u := w.acquire(w.others("a"))
 	w.after(2 * time.Second)
-	if !first.of.hung() {
-		t.Error("nobody was told")
+	if news, others := u.of.hung(); !news || !others {
+		t.Errorf("it is news: %t; there are others: %t", news, others)
 	}
-	if !abandoned(first) || !abandoned(second) || abandoned(other) {
-		t.Errorf("abandoned: %v and %v at who hangs, %v elsewhere", abandoned(first), abandoned(second), abandoned(other))
+	if news, others := u.of.hung(); news || !others {
+		t.Errorf("when it hangs on, it is news: %t; there are others: %t", news, others)
 	}
 	w.wantStates(t, map[string]string{"a": "ejected", "b": "up"})
-	w.after(w.o.ejectTime)
-	if later := w.acquire(w.others("a")); abandoned(later) {
-		t.Error("who comes after the return is told to leave at once")
-	}
 }
 
 func TestWhoHasAnsweredMeanwhileDoesNotHang(t *testing.T) {
 	w := newWorld()
 	w.update(listOf(1, 1))
-	u := w.acquire(w.others("a"))
+	w.acquire(w.others("a"))
 	w.after(2 * time.Second)
 	suspects := w.suspects(w.now)
 	w.after(time.Millisecond)
 	w.at("a", fine)
-	if suspects[0].hung() || w.state("a") != "up" || abandoned(u) {
-		t.Errorf("is %s, abandoned: %v", w.state("a"), abandoned(u))
+	if news, others := suspects[0].hung(); news || others || w.state("a") != "up" {
+		t.Errorf("it hangs, and is %s", w.state("a"))
 	}
 }
 
@@ -75,8 +62,8 @@ func TestNobodyIsToldToGoWhereNobodyIs(t *testing.T) {
 	w.at("b", refused)
 	w.drain("c")
 	u := w.acquire(w.others("a"))
-	if u.of.hung() || abandoned(u) {
-		t.Error("there is nobody else, and the request was abandoned")
+	if _, others := u.of.hung(); others {
+		t.Error("there is nobody else")
 	}
 }
 

@@ -46,21 +46,28 @@ func (g *Gateway) send(w http.ResponseWriter, r *http.Request, p *pool) error {
 	}
 	p.began()
 	t := tries{gateway: g, pool: p, out: out, deadline: time.Now().Add(g.Timeout)}
-	reply, used, err := t.run(r)
+	defer t.leave()
+	reply, err := t.run(r)
 	end = verdictOf(reply, err)
 	ended(statusOf(reply))
 	if err != nil {
 		return told(p.service, err)
 	}
 	web.NoteRoute(r, reply.get(web.RouteHeader))
-	return finish(w, reply, used)
+	if err := reply.deliver(w); err != nil {
+		end = verdictOf(nil, err)
+		t.cut(end, err)
+	}
+	t.use.done(end)
+	return nil
 }
 
 // enter counts a request that is sent on. CodeBusy if there are too many: who only wants to read
-// may take all places, others three quarters of them, for a write costs the services more.
+// may take all places, others three quarters of them, for a write costs the services more, and who
+// sends a body may take his time.
 func (g *Gateway) enter(r *http.Request) (leave func(), err error) {
 	most := int64(g.MaxInFlight)
-	if !reads(r.Method) {
+	if !reads(r) {
 		most = max(1, most*3/4)
 	}
 	if g.inFlight.Add(1) > most {
@@ -72,8 +79,8 @@ func (g *Gateway) enter(r *http.Request) (leave func(), err error) {
 
 func (g *Gateway) leave() { g.inFlight.Add(-1) }
 
-func reads(method string) bool {
-	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+func reads(r *http.Request) bool {
+	return r.ContentLength == 0 && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions)
 }
 
 // origin is what the service is told of where r comes from.
@@ -98,42 +105,50 @@ type tries struct {
 	out      *outgoing
 	deadline time.Time // of the head of the answer
 	tried    []*instance
+	use      *use // of the last one; nil: there was none
 }
 
 // run asks one instance after the other until one answers as it should, or there is no other to
 // be asked. The caller ends the use of the one whose answer it gets.
-func (t *tries) run(r *http.Request) (*reply, *use, error) {
-	u := t.pool.acquire(nil)
-	if u == nil {
-		return nil, nil, errNoInstance
+func (t *tries) run(r *http.Request) (*reply, error) {
+	t.use = t.pool.acquire(nil)
+	if t.use == nil {
+		return nil, errNoInstance
 	}
 	for {
-		reply, err := t.ask(r, u)
-		next := t.next(u, reply, err)
+		reply, err := t.ask(r)
+		next := t.next(reply, err)
 		if next == nil && err == nil {
-			return reply, u, nil
+			return reply, nil
 		}
-		u.done(verdictOf(reply, err))
+		t.use.done(verdictOf(reply, err))
 		if next == nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if err == nil {
 			reply.discard()
 		}
-		u = next
+		t.use = next
+	}
+}
+
+// leave ends what a panic has left under way.
+func (t *tries) leave() {
+	if t.use != nil {
+		t.use.done(unjudged)
 	}
 }
 
 // ask sends the request to one instance and waits for the head of its answer.
-func (t *tries) ask(r *http.Request, u *use) (*reply, error) {
+func (t *tries) ask(r *http.Request) (*reply, error) {
 	if t.out.streams() {
-		u.uploading() // it is the client who is waited for
+		t.use.uploading() // it is the client who is waited for
 	} else {
 		t.out.by = t.deadline
 	}
-	reply, err := t.gateway.wire.send(r.Context(), t.out, u.address())
+	reply, err := t.gateway.wire.send(r.Context(), t.out, t.use.address())
 	if err == nil {
-		u.answered()
+		t.use.answered()
 	}
 	return reply, err
 }
@@ -141,8 +156,8 @@ func (t *tries) ask(r *http.Request, u *use) (*reply, error) {
 // next chooses who is asked after the last one, or nobody. What was never sent may always be sent
 // elsewhere; what may have been read only if it is repeatable and the service's budget for that
 // allows it.
-func (t *tries) next(last *use, reply *reply, err error) *use {
-	t.tried = append(t.tried, last.instance())
+func (t *tries) next(reply *reply, err error) *use {
+	t.tried = append(t.tried, t.use.instance())
 	if len(t.tried) > t.gateway.Retries || time.Now().After(t.deadline) || !worthAnother(reply, err) {
 		return nil
 	}
@@ -153,17 +168,12 @@ func (t *tries) next(last *use, reply *reply, err error) *use {
 	return t.pool.another(t.tried, unsent)
 }
 
-// finish sends the answer of an instance to the client. One that ends early is cut off for the
-// client, too, who must not take it for whole.
-func finish(w http.ResponseWriter, reply *reply, u *use) error {
-	end := verdictOf(reply, nil)
-	err := reply.deliver(w)
-	if err != nil {
-		end = verdictOf(nil, err)
+// cut ends an answer that can't be told to its end, for the client, too, who must not take it for
+// whole. It does not return.
+func (t *tries) cut(end verdict, err error) {
+	t.use.done(end)
+	if end == failed {
+		t.gateway.Log.Warn("an answer broke off", "service", t.pool.service, "instance", t.use.instance().id, "error", err)
 	}
-	u.done(end)
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	return nil
+	panic(http.ErrAbortHandler)
 }

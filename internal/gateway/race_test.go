@@ -63,12 +63,7 @@ func visit(p *pool, v verdict) {
 		again.done(v)
 	}
 	u.uploading()
-	u.uploaded()
-	select {
-	case <-u.abandoned():
-	default:
-		u.answered()
-	}
+	u.answered()
 	u.done(v)
 }
 

@@ -4,8 +4,7 @@ import "time"
 
 // use is one request at an instance. Its methods may be called by several goroutines.
 type use struct {
-	of      *instance
-	abandon chan struct{}
+	of *instance
 
 	// What follows is guarded by the pool's lock.
 
@@ -28,7 +27,7 @@ const (
 func (i *instance) begin(now time.Time) *use {
 	i.inFlight++
 	i.requests++
-	u := &use{of: i, abandon: i.abandon}
+	u := &use{of: i}
 	u.turn(stageWait, now)
 	return u
 }
@@ -37,23 +36,14 @@ func (u *use) instance() *instance { return u.of }
 
 func (u *use) address() string { return u.of.address }
 
-// abandoned is closed when the instance seems to hang while there are others: who waits for it
-// should go elsewhere.
-func (u *use) abandoned() <-chan struct{} { return u.abandon }
-
-// uploading says that the client sends a body, in his own time: until uploaded that is not held
-// against the instance.
-func (u *use) uploading() { u.step(stageWait, stageUpload) }
-
-// uploaded says that the whole request has been written: the time of its answer counts from now.
-func (u *use) uploaded() { u.step(stageUpload, stageWait) }
-
-func (u *use) step(from, to stage) {
+// uploading says that the client sends a body, in his own time: how long the answer takes is not
+// held against the instance.
+func (u *use) uploading() {
 	p := u.of.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if u.stage == from {
-		u.turn(to, p.o.now())
+	if u.stage == stageWait {
+		u.turn(stageUpload, p.o.now())
 	}
 }
 

@@ -124,8 +124,8 @@ func (a *reply) ask() error {
 	if out.streams() && !out.expect {
 		out.startFeed(c, a.wire.o)
 	}
-	if out.repeatable() {
-		c.wait.Store(waiting)
+	if out.repeatable() && !c.await() {
+		return net.ErrClosed
 	}
 	for range maxInterim {
 		if err := a.readHead(); err != nil {

@@ -18,7 +18,8 @@ type conn struct {
 	held *[]byte             // what a whole answer has gathered; nil if it goes out at once
 	head func([]byte) []byte // appends the header lines that follow its status line
 
-	read []byte // last, by net/http, in whose buffer it is
+	read  []byte // last, by net/http, in whose buffer it is
+	reads int    // since the last request
 
 	door    doorkeeper    // nil: everything goes on
 	patient time.Duration // how long the client may keep the door waiting

@@ -3,7 +3,7 @@
 //
 //   - edge.go: the chain in front of all routes, and the line in the log; with
 //     clientip.go, headers.go, auth.go (whose token is it), state.go (what the chain
-//     knows of a request), shed.go and probe.go (overload), framing.go (two lengths);
+//     knows of a request), shed.go and probe.go (overload), framing.go (where a request ends);
 //     inner.go: the shorter chain of a process behind a gateway
 //   - mux.go: patterns, who may call them, 404 and 405; forward.go: what is answered elsewhere
 //   - decode.go, scan.go, bind.go, body.go: request bodies; query.go: query parameters

@@ -37,8 +37,9 @@ const netHTTPBuffer = 4096
 func (c *conn) Read(b []byte) (int, error) {
 	for {
 		n, err := c.Conn.Read(b)
-		if len(b) == netHTTPBuffer { // not one of the goroutine that watches the connection
+		if len(b) > 1 { // else it is the goroutine that watches the connection
 			c.read = b[:n]
+			c.reads++
 		}
 		if err != nil || c.place != between || len(b) != netHTTPBuffer || !c.turnAway(b[:n]) {
 			return n, err
@@ -51,7 +52,7 @@ func (c *conn) Read(b []byte) (int, error) {
 func (c *conn) SetReadDeadline(t time.Time) error {
 	switch c.place { // nothing is written within a request: another goroutine may read then
 	case ended:
-		c.place = between
+		c.place, c.reads = between, 0
 	case between:
 		c.place = within
 	}
@@ -78,7 +79,7 @@ func (c *conn) turnAway(read []byte) bool {
 		until = time.Now().Add(c.patient)
 	}
 	_ = c.Conn.SetReadDeadline(until)
-	c.idle = true
+	c.idle, c.reads = true, 0
 	return true
 }
 

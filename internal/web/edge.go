@@ -120,8 +120,12 @@ func (e *edge) serve(w http.ResponseWriter, r *http.Request, inner http.Handler)
 	r, s.trace = e.begin(r)
 	r = withState(r, s)
 	rec := &recorder{ResponseWriter: w, stall: e.Bounds.WriteStall, state: s}
-	if twoLengths(r) {
+	switch endOf(r) {
+	case twofold:
 		inner = http.HandlerFunc(refuseLengths)
+		fallthrough
+	case unsure:
+		rec.Header()["Connection"] = []string{"close"}
 	}
 	pace(w, r, e.Bounds.BodyGrace)
 	e.answer(rec, r, s, start, inner)
