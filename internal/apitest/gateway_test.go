@@ -264,3 +264,23 @@ func lastStatus(t *testing.T, base, request string) int {
 	}
 	return status
 }
+
+func TestClientsWhoAreSlowWithTheirBodiesKeepNobodyElseFromWriting(t *testing.T) {
+	s := behind(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }, settings{"GATEWAY_MAX_IN_FLIGHT": "8"})
+	for name, framing := range map[string]string{"small": "Content-Length: 60000\r\n\r\n{", "of unknown length": "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"} {
+		for range 20 {
+			c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			fmt.Fprintf(c, "POST /api/posts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n%s", framing)
+		}
+		for range 50 { // by then they are all there
+			time.Sleep(10 * time.Millisecond)
+			if a, err := s.Anyone.Try("POST", "/api/auth/login", object{"email": "a@example.com"}); err != nil || a.Status != 200 {
+				t.Fatalf("bodies %s: another client gets %+v, %v", name, a, err)
+			}
+		}
+	}
+}

@@ -155,15 +155,27 @@ func (o *outgoing) hold() error {
 	if o.body == nil || o.expect || o.length < 0 || o.length > maxHeld {
 		return nil
 	}
-	b := *o.buf
-	n := len(b) + int(o.length)
-	b = slices.Grow(b, int(o.length))[:n]
+	b, err := appendBody(*o.buf, o.body, int(o.length))
 	*o.buf = b
-	if _, err := io.ReadFull(o.body, b[n-int(o.length):]); err != nil {
+	if err != nil {
 		return fmt.Errorf("%w: %w", errClientBody, unexpected(err))
 	}
 	o.body = nil
 	return nil
+}
+
+// appendBody appends a body of n bytes as it comes: one that is only promised takes no memory.
+func appendBody(b []byte, body io.Reader, n int) ([]byte, error) {
+	for whole := len(b) + n; len(b) < whole; {
+		if len(b) == cap(b) {
+			b = slices.Grow(b, min(whole-len(b), max(len(b), 512)))
+		}
+		read, err := body.Read(b[len(b):min(cap(b), whole)])
+		if b = b[:len(b)+read]; err != nil && len(b) < whole {
+			return b, err
+		}
+	}
+	return b, nil
 }
 
 // packet is what is sent first.

@@ -22,9 +22,19 @@ func (g *Gateway) Handler(service string) web.Handler {
 	return func(w http.ResponseWriter, r *http.Request, _ blog.Actor) error { return g.send(w, r, p) }
 }
 
-// send has one request answered by an instance of a service.
+// send has one request answered by an instance of a service. A small body has come before the
+// request takes a place, or is the breaker's trial: clients who are slow with theirs keep nobody out.
 func (g *Gateway) send(w http.ResponseWriter, r *http.Request, p *pool) error {
-	leave, err := g.enter(r)
+	from, ended := g.origin(r, p.service)
+	out, err := newOutgoing(w, r, from)
+	if err != nil {
+		return told(p.service, err)
+	}
+	defer out.close()
+	if err := out.hold(); err != nil {
+		return told(p.service, err)
+	}
+	leave, err := g.enter(out)
 	if err != nil {
 		return err
 	}
@@ -35,15 +45,6 @@ func (g *Gateway) send(w http.ResponseWriter, r *http.Request, p *pool) error {
 	}
 	end := unjudged
 	defer func() { conclude(end) }()
-	from, ended := g.origin(r, p.service)
-	out, err := newOutgoing(w, r, from)
-	if err != nil {
-		return told(p.service, err)
-	}
-	defer out.close()
-	if err := out.hold(); err != nil {
-		return told(p.service, err)
-	}
 	p.began()
 	t := tries{gateway: g, pool: p, out: out, deadline: time.Now().Add(g.Timeout)}
 	defer t.leave()
@@ -63,11 +64,14 @@ func (g *Gateway) send(w http.ResponseWriter, r *http.Request, p *pool) error {
 }
 
 // enter counts a request that is sent on. CodeBusy if there are too many: who only wants to read
-// may take all places, others three quarters of them, for a write costs the services more, and who
-// sends a body may take his time.
-func (g *Gateway) enter(r *http.Request) (leave func(), err error) {
+// may take all places, others three quarters of them, for a write costs the services more. Half of
+// them are for bodies that stream, which take as long as their clients like.
+func (g *Gateway) enter(out *outgoing) (leave func(), err error) {
 	most := int64(g.MaxInFlight)
-	if !reads(r) {
+	switch {
+	case out.streams():
+		most = max(1, most/2)
+	case !reads(out.method):
 		most = max(1, most*3/4)
 	}
 	if g.inFlight.Add(1) > most {
@@ -79,8 +83,8 @@ func (g *Gateway) enter(r *http.Request) (leave func(), err error) {
 
 func (g *Gateway) leave() { g.inFlight.Add(-1) }
 
-func reads(r *http.Request) bool {
-	return r.ContentLength == 0 && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions)
+func reads(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
 // origin is what the service is told of where r comes from.

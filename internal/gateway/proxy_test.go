@@ -89,15 +89,23 @@ func TestAnAnswerThatBreaksOffIsAFailureAndIsLogged(t *testing.T) {
 	}
 }
 
-func TestWhoSendsABodyLeavesRoomForReads(t *testing.T) {
+func TestABodyThatStreamsLeavesRoomForReads(t *testing.T) {
 	address, _ := answering(t, okAnswer)
 	g, h := newGateway(t, address, slog.New(slog.DiscardHandler))
 	g.inFlight.Store(3) // of 4
-	for text, want := range map[string]int{"": http.StatusOK, "a body": http.StatusBadGateway} {
+	for name, c := range map[string]struct {
+		body io.Reader
+		want int
+	}{
+		"no body":                    {nil, http.StatusOK},
+		"one that has come":          {strings.NewReader("a body"), http.StatusOK},
+		"one that streams":           {io.MultiReader(strings.NewReader("a body")), http.StatusBadGateway},
+		"one that is not to be held": {strings.NewReader(strings.Repeat("a", maxHeld+1)), http.StatusBadGateway},
+	} {
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", strings.NewReader(text)))
-		if w.Code != want {
-			t.Errorf("a GET with %q gets %d", text, w.Code)
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", c.body))
+		if w.Code != c.want {
+			t.Errorf("a GET with %s gets %d", name, w.Code)
 		}
 	}
 }
