@@ -57,8 +57,8 @@ func (a *App) warnOfSplit() {
 	if !t.Split() {
 		return
 	}
-	if store.Connections(a.cfg.Database, server(a.cfg)) == 0 {
-		a.log.Warn("several processes on SQLite must be on one host, on one file; for several hosts there is PostgreSQL")
+	if file, ok := store.File(a.cfg.Database); ok {
+		a.log.Warn("several processes on SQLite must be on one host, on one file; for several hosts there is PostgreSQL", "file", file)
 	}
 	if !t.Gateway && len(a.cfg.TrustedProxies) == 0 {
 		a.log.Warn("TRUSTED_PROXIES is empty: all clients of a gateway count as one, and their request ids are lost")

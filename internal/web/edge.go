@@ -193,10 +193,11 @@ func (e *edge) record(w *recorder, r *http.Request, s *state, start time.Time) {
 // bounded keeps what a client sends from filling the log.
 func bounded(text string, most int) string { return text[:min(len(text), most)] }
 
-// level is how much a request matters in the log. What was shed is told in sum.
+// level is how much a request matters in the log. What was shed is told in sum, and that the
+// process stops by itself.
 func (s *state) level(status int, took time.Duration, route string) slog.Level {
 	switch {
-	case s.shed:
+	case s.shed, s.leaving:
 		return slog.LevelDebug
 	case status >= 500:
 		return slog.LevelError

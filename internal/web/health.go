@@ -69,6 +69,7 @@ func (h *Health) live(w http.ResponseWriter, r *http.Request, _ blog.Actor) erro
 
 func (h *Health) ready(w http.ResponseWriter, r *http.Request, _ blog.Actor) error {
 	if h.draining.Load() {
+		stateOf(r).leaving = true
 		return blog.Fail(blog.CodeUnavailable)
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), readyWithin)

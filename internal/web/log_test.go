@@ -134,6 +134,20 @@ func TestAPanicIsLoggedOnceWithItsStackAndTheRequest(t *testing.T) {
 	}
 }
 
+func TestAProbeOfAProcessThatStopsIsNoError(t *testing.T) {
+	var out bytes.Buffer
+	h := NewHealth(func(context.Context) error { return nil })
+	m := NewMux()
+	h.Mount(m)
+	edge := Edge(m, EdgeOptions{Verifier: oneUser{}, Log: slog.New(slog.NewJSONHandler(&out, nil)), Metrics: telemetry.NewMetrics()})
+	h.Drain()
+	w := httptest.NewRecorder()
+	edge.ServeHTTP(w, httptest.NewRequest("GET", "/readyz", nil))
+	if w.Code != http.StatusServiceUnavailable || out.Len() > 0 {
+		t.Errorf("%d, and the log has %s", w.Code, out.String())
+	}
+}
+
 func TestTheLevelOfARequestIsHowMuchItMatters(t *testing.T) {
 	for _, c := range []struct {
 		state  state
@@ -152,6 +166,7 @@ func TestTheLevelOfARequestIsHowMuchItMatters(t *testing.T) {
 		{status: 200, took: time.Second, route: "/readyz", want: slog.LevelWarn},
 		{status: 200, route: "/readyz", want: slog.LevelDebug},
 		{status: 200, route: "/metrics", want: slog.LevelDebug},
+		{state: state{leaving: true}, status: 503, route: "/readyz", want: slog.LevelDebug},
 		{state: state{shed: true}, status: 503, route: "/api/posts", want: slog.LevelDebug}, // told in sum
 	} {
 		if got := c.state.level(c.status, c.took, c.route); got != c.want {

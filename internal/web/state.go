@@ -25,6 +25,7 @@ type state struct {
 	gone    bool       // the client left before the answer
 	entered bool       // let in by the Shedder
 	shed    bool       // refused because of overload
+	leaving bool       // told that this process is not ready because it stops
 	quota   *quota     // nil: the request does not count
 
 	line telemetry.RequestLine // of the log, at the end
