@@ -106,7 +106,7 @@ func (g *Gateway) look(ctx context.Context, p *pool, asking *sync.WaitGroup) {
 					g.wire.interrupt(i.address)
 				}
 			} else if err == nil {
-				i.probed(true, "")
+				i.lives()
 			}
 		})
 	}
