@@ -124,7 +124,7 @@ func listOf(service string, entries []*api.ServiceEntry) List {
 		case api.HealthPassing:
 			l.Instances = append(l.Instances, i)
 		case api.HealthMaint:
-			l.Withdrawn = append(l.Withdrawn, i.ID)
+			l.Withdrawn = append(l.Withdrawn, i)
 		}
 	}
 	return l.sorted()

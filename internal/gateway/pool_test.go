@@ -195,7 +195,7 @@ func TestAnInstanceThatMovedIsANewOneUnlessItIsDrained(t *testing.T) {
 
 func TestWhoIsWithdrawnOrMissesFromAFirmListIsGoneAtOnce(t *testing.T) {
 	withdrawn, firm := without(listOf(1, 1), "b"), without(listOf(1, 1), "b")
-	withdrawn.Withdrawn, firm.Firm = []string{"b"}, true
+	withdrawn.Withdrawn, firm.Firm = listOf(1, 1).Instances[1:], true
 	for _, l := range []discovery.List{withdrawn, firm} {
 		w := newWorld()
 		w.update(listOf(1, 1))
@@ -297,6 +297,26 @@ func TestAnAddressThatAnotherInstanceHasIsNotGone(t *testing.T) {
 	}
 }
 
+// Beside Consul the addresses of the settings count until its lists are known, and are called
+// otherwise there. Two agents may have one ID, too, which the list then tells apart by the node.
+func TestAnInstanceUnderAnotherNameIsNotAnotherInstance(t *testing.T) {
+	w := newWorld()
+	settings := listOf(1, 1)
+	settings.Instances[0].ID, settings.Instances[1].ID = "a of the settings", "b of the settings"
+	w.update(settings)
+	w.drain("b of the settings")
+	w.update(listOf(1, 1))
+	w.wantStates(t, map[string]string{"a": "up", "b": "drained"})
+	w.wantAvailable(t, 1)
+	twice := listOf(1, 1, 1)
+	twice.Instances[2].Address = twice.Instances[0].Address
+	w.update(twice)
+	w.wantStates(t, map[string]string{"a": "up", "b": "drained"})
+	if len(w.gone) > 0 {
+		t.Errorf("gone are %q", w.gone)
+	}
+}
+
 func TestWhoIsDrainedHasNoMoreRequestsAndEndsThoseHeHas(t *testing.T) {
 	w := newWorld()
 	w.update(listOf(1, 1))
@@ -341,7 +361,7 @@ func TestEvenInNeedNobodyWhoIsDrainedIsChosen(t *testing.T) {
 	w.drain("a")
 	w.at("b", refused)
 	w.at("c", refused)
-	w.update(func() discovery.List { l := listOf(1, 1, 1); l.Withdrawn = []string{"d"}; return l }())
+	w.update(func() discovery.List { l := listOf(1, 1, 1); l.Withdrawn = listOf(1, 1, 1, 1).Instances[3:]; return l }())
 	w.wantStates(t, map[string]string{"a": "drained", "b": "ejected", "c": "ejected"})
 	w.wantAvailable(t, 2)
 	if got := w.shares(100); got["b"] == 0 || got["c"] == 0 || got["b"]+got["c"] != 100 {
