@@ -49,6 +49,32 @@ func TestAddressesOfServicesAreALine(t *testing.T) {
 	}
 }
 
+func TestWhatIsAdvertisedIsAHostAndPerhapsAPort(t *testing.T) {
+	for value, want := range map[string]Service{
+		"":                   {},
+		"10.0.0.5":           {Host: "10.0.0.5"},
+		"10.0.0.5:4001":      {Host: "10.0.0.5", Port: 4001},
+		"web1.internal":      {Host: "web1.internal"},
+		"web1.internal:4001": {Host: "web1.internal", Port: 4001},
+		"2001:db8::5":        {Host: "2001:db8::5"},
+		"[2001:db8::5]":      {Host: "2001:db8::5"},
+		"[2001:db8::5]:4001": {Host: "2001:db8::5", Port: 4001},
+	} {
+		c, _, err := load(t, t.TempDir(), map[string]string{"ADVERTISE_ADDR": value})
+		if err != nil {
+			t.Fatal(value, err)
+		}
+		if want.Weight = 1; c.Service != want {
+			t.Errorf("%q: %+v", value, c.Service)
+		}
+	}
+	for _, value := range []string{":4001", "10.0.0.5:0", "10.0.0.5:70000", "0.0.0.0", "[::]:4001", "http://web1", "a b"} {
+		if _, _, err := load(t, t.TempDir(), map[string]string{"ADVERTISE_ADDR": value}); err == nil {
+			t.Errorf("%q is taken", value)
+		}
+	}
+}
+
 func TestAWrongClusterIsToldInASentence(t *testing.T) {
 	const all = "auth-service=a:1;user-service=a:1;post-service=a:1;comment-service=a:1;upload-service=a:1"
 	for _, c := range []struct{ target, static, says string }{
