@@ -100,7 +100,7 @@ func (g *Gateway) look(ctx context.Context, p *pool, asking *sync.WaitGroup) {
 	now := time.Now()
 	for _, i := range p.suspects(now) {
 		asking.Go(func() {
-			if err := g.prober.alive(ctx, i.address); err != nil && ctx.Err() == nil {
+			if err := g.prober.alive(ctx, i.address); err != nil && ctx.Err() == nil && !ours(err) {
 				g.Log.Warn("an instance hangs", "service", p.service, "instance", i.id, "error", err)
 				if i.hung() {
 					g.wire.interrupt(i.address)
@@ -114,7 +114,7 @@ func (g *Gateway) look(ctx context.Context, p *pool, asking *sync.WaitGroup) {
 		asking.Go(func() {
 			err := g.prober.ready(ctx, i.address)
 			switch {
-			case ctx.Err() != nil:
+			case ctx.Err() != nil || err != nil && ours(err): // nobody was asked
 			case err != nil:
 				i.probed(false, err.Error())
 			default:

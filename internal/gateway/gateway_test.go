@@ -3,9 +3,12 @@ package gateway
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,16 +16,20 @@ import (
 	"inkstone/internal/enginetest"
 )
 
-// running is a gateway to one service that asks its instances how they are until the test ends.
-func running(t *testing.T, o Options) *Gateway {
+// newGateway is one to instances of one service at addresses of the settings.
+func newGateway(addresses ...string) *Gateway {
+	g := New(Options{Services: []string{"post-service"}, Balancer: "p2c", ProbeEvery: 10 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
+	g.Update(discovery.StaticList("post-service", addresses))
+	return g
+}
+
+// run has it ask its instances how they are until the test ends.
+func (g *Gateway) run(t *testing.T) {
 	t.Helper()
-	o.Services, o.Log = []string{"post-service"}, slog.New(slog.DiscardHandler)
-	g := New(o)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); g.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-done; _ = g.Close() })
-	return g
 }
 
 // process is one that answers /livez, and /readyz with a status. asked is told of each question.
@@ -55,8 +62,8 @@ func (p *pool) stateOf(address string) string {
 func TestWhoIsNotReadyStaysOutThoughItLives(t *testing.T) {
 	asked := make(chan string, 1000)
 	address := process(t, http.StatusServiceUnavailable, asked)
-	g := running(t, Options{Balancer: "p2c", ProbeEvery: 10 * time.Millisecond})
-	g.Update(discovery.StaticList("post-service", []string{address}))
+	g := newGateway(address)
+	g.run(t)
 	p := g.pools[0]
 	enginetest.Within(t, patience, "it is left out", func() bool { return p.stateOf(address) == "unwell" })
 	u := p.acquire(nil)
@@ -67,5 +74,27 @@ func TestWhoIsNotReadyStaysOutThoughItLives(t *testing.T) {
 			t.Fatalf("it lives, and is %s", state)
 		}
 		time.Sleep(time.Millisecond)
+	}
+}
+
+// A gateway that has no descriptors left has not asked anybody.
+func TestAQuestionThatWasNotAskedSaysNothing(t *testing.T) {
+	dials := make(chan struct{}, 1000)
+	g := newGateway("192.0.2.1:1", "192.0.2.2:1")
+	g.prober.client.Transport = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		dials <- struct{}{}
+		return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("socket", syscall.EMFILE)}
+	}}
+	p := g.pools[0]
+	u := p.acquire(nil)
+	defer u.done(unjudged)
+	g.run(t)
+	for range 40 { // among them the question whether the one lives for whom somebody waits
+		next(t, dials)
+	}
+	for _, i := range p.status().Instances {
+		if i.State == "unwell" || i.State == "ejected" {
+			t.Errorf("%s is %s: %s", i.ID, i.State, i.Reason)
+		}
 	}
 }

@@ -162,8 +162,6 @@ func find(list []*instance, id string) *instance {
 	return nil
 }
 
-func (p *pool) find(id string) *instance { return find(p.instances, id) }
-
 // acquire chooses an instance that is not among tried, and counts a request as in flight there.
 // It returns nil if there is none; otherwise done must follow.
 func (p *pool) acquire(tried []*instance) *use {
@@ -232,29 +230,29 @@ func (p *pool) available() int {
 // drain lets an instance have no more requests, until it is resumed or leaves the list. What is in
 // flight there goes on. It returns false if there is no such instance.
 func (p *pool) drain(id string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	i := p.find(id)
-	if i == nil {
-		return false
-	}
-	i.drained = true
-	return true
+	return p.change(id, func(i *instance) { i.drained = true })
 }
 
 // resume ends drain. The share of the instance grows as that of a new one. It returns false if
 // there is no such instance.
 func (p *pool) resume(id string) bool {
+	return p.change(id, func(i *instance) {
+		if i.drained {
+			i.drained = false
+			i.warm(p.o.now())
+		}
+	})
+}
+
+// change has an instance changed under the lock. It returns false if there is no such instance.
+func (p *pool) change(id string, how func(*instance)) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	i := p.find(id)
+	i := find(p.instances, id)
 	if i == nil {
 		return false
 	}
-	if i.drained {
-		i.drained = false
-		i.warm(p.o.now())
-	}
+	how(i)
 	return true
 }
 

@@ -388,7 +388,7 @@ func TestARequestThatNobodyTookGoesToWhoIsLeftOut(t *testing.T) {
 	w := newWorld()
 	w.update(listOf(1, 1, 1))
 	w.at("a", refused) // left out
-	tried := []*instance{w.find("b"), w.find("c")}
+	tried := []*instance{find(w.instances, "b"), find(w.instances, "c")}
 	if u := w.another(tried[:1], true); u == nil || u.instance().id != "c" {
 		t.Error("the last good one is not asked first")
 	}
