@@ -1,11 +1,19 @@
 package config
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 )
+
+func TestAListOfAddressesThatIsWrongIsOneMistake(t *testing.T) {
+	_, _, err := load(t, t.TempDir(), map[string]string{"TARGET": "gateway", "STATIC_SERVICES": "post-service=a"})
+	if wrong, ok := errors.AsType[Mistakes](err); !ok || len(wrong) != 1 || !strings.Contains(wrong[0], `"a" 无效`) {
+		t.Errorf("%q", err)
+	}
+}
 
 func TestATargetIsAnySetOfServices(t *testing.T) {
 	for value, want := range map[string]struct {
