@@ -297,26 +297,6 @@ func TestAnAddressThatAnotherInstanceHasIsNotGone(t *testing.T) {
 	}
 }
 
-// Beside Consul the addresses of the settings count until its lists are known, and are called
-// otherwise there. Two agents may have one ID, too, which the list then tells apart by the node.
-func TestAnInstanceUnderAnotherNameIsNotAnotherInstance(t *testing.T) {
-	w := newWorld()
-	settings := listOf(1, 1)
-	settings.Instances[0].ID, settings.Instances[1].ID = "a of the settings", "b of the settings"
-	w.update(settings)
-	w.drain("b of the settings")
-	w.update(listOf(1, 1))
-	w.wantStates(t, map[string]string{"a": "up", "b": "drained"})
-	w.wantAvailable(t, 1)
-	twice := listOf(1, 1, 1)
-	twice.Instances[2].Address = twice.Instances[0].Address
-	w.update(twice)
-	w.wantStates(t, map[string]string{"a": "up", "b": "drained"})
-	if len(w.gone) > 0 {
-		t.Errorf("gone are %q", w.gone)
-	}
-}
-
 func TestWhoIsDrainedHasNoMoreRequestsAndEndsThoseHeHas(t *testing.T) {
 	w := newWorld()
 	w.update(listOf(1, 1))
