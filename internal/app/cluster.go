@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 
 	"inkstone/internal/config"
 	"inkstone/internal/discovery"
@@ -135,14 +133,9 @@ func (a *App) wouldPass() bool {
 
 // advertised is where others reach this process.
 func (a *App) advertised() (host string, port int, err error) {
-	port = a.port()
-	if given := a.cfg.Service.Advertise; given != "" {
-		name, p, err := net.SplitHostPort(given)
-		if err != nil {
-			return given, port, nil
-		}
-		n, _ := strconv.Atoi(p) // the settings have checked it
-		return name, cmp.Or(n, port), nil
+	port = cmp.Or(a.cfg.Service.Port, a.port())
+	if given := a.cfg.Service.Host; given != "" {
+		return given, port, nil
 	}
 	if ip, err := netip.ParseAddr(a.cfg.Host); err == nil && !ip.IsUnspecified() {
 		return ip.String(), port, nil
@@ -150,6 +143,9 @@ func (a *App) advertised() (host string, port int, err error) {
 	ip, err := discovery.RouteTo(a.cfg.Consul.Addr)
 	if err != nil {
 		return "", 0, fmt.Errorf("无法得知别的进程访问本进程的地址，请设置 ADVERTISE_ADDR：%w", err)
+	}
+	if ip.IsLoopback() {
+		a.log.Warn("Consul is told a loopback address, for that is where its agent is: for gateways on other hosts set ADVERTISE_ADDR", "address", ip)
 	}
 	return ip.String(), port, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -63,8 +64,9 @@ type Consul struct {
 
 // Service is how others find this process.
 type Service struct {
-	Advertise string // host or host:port; "": the address of the route to Consul
-	Weight    int
+	Host   string // "": HOST if that is one address, else that of the route to Consul
+	Port   int    // 0: the one that is listened on
+	Weight int
 }
 
 func clusterRows() []setting {
@@ -179,6 +181,7 @@ func advertise(c *Config, v string) error {
 	if ip, err := netip.ParseAddr(name); err == nil && ip.IsUnspecified() {
 		return fmt.Errorf("%q 不是别的进程能访问的地址，请填写具体的地址", v)
 	}
-	c.Service.Advertise = v
+	c.Service.Host = name
+	c.Service.Port, _ = strconv.Atoi(port)
 	return nil
 }

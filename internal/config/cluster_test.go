@@ -1,11 +1,19 @@
 package config
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 )
+
+func TestAListOfAddressesThatIsWrongIsOneMistake(t *testing.T) {
+	_, _, err := load(t, t.TempDir(), map[string]string{"TARGET": "gateway", "STATIC_SERVICES": "post-service=a"})
+	if wrong, ok := errors.AsType[Mistakes](err); !ok || len(wrong) != 1 || !strings.Contains(wrong[0], `"a" 无效`) {
+		t.Errorf("%q", err)
+	}
+}
 
 func TestATargetIsAnySetOfServices(t *testing.T) {
 	for value, want := range map[string]struct {
@@ -46,6 +54,32 @@ func TestAddressesOfServicesAreALine(t *testing.T) {
 	}
 	if got := c.Static["post-service"]; !slices.Equal(got, []string{"127.0.0.1:4001", "[::1]:4002", "blog.internal:4003"}) {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestWhatIsAdvertisedIsAHostAndPerhapsAPort(t *testing.T) {
+	for value, want := range map[string]Service{
+		"":                   {},
+		"10.0.0.5":           {Host: "10.0.0.5"},
+		"10.0.0.5:4001":      {Host: "10.0.0.5", Port: 4001},
+		"web1.internal":      {Host: "web1.internal"},
+		"web1.internal:4001": {Host: "web1.internal", Port: 4001},
+		"2001:db8::5":        {Host: "2001:db8::5"},
+		"[2001:db8::5]":      {Host: "2001:db8::5"},
+		"[2001:db8::5]:4001": {Host: "2001:db8::5", Port: 4001},
+	} {
+		c, _, err := load(t, t.TempDir(), map[string]string{"ADVERTISE_ADDR": value})
+		if err != nil {
+			t.Fatal(value, err)
+		}
+		if want.Weight = 1; c.Service != want {
+			t.Errorf("%q: %+v", value, c.Service)
+		}
+	}
+	for _, value := range []string{":4001", "10.0.0.5:0", "10.0.0.5:70000", "0.0.0.0", "[::]:4001", "http://web1", "a b"} {
+		if _, _, err := load(t, t.TempDir(), map[string]string{"ADVERTISE_ADDR": value}); err == nil {
+			t.Errorf("%q is taken", value)
+		}
 	}
 }
 

@@ -75,7 +75,8 @@ func splitAddress(v string) (host, port string, err error) {
 // checkServices holds what a gateway has to reach against what it is told of where that is.
 func (l *loader) checkServices() {
 	c := l.config
-	if c.Consul.Addr != "" {
+	unreadable := slices.ContainsFunc(l.mistakes, func(m string) bool { return strings.HasPrefix(m, "STATIC_SERVICES：") })
+	if c.Consul.Addr != "" || unreadable {
 		return
 	}
 	var missing []string

@@ -39,7 +39,8 @@ func same(a, b List) bool {
 }
 
 func (l List) sorted() List {
-	slices.SortFunc(l.Instances, func(a, b Instance) int { return cmp.Compare(a.ID, b.ID) })
-	slices.Sort(l.Withdrawn)
+	byID := func(a, b Instance) int { return cmp.Compare(a.ID, b.ID) }
+	slices.SortFunc(l.Instances, byID)
+	slices.SortFunc(l.Withdrawn, byID)
 	return l
 }

@@ -34,8 +34,7 @@ type ConsulOptions struct {
 	ServerName            string // that the agent's certificate must have; "": the host of Addr
 	SkipVerify            bool   // believe any certificate
 
-	Namespace  string // "": the token's, or none
-	Datacenter string // whose instances are looked for; "": the agent's
+	Namespace string // "": the token's, or none
 
 	// Snapshot is the file that keeps the lists for a start without Consul; "": none.
 	// It belongs to one process.

@@ -18,9 +18,9 @@ type List struct {
 	Service   string     // such as "post-service"
 	Instances []Instance // who is to be used, ordered by ID
 
-	// Withdrawn are the IDs of instances that are not to be used by somebody's decision, such as
-	// for maintenance. Others that are missing may only have been forgotten, unless the list is Firm.
-	Withdrawn []string
+	// Withdrawn are instances that are not to be used by somebody's decision, such as for
+	// maintenance. Others that are missing may only have been forgotten, unless the list is Firm.
+	Withdrawn []Instance
 
 	Firm bool // who is not in Instances is not to be used
 }

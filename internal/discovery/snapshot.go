@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 )
 
@@ -26,7 +27,7 @@ type keeper struct {
 // saved is a list in the file.
 type saved struct {
 	Instances []Instance `json:"instances"`
-	Withdrawn []string   `json:"withdrawn,omitempty"`
+	Withdrawn []Instance `json:"withdrawn,omitempty"`
 }
 
 func newKeeper(path string, log *slog.Logger) *keeper {
@@ -99,7 +100,7 @@ func readLists(path string) (map[string]saved, error) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	for service, s := range lists {
-		for _, i := range s.Instances {
+		for _, i := range slices.Concat(s.Instances, s.Withdrawn) {
 			if _, err := parseAddress(i.Address); err != nil || i.ID == "" || i.Weight < 1 {
 				return nil, fmt.Errorf("read %s: %s has an instance that none can be: %q", path, service, i.ID)
 			}

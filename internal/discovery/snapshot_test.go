@@ -49,7 +49,7 @@ func TestAStartWithoutConsulTellsWhatWasKnownBefore(t *testing.T) {
 
 func TestConsulsFirstAnswerIsToldAsItIs(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "instances.json")
-	if err := os.WriteFile(path, []byte(`{"post-service":{"instances":[{"id":"old","address":"10.0.0.1:1","weight":1}],"withdrawn":["x"]}}`), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(`{"post-service":{"instances":[{"id":"old","address":"10.0.0.1:1","weight":1}],"withdrawn":[{"id":"x","address":"10.0.0.1:2","weight":1}]}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s := fake(t, func(w http.ResponseWriter, r *http.Request) { answer(w, 7) })
@@ -67,6 +67,7 @@ func TestADamagedSnapshotIsLoggedAndReplaced(t *testing.T) {
 		`{"post-service":{"instances":[{"id":"","address":"10.0.0.1:1","weight":1}]}}`,
 		`{"post-service":{"instances":[{"id":"x","address":"10.0.0.1","weight":1}]}}`,
 		`{"post-service":{"instances":[{"id":"x","address":"10.0.0.1:1","weight":0}]}}`,
+		`{"post-service":{"withdrawn":["x"]}}`,
 	} {
 		path := filepath.Join(t.TempDir(), "instances.json")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -80,7 +80,7 @@ func (c *Consul) ask(ctx context.Context, service string, index uint64) ([]*api.
 	}
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	q := &api.QueryOptions{WaitIndex: index, WaitTime: c.options.Wait, Datacenter: c.options.Datacenter}
+	q := &api.QueryOptions{WaitIndex: index, WaitTime: c.options.Wait}
 	entries, meta, err := c.api.Health().Service(service, "", false, q.WithContext(ctx))
 	if err != nil {
 		return nil, 0, plain(err)
@@ -124,7 +124,7 @@ func listOf(service string, entries []*api.ServiceEntry) List {
 		case api.HealthPassing:
 			l.Instances = append(l.Instances, i)
 		case api.HealthMaint:
-			l.Withdrawn = append(l.Withdrawn, i.ID)
+			l.Withdrawn = append(l.Withdrawn, i)
 		}
 	}
 	return l.sorted()

@@ -100,16 +100,13 @@ func (g *Gateway) look(ctx context.Context, p *pool, asking *sync.WaitGroup) {
 	now := time.Now()
 	for _, i := range p.suspects(now) {
 		asking.Go(func() {
-			if err := g.prober.alive(ctx, i.address); err != nil && ctx.Err() == nil {
-				news, others := i.hung()
-				if news {
-					g.Log.Warn("an instance hangs", "service", p.service, "instance", i.id, "error", err)
-				}
-				if others {
-					g.wire.interrupt(i.address)
-				}
-			} else if err == nil {
-				i.probed(true, "")
+			err := g.prober.alive(ctx, i.address)
+			switch {
+			case ctx.Err() != nil || err != nil && ours(err): // nobody was asked
+			case err != nil:
+				g.hangs(i, err)
+			default:
+				i.lives()
 			}
 		})
 	}
@@ -117,13 +114,25 @@ func (g *Gateway) look(ctx context.Context, p *pool, asking *sync.WaitGroup) {
 		asking.Go(func() {
 			err := g.prober.ready(ctx, i.address)
 			switch {
-			case ctx.Err() != nil:
+			case ctx.Err() != nil || err != nil && ours(err): // nobody was asked
 			case err != nil:
 				i.probed(false, err.Error())
 			default:
 				i.probed(true, "")
 			}
 		})
+	}
+}
+
+// hangs has those who wait for an instance that gives no sign of life go elsewhere, if there is
+// anybody else.
+func (g *Gateway) hangs(i *instance, err error) {
+	news, others := i.hung()
+	if news {
+		g.Log.Warn("an instance hangs", "service", i.pool.service, "instance", i.id, "error", err)
+	}
+	if others {
+		g.wire.interrupt(i.address)
 	}
 }
 

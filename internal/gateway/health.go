@@ -132,7 +132,7 @@ func (p *pool) othersSlow(now time.Time, except *instance) bool {
 }
 
 // suspects returns who has given no sign of life for a while though somebody waits. They are to
-// be probed, and told of as probed or hung; none is returned again for a while.
+// be asked for one, and told of as lives or hung; none is returned again for a while.
 func (p *pool) suspects(now time.Time) []*instance {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -144,6 +144,14 @@ func (p *pool) suspects(now time.Time) []*instance {
 		}
 	}
 	return list
+}
+
+// lives says that a suspect has answered: it may be slow, and whether it is ready is another question.
+func (i *instance) lives() {
+	p := i.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i.alive(p.o.now())
 }
 
 // hung says that a suspect has not answered a probe either. If it has said nothing else meanwhile

@@ -328,8 +328,13 @@ func TestNeverAreMoreThanHalfEjected(t *testing.T) {
 				w.update(l)
 			},
 			"probe": func(t *rapid.T) {
-				for _, i := range append(w.toProbe(w.now), w.suspects(w.now)...) {
+				for _, i := range w.toProbe(w.now) {
 					i.probed(rapid.Bool().Draw(t, i.id), "test")
+				}
+			},
+			"lives": func(t *rapid.T) {
+				for _, i := range w.suspects(w.now) {
+					i.lives()
 				}
 			},
 			"hung": func(t *rapid.T) {

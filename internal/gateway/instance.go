@@ -65,6 +65,10 @@ func newInstance(p *pool, d discovery.Instance, now time.Time) *instance {
 	return &instance{pool: p, id: d.ID, address: d.Address, warmFrom: now, nextProbe: now, answers: newWindow(p.o)}
 }
 
+// is reports whether it is the one that a list has. There is one process at an address, whatever
+// it is called.
+func (i *instance) is(d discovery.Instance) bool { return i.id == d.ID || i.address == d.Address }
+
 // list takes over what a list says.
 func (i *instance) list(d discovery.Instance) {
 	i.version, i.weight, i.standing = d.Version, float64(max(1, d.Weight)), listed

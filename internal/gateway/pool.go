@@ -88,7 +88,8 @@ func (p *pool) unlock() {
 }
 
 // update takes over a list. Who is known by id and address stays as he is, whatever is known of
-// him. Who is missing is removed if that is sure, and doubted if he may only have been forgotten.
+// him. Who is missing is removed if that is sure, as when one of the list has his id or his address,
+// and doubted if he may only have been forgotten.
 func (p *pool) update(l discovery.List) {
 	p.mu.Lock()
 	defer p.unlock()
@@ -98,7 +99,7 @@ func (p *pool) update(l discovery.List) {
 	for _, i := range before {
 		switch {
 		case slices.Contains(p.instances, i):
-		case l.Firm || slices.Contains(l.Withdrawn, i.id) || p.find(i.id) != nil:
+		case l.Firm || slices.ContainsFunc(l.Withdrawn, i.is) || slices.ContainsFunc(l.Instances, i.is):
 			p.remove(i)
 		default:
 			i.doubt(now)
@@ -109,19 +110,18 @@ func (p *pool) update(l discovery.List) {
 }
 
 // listed returns the instances of a list: those that are known already, and new ones. One that
-// has moved is a new one, but for a decision that it is to be left alone.
+// has moved or is called otherwise is a new one, but for a decision that it is to be left alone.
 func (p *pool) listed(l discovery.List, now time.Time) []*instance {
 	known := p.instances
 	var list []*instance
 	for _, d := range l.Instances {
-		if slices.ContainsFunc(list, func(i *instance) bool { return i.id == d.ID }) {
+		if slices.ContainsFunc(list, func(i *instance) bool { return i.is(d) }) {
 			continue
 		}
-		old := find(known, d.ID)
-		i := old
-		if old == nil || old.address != d.Address {
+		i := find(known, d.ID)
+		if i == nil || i.address != d.Address {
 			i = newInstance(p, d, now)
-			i.drained = old != nil && old.drained
+			i.drained = slices.ContainsFunc(known, func(old *instance) bool { return old.drained && old.is(d) })
 		}
 		i.list(d)
 		list = append(list, i)
@@ -161,8 +161,6 @@ func find(list []*instance, id string) *instance {
 	}
 	return nil
 }
-
-func (p *pool) find(id string) *instance { return find(p.instances, id) }
 
 // acquire chooses an instance that is not among tried, and counts a request as in flight there.
 // It returns nil if there is none; otherwise done must follow.
@@ -232,29 +230,29 @@ func (p *pool) available() int {
 // drain lets an instance have no more requests, until it is resumed or leaves the list. What is in
 // flight there goes on. It returns false if there is no such instance.
 func (p *pool) drain(id string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	i := p.find(id)
-	if i == nil {
-		return false
-	}
-	i.drained = true
-	return true
+	return p.change(id, func(i *instance) { i.drained = true })
 }
 
 // resume ends drain. The share of the instance grows as that of a new one. It returns false if
 // there is no such instance.
 func (p *pool) resume(id string) bool {
+	return p.change(id, func(i *instance) {
+		if i.drained {
+			i.drained = false
+			i.warm(p.o.now())
+		}
+	})
+}
+
+// change has an instance changed under the lock. It returns false if there is no such instance.
+func (p *pool) change(id string, how func(*instance)) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	i := p.find(id)
+	i := find(p.instances, id)
 	if i == nil {
 		return false
 	}
-	if i.drained {
-		i.drained = false
-		i.warm(p.o.now())
-	}
+	how(i)
 	return true
 }
 

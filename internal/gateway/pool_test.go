@@ -195,7 +195,7 @@ func TestAnInstanceThatMovedIsANewOneUnlessItIsDrained(t *testing.T) {
 
 func TestWhoIsWithdrawnOrMissesFromAFirmListIsGoneAtOnce(t *testing.T) {
 	withdrawn, firm := without(listOf(1, 1), "b"), without(listOf(1, 1), "b")
-	withdrawn.Withdrawn, firm.Firm = []string{"b"}, true
+	withdrawn.Withdrawn, firm.Firm = listOf(1, 1).Instances[1:], true
 	for _, l := range []discovery.List{withdrawn, firm} {
 		w := newWorld()
 		w.update(listOf(1, 1))
@@ -335,7 +335,7 @@ func TestEvenInNeedNobodyWhoIsDrainedIsChosen(t *testing.T) {
 	w.drain("a")
 	w.at("b", refused)
 	w.at("c", refused)
-	w.update(func() discovery.List { l := listOf(1, 1, 1); l.Withdrawn = []string{"d"}; return l }())
+	w.update(func() discovery.List { l := listOf(1, 1, 1); l.Withdrawn = listOf(1, 1, 1, 1).Instances[3:]; return l }())
 	w.wantStates(t, map[string]string{"a": "drained", "b": "ejected", "c": "ejected"})
 	w.wantAvailable(t, 2)
 	if got := w.shares(100); got["b"] == 0 || got["c"] == 0 || got["b"]+got["c"] != 100 {
@@ -362,7 +362,7 @@ func TestARequestThatNobodyTookGoesToWhoIsLeftOut(t *testing.T) {
 	w := newWorld()
 	w.update(listOf(1, 1, 1))
 	w.at("a", refused) // left out
-	tried := []*instance{w.find("b"), w.find("c")}
+	tried := []*instance{find(w.instances, "b"), find(w.instances, "c")}
 	if u := w.another(tried[:1], true); u == nil || u.instance().id != "c" {
 		t.Error("the last good one is not asked first")
 	}

@@ -18,7 +18,7 @@ func TestWhoGivesNoSignOfLifeIsSuspectedOnceASecond(t *testing.T) {
 	wantIDs(t, w.suspects(w.now))
 	w.after(1)
 	wantIDs(t, w.suspects(w.now), "a")
-	w.instances[0].probed(true, "")
+	w.instances[0].lives()
 	w.after(w.o.suspectAfter)
 	wantIDs(t, w.suspects(w.now))
 	w.at("a", fine) // another's answer

@@ -16,8 +16,8 @@ import (
 	"inkstone/internal/discovery"
 )
 
-// newGateway is one whose only service has its only instance at address.
-func newGateway(t *testing.T, address string, log *slog.Logger) (*Gateway, http.Handler) {
+// gatewayTo is one whose only service has its only instance at address.
+func gatewayTo(t *testing.T, address string, log *slog.Logger) (*Gateway, http.Handler) {
 	t.Helper()
 	g := New(Options{Services: []string{"post-service"}, Balancer: "p2c", Timeout: patience, MaxInFlight: 4, EjectTime: time.Minute, SlowCall: time.Minute, Log: log})
 	t.Cleanup(func() { _ = g.Close() })
@@ -50,7 +50,7 @@ func (w fragile) WriteHeader(status int) {
 
 func TestAPanicLeavesNothingInFlight(t *testing.T) {
 	address, _ := answering(t, "HTTP/1.1 103 Early Hints\r\n\r\n"+okAnswer)
-	g, h := newGateway(t, address, slog.New(slog.DiscardHandler))
+	g, h := gatewayTo(t, address, slog.New(slog.DiscardHandler))
 	func() {
 		defer func() {
 			if recover() == nil {
@@ -71,7 +71,7 @@ func TestAnAnswerThatBreaksOffIsAFailureAndIsLogged(t *testing.T) {
 		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe")
 	})
 	var log bytes.Buffer
-	g, h := newGateway(t, address, slog.New(slog.NewTextHandler(&log, nil)))
+	g, h := gatewayTo(t, address, slog.New(slog.NewTextHandler(&log, nil)))
 	func() {
 		defer func() {
 			if recover() != http.ErrAbortHandler {
@@ -91,7 +91,7 @@ func TestAnAnswerThatBreaksOffIsAFailureAndIsLogged(t *testing.T) {
 
 func TestABodyThatStreamsLeavesRoomForReads(t *testing.T) {
 	address, _ := answering(t, okAnswer)
-	g, h := newGateway(t, address, slog.New(slog.DiscardHandler))
+	g, h := gatewayTo(t, address, slog.New(slog.DiscardHandler))
 	g.inFlight.Store(3) // of 4
 	for name, c := range map[string]struct {
 		body io.Reader

@@ -61,7 +61,7 @@ func (i *instance) status(now time.Time) InstanceStatus {
 		InFlight: i.inFlight, Requests: i.requests, Errors: i.errors, Ejections: i.ejections,
 		LatencyMs: 1000 * i.latency.seconds}
 	if i.ejection.on(now) {
-		s.EjectedUntil = i.ejection.until.UTC().Format(blog.TimeLayout)
+		s.EjectedUntil = now.Add(i.ejection.until.Sub(now)).UTC().Format(blog.TimeLayout)
 	}
 	if i.unwell || i.ejection.on(now) {
 		s.Reason = i.reason

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"inkstone/internal/enginetest"
 )
 
 type clock struct{ now time.Time }
@@ -143,6 +145,24 @@ func TestTheTimeLeftIsNeverMoreThanTheWindow(t *testing.T) {
 	for range 3 {
 		if got := m.take("a", 2); got.In > time.Minute || got.In < 50*time.Second {
 			t.Errorf("%v left", got.In)
+		}
+	}
+}
+
+func TestAWindowHasItsLengthThoughTheClockIsSet(t *testing.T) {
+	for _, by := range []time.Duration{time.Hour, -time.Hour} {
+		c := enginetest.NewClock(t)
+		m := NewMemory(time.Minute, c.Now)
+		m.take("a", 1)
+		c.Set(by)
+		c.Pass(20 * time.Second)
+		if r := m.take("a", 1); r.OK || r.In != 40*time.Second {
+			t.Errorf("set by %v, within the window: %+v", by, r)
+		}
+		c.Set(-by)
+		c.Pass(40 * time.Second)
+		if r := m.take("a", 1); !r.OK || r.In != time.Minute {
+			t.Errorf("set by %v, after the window: %+v", by, r)
 		}
 	}
 }
