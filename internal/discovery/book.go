@@ -35,12 +35,14 @@ func (b *book) knows() int {
 }
 
 func same(a, b List) bool {
-	return a.Service == b.Service && a.Firm == b.Firm && slices.Equal(a.Instances, b.Instances) && slices.Equal(a.Withdrawn, b.Withdrawn)
+	return a.Service == b.Service && a.Firm == b.Firm && slices.Equal(a.Instances, b.Instances) &&
+		slices.Equal(a.Withdrawn, b.Withdrawn) && slices.Equal(a.Failing, b.Failing)
 }
 
 func (l List) sorted() List {
 	byID := func(a, b Instance) int { return cmp.Compare(a.ID, b.ID) }
 	slices.SortFunc(l.Instances, byID)
 	slices.SortFunc(l.Withdrawn, byID)
+	slices.SortFunc(l.Failing, byID)
 	return l
 }

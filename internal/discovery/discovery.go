@@ -22,6 +22,10 @@ type List struct {
 	// maintenance. Others that are missing may only have been forgotten, unless the list is Firm.
 	Withdrawn []Instance
 
+	// Failing are instances that the registry has, but which don't pass its checks. Who knows one
+	// may look for himself, and need not wait for the next check to see that it is well again.
+	Failing []Instance
+
 	Firm bool // who is not in Instances is not to be used
 }
 

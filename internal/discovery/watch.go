@@ -103,8 +103,8 @@ func nextIndex(asked, answered uint64) uint64 {
 	return max(answered, 1)
 }
 
-// listOf tells apart who is to be used (all checks pass), who was taken out by hand, and
-// all others, who are left out, as is who has no port to be reached at.
+// listOf tells apart who is to be used (all checks pass), who was taken out by hand, and who
+// fails. Who has no port to be reached at is left out.
 func listOf(service string, entries []*api.ServiceEntry) List {
 	slices.SortFunc(entries, func(a, b *api.ServiceEntry) int {
 		return cmp.Or(cmp.Compare(a.Service.ID, b.Service.ID), cmp.Compare(a.Node.Node, b.Node.Node))
@@ -125,6 +125,8 @@ func listOf(service string, entries []*api.ServiceEntry) List {
 			l.Instances = append(l.Instances, i)
 		case api.HealthMaint:
 			l.Withdrawn = append(l.Withdrawn, i)
+		default:
+			l.Failing = append(l.Failing, i)
 		}
 	}
 	return l.sorted()

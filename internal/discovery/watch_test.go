@@ -51,8 +51,8 @@ func TestOnlyWhoPassesIsToBeUsedAndWhoIsInMaintenanceIsNamed(t *testing.T) {
 	if err := other.Agent().EnableServiceMaintenance("a-taken-out", "repair"); err != nil {
 		t.Fatal(err)
 	}
-	l := w.until(t, func(l List) bool { return len(l.Instances) == 2 && len(l.Withdrawn) == 1 })
-	if !has("b-none", "c-passing")(l) || l.Withdrawn[0].ID != "a-taken-out" || l.Withdrawn[0].Address != "127.0.0.1:4001" || l.Firm {
+	l := w.until(t, func(l List) bool { return len(l.Instances) == 2 && len(l.Withdrawn) == 1 && len(l.Failing) == 2 })
+	if !has("b-none", "c-passing")(l) || l.Withdrawn[0].ID != "a-taken-out" || l.Withdrawn[0].Address != "127.0.0.1:4001" || l.Failing[0].ID != "d-critical" || l.Failing[1].ID != "e-warning" || l.Firm {
 		t.Errorf("%+v", l)
 	}
 	if err := other.Agent().EnableNodeMaintenance("repair"); err != nil {

@@ -190,7 +190,8 @@ func (p *pool) toProbe(now time.Time) []*instance {
 	return list
 }
 
-// probed tells how a probe went, and why it failed if so.
+// probed tells how a probe went, and why it failed if so. Who is on no list is dropped then, but not
+// who is known to fail: when what all depend on is away, all do, and are well again at once with it.
 func (i *instance) probed(ok bool, reason string) {
 	p := i.pool
 	p.mu.Lock()
@@ -199,8 +200,10 @@ func (i *instance) probed(ok bool, reason string) {
 	case i.removed:
 	case ok:
 		i.recover(p.o.now())
-	case i.standing != listed:
+	case i.standing != listed && !i.failing:
 		p.drop(i)
+	case i.standing != listed:
+		i.standing, i.unwell, i.reason = doubted, true, reason
 	default:
 		i.miss(reason)
 	}
@@ -213,10 +216,7 @@ func (i *instance) recover(now time.Time) {
 	if i.standing == doubted {
 		i.standing = unlisted
 	}
-	if i.unwell {
-		i.unwell = false
-		i.warm(now)
-	}
+	i.heal(now)
 }
 
 // miss notes that a probe of a listed instance failed; one may be chance.

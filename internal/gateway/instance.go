@@ -23,6 +23,7 @@ type instance struct {
 	removed   bool
 	drained   bool      // by an operator
 	unwell    bool      // probes say so
+	failing   bool      // the registry's checks say so
 	misses    int       // probes in a row that failed
 	nextProbe time.Time // if it is to be probed
 	reason    string    // why it is out of order
@@ -69,9 +70,21 @@ func newInstance(p *pool, d discovery.Instance, now time.Time) *instance {
 // it is called.
 func (i *instance) is(d discovery.Instance) bool { return i.id == d.ID || i.address == d.Address }
 
-// list takes over what a list says.
-func (i *instance) list(d discovery.Instance) {
+// list takes over what a list says. Who has failed until now is well again.
+func (i *instance) list(d discovery.Instance, now time.Time) {
 	i.version, i.weight, i.standing = d.Version, float64(max(1, d.Weight)), listed
+	if i.failing {
+		i.failing = false
+		i.heal(now)
+	}
+}
+
+// heal notes that it is not unwell any more.
+func (i *instance) heal(now time.Time) {
+	if i.unwell {
+		i.unwell = false
+		i.warm(now)
+	}
 }
 
 // doubt notes that it is missing from a list.

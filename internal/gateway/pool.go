@@ -89,7 +89,7 @@ func (p *pool) unlock() {
 
 // update takes over a list. Who is known by id and address stays as he is, whatever is known of
 // him. Who is missing is removed if that is sure, as when one of the list has his id or his address,
-// and doubted if he may only have been forgotten.
+// and doubted if he may only have been forgotten, or fails: then he stays for as long as he does.
 func (p *pool) update(l discovery.List) {
 	p.mu.Lock()
 	defer p.unlock()
@@ -102,6 +102,7 @@ func (p *pool) update(l discovery.List) {
 		case l.Firm || slices.ContainsFunc(l.Withdrawn, i.is) || slices.ContainsFunc(l.Instances, i.is):
 			p.remove(i)
 		default:
+			i.failing = slices.ContainsFunc(l.Failing, i.is)
 			i.doubt(now)
 			p.instances = append(p.instances, i)
 		}
@@ -123,7 +124,7 @@ func (p *pool) listed(l discovery.List, now time.Time) []*instance {
 			i = newInstance(p, d, now)
 			i.drained = slices.ContainsFunc(known, func(old *instance) bool { return old.drained && old.is(d) })
 		}
-		i.list(d)
+		i.list(d, now)
 		list = append(list, i)
 	}
 	return list

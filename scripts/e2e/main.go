@@ -66,7 +66,8 @@ func programIn(variable, name string) string {
 	if folder := os.Getenv(variable); folder != "" {
 		return filepath.Join(folder, name)
 	}
-	if path := filepath.Join("bin", name); exec.Command(path, "--version").Run() == nil {
+	path, err := filepath.Abs(filepath.Join("bin", name)) // it is started in folders of its own
+	if err == nil && exec.Command(path, "--version").Run() == nil {
 		return path
 	}
 	return name
