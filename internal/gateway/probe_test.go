@@ -1,6 +1,11 @@
 package gateway
 
 import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http/httptest"
 	"testing"
 	"time"
 )
@@ -117,4 +122,25 @@ func TestNobodyIsProbedWithoutNeed(t *testing.T) {
 	w.update(l)
 	w.after(time.Hour)
 	wantIDs(t, w.toProbe(w.now))
+}
+
+func TestNobodyBeginsToWaitForWhatHangs(t *testing.T) {
+	address := rawUpstream(t, func(_ net.Conn, in *bufio.Reader) { _, _ = io.Copy(io.Discard, in) })
+	w := newWire(wireOptions{})
+	defer w.close()
+	c, err := w.take(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.interrupt(address) // between the choice of a connection and the wait for the answer
+	out, err := newOutgoing(nil, httptest.NewRequest("GET", "/", nil), origin{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.close()
+	out.by = time.Now().Add(patience)
+	began := time.Now()
+	if _, err := w.exchange(t.Context(), c, out); !errors.Is(err, errTimeout) || time.Since(began) > patience/2 {
+		t.Errorf("after %v: %v", time.Since(began), err)
+	}
 }
