@@ -72,6 +72,11 @@ func staged(name string) argument {
 
 // stage puts what write writes into the table staged.
 func (t *tx) stage(name string, write func(io.Writer)) error {
+	if !t.staged {
+		if err := mayThink(t.ctx, t); err != nil {
+			return err
+		}
+	}
 	t.staged = true
 	if _, err := t.exec("CREATE TEMP TABLE IF NOT EXISTS staged (name text, value text) ON COMMIT DROP"); err != nil {
 		return err

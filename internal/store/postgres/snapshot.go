@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -164,6 +166,18 @@ func closeSoon(conn *pgx.Conn) {
 // server's version has them.
 func unbound(ctx context.Context, q querier, bounds ...string) error {
 	_, err := q.Exec(ctx, "SELECT set_config(name, '0', true) FROM pg_settings WHERE name = ANY ($1)", bounds)
+	return err
+}
+
+// thinking is standstill for a transaction that has megabytes to prepare between its statements, for
+// which a busy machine may take seconds.
+const thinking = 10 * time.Second
+
+// mayThink gives a transaction that long, if it has less.
+func mayThink(ctx context.Context, q querier) error {
+	_, err := q.Exec(ctx, `SELECT set_config(name, $1, true) FROM pg_settings
+		WHERE name = 'idle_in_transaction_session_timeout' AND setting::bigint BETWEEN 1 AND $2`,
+		strconv.FormatInt(thinking.Milliseconds(), 10), thinking.Milliseconds())
 	return err
 }
 

@@ -105,6 +105,9 @@ func (s *Store) writeWithin(ctx context.Context, limit time.Duration, probes int
 			if err := unbound(ctx, t, "statement_timeout", "lock_timeout", "transaction_timeout"); err != nil {
 				return err
 			}
+			if err := mayThink(ctx, t); err != nil {
+				return err
+			}
 			return do(t)
 		})
 		if err != nil && errors.Is(context.Cause(ctx), errSilent) {
