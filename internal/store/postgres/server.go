@@ -25,23 +25,23 @@ func (r care) Server(ctx context.Context, statements []string) (counts map[strin
 	for _, s := range statements {
 		asked[likeness(s)] = append(asked[likeness(s)], s)
 	}
+	type row struct {
+		query string
+		ms    float64
+		n     blog.ServerCount
+	}
+	var list []row // what they are is found out afterwards: that takes longer than a transaction may
 	err = r.look(ctx, func(ctx context.Context, q querier) error {
-		counts = map[string]blog.ServerCount{}
+		list, counts = nil, map[string]blog.ServerCount{}
 		view, total, err := counters(ctx, q)
 		if err != nil || view == "" || len(statements) == 0 {
 			return err
 		}
 		return each(ctx, q, "SELECT query, calls, "+total+", rows FROM "+view+
 			" WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND query IS NOT NULL ORDER BY 3 DESC LIMIT $1", []any{mostCounted}, func(rows pgx.Rows) error {
-			var query string
-			var n blog.ServerCount
-			var ms float64
-			err := rows.Scan(&query, &n.Calls, &ms, &n.Rows)
-			for _, s := range asked[likeness(query)] {
-				sum := counts[s]
-				took := time.Duration(ms * float64(time.Millisecond))
-				counts[s] = blog.ServerCount{Calls: sum.Calls + n.Calls, Total: sum.Total + took, Rows: sum.Rows + n.Rows}
-			}
+			var one row
+			err := rows.Scan(&one.query, &one.n.Calls, &one.ms, &one.n.Rows)
+			list = append(list, one)
 			return err
 		})
 	})
@@ -49,7 +49,17 @@ func (r care) Server(ctx context.Context, statements []string) (counts map[strin
 	case "42501", "55000": // insufficient_privilege; object_not_in_prerequisite_state: it is not loaded
 		return map[string]blog.ServerCount{}, nil
 	}
-	return counts, err
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range list {
+		took := time.Duration(one.ms * float64(time.Millisecond))
+		for _, s := range asked[likeness(one.query)] {
+			sum := counts[s]
+			counts[s] = blog.ServerCount{Calls: sum.Calls + one.n.Calls, Total: sum.Total + took, Rows: sum.Rows + one.n.Rows}
+		}
+	}
+	return counts, nil
 }
 
 // counters returns where the server's counts are, and the column with the time; "" if there are none.

@@ -169,8 +169,8 @@ func unbound(ctx context.Context, q querier, bounds ...string) error {
 	return err
 }
 
-// thinking is standstill for a transaction that has megabytes to prepare between its statements, for
-// which a busy machine may take seconds.
+// thinking is standstill for a transaction that has megabytes to prepare between its
+// statements, for which a busy machine may take seconds.
 const thinking = 10 * time.Second
 
 // mayThink gives a transaction that long, if it has less.
