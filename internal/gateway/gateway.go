@@ -33,7 +33,7 @@ type Options struct {
 }
 
 // Hop makes a request to a service a part of the trace that ctx belongs to: header gets what tells
-// the service so, and end is called with the status of its answer, 0 for none.
+// the service so, and end is called with the status of its answer, 0 for none; only the first call counts.
 type Hop func(ctx context.Context, method, service string, header http.Header) (end func(status int))
 
 // Gateway sends requests on to the instances of services.

@@ -26,6 +26,7 @@ func (g *Gateway) Handler(service string) web.Handler {
 // request takes a place, or is the breaker's trial: clients who are slow with theirs keep nobody out.
 func (g *Gateway) send(w http.ResponseWriter, r *http.Request, p *pool) error {
 	from, ended := g.origin(r, p.service)
+	defer ended(0) // if no instance was asked
 	out, err := newOutgoing(w, r, from)
 	if err != nil {
 		return told(p.service, err)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -107,5 +108,17 @@ func TestABodyThatStreamsLeavesRoomForReads(t *testing.T) {
 		if w.Code != c.want {
 			t.Errorf("a GET with %s gets %d", name, w.Code)
 		}
+	}
+}
+
+func TestAHopEndsThoughNobodyWasAsked(t *testing.T) {
+	address, _ := answering(t, okAnswer)
+	g, h := gatewayTo(t, address, slog.New(slog.DiscardHandler))
+	ends := 0
+	g.Hop = func(context.Context, string, string, http.Header) func(int) { return func(int) { ends++ } }
+	g.inFlight.Store(4) // of 4
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/", nil))
+	if ends != 1 {
+		t.Errorf("it ended %d times", ends)
 	}
 }

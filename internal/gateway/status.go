@@ -61,6 +61,7 @@ func (i *instance) status(now time.Time) InstanceStatus {
 		InFlight: i.inFlight, Requests: i.requests, Errors: i.errors, Ejections: i.ejections,
 		LatencyMs: 1000 * i.latency.seconds}
 	if i.ejection.on(now) {
+		// From now on, as until has the day and hour of a clock that may have been set since.
 		s.EjectedUntil = now.Add(i.ejection.until.Sub(now)).UTC().Format(blog.TimeLayout)
 	}
 	if i.unwell || i.ejection.on(now) {

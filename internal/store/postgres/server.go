@@ -27,12 +27,11 @@ func (r care) Server(ctx context.Context, statements []string) (counts map[strin
 	}
 	type row struct {
 		query string
-		ms    float64
-		n     blog.ServerCount
+		blog.ServerCount
 	}
 	var list []row // what they are is found out afterwards: that takes longer than a transaction may
 	err = r.look(ctx, func(ctx context.Context, q querier) error {
-		list, counts = nil, map[string]blog.ServerCount{}
+		list = nil
 		view, total, err := counters(ctx, q)
 		if err != nil || view == "" || len(statements) == 0 {
 			return err
@@ -40,7 +39,9 @@ func (r care) Server(ctx context.Context, statements []string) (counts map[strin
 		return each(ctx, q, "SELECT query, calls, "+total+", rows FROM "+view+
 			" WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND query IS NOT NULL ORDER BY 3 DESC LIMIT $1", []any{mostCounted}, func(rows pgx.Rows) error {
 			var one row
-			err := rows.Scan(&one.query, &one.n.Calls, &one.ms, &one.n.Rows)
+			var ms float64
+			err := rows.Scan(&one.query, &one.Calls, &ms, &one.Rows)
+			one.Total = time.Duration(ms * float64(time.Millisecond))
 			list = append(list, one)
 			return err
 		})
@@ -52,11 +53,11 @@ func (r care) Server(ctx context.Context, statements []string) (counts map[strin
 	if err != nil {
 		return nil, err
 	}
+	counts = map[string]blog.ServerCount{}
 	for _, one := range list {
-		took := time.Duration(one.ms * float64(time.Millisecond))
 		for _, s := range asked[likeness(one.query)] {
 			sum := counts[s]
-			counts[s] = blog.ServerCount{Calls: sum.Calls + one.n.Calls, Total: sum.Total + took, Rows: sum.Rows + one.n.Rows}
+			counts[s] = blog.ServerCount{Calls: sum.Calls + one.Calls, Total: sum.Total + one.Total, Rows: sum.Rows + one.Rows}
 		}
 	}
 	return counts, nil
