@@ -86,7 +86,7 @@ func (s *server) status(path string) int {
 	s.t.Helper()
 	r, err := http.Get(s.base + path)
 	if err != nil {
-		s.t.Fatal(err)
+		s.t.Fatalf("%v\n%s", err, s.out.String())
 	}
 	defer r.Body.Close()
 	_, _ = io.Copy(io.Discard, r.Body)

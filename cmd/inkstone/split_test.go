@@ -184,6 +184,14 @@ func TestATokenThatIsRevokedStopsNobodyWhoRuns(t *testing.T) {
 	service, edge := start("auth,user,post,comment,upload,admin"), start("gateway")
 	works := func() bool { return edge.status("/api/posts") == http.StatusOK }
 	enginetest.Within(t, patience, "the gateway has found the service", works)
+	enginetest.Within(t, patience, "the gateway is registered", func() bool { // a first answer that refuses would end it
+		for _, registered := range ofConsul(t, s, root, http.MethodGet, "/v1/agent/services", "") {
+			if registered.(map[string]any)["Service"] == "api-gateway" {
+				return true
+			}
+		}
+		return false
+	})
 	ofConsul(t, s, root, http.MethodDelete, "/v1/acl/token/"+accessor, "")
 	for _, p := range []*server{service, edge} {
 		enginetest.Within(t, patience, "the refusal is logged", func() bool {
