@@ -32,21 +32,29 @@ const certificateLook = 10 * time.Second
 
 // openTLS gets the certificates where clients speak TLS.
 func (a *App) openTLS(context.Context) error {
-	var failures atomic.Int64
+	var failures, floods atomic.Int64
 	a.metrics.Counter("tls_handshake_failures_total", "Connections of clients that did not get through the handshake.", func() float64 { return float64(failures.Load()) })
+	a.metrics.Counter("http2_floods_total", "Connections of HTTP/2 that were ended, for much came over them that was of no request.", func() float64 { return float64(floods.Load()) })
 	if !a.cfg.TLS.On() {
 		return nil
 	}
-	failed := func(err error) {
-		failures.Add(1)
-		a.log.Debug("a handshake failed", "error", err)
+	t := web.TLS{
+		NoHTTP2: a.cfg.TLS.NoHTTP2,
+		Failed: func(err error) {
+			failures.Add(1)
+			a.log.Debug("a handshake failed", "error", err)
+		},
+		Flooded: func(client net.Addr) {
+			floods.Add(1)
+			a.log.Debug("a connection of HTTP/2 was ended: what comes is of no request", "client", client)
+		},
 	}
 	defer a.warnOfHTTP2()
 	if len(a.cfg.TLS.Domains) > 0 {
-		a.openACME(failed)
+		a.openACME(t)
 		return nil
 	}
-	return a.openFilesOfTLS(failed)
+	return a.openFilesOfTLS(t)
 }
 
 // warnOfHTTP2 tells of a Go whose HTTP/2 a client can make crash (GO-2026-6617).
@@ -56,7 +64,7 @@ func (a *App) warnOfHTTP2() {
 	}
 }
 
-func (a *App) openFilesOfTLS(failed func(error)) error {
+func (a *App) openFilesOfTLS(t web.TLS) error {
 	ends := a.metrics.Certificate("site")
 	files, err := certs.OpenFiles(a.cfg.TLS.Cert, a.cfg.TLS.Key, certs.FilesOptions{
 		Log: a.log, Taken: func(leaf *x509.Certificate) { ends(leaf.NotAfter) },
@@ -65,8 +73,9 @@ func (a *App) openFilesOfTLS(failed func(error)) error {
 		return cannotUse(a.cfg.TLS, err)
 	}
 	a.every(certificateLook, func(context.Context) { files.Look() })
+	t.Certificate = files.GetCertificate
 	a.secure = &secure{
-		TLS:    web.TLS{Certificate: files.GetCertificate, NoHTTP2: a.cfg.TLS.NoHTTP2, Failed: failed},
+		TLS:    t,
 		covers: files.Covers, look: func(next http.Handler) http.Handler { return next },
 	}
 	return nil
@@ -83,15 +92,16 @@ func cannotUse(t config.TLS, err error) error {
 	return fmt.Errorf("TLS_CERT：文件 %s 中的证书已过期或尚未生效，请换成有效的证书：%w", t.Cert, err)
 }
 
-func (a *App) openACME(failed func(error)) {
-	t := a.cfg.TLS
+func (a *App) openACME(t web.TLS) {
+	set := a.cfg.TLS
 	issued := certs.OpenACME(certs.ACMEOptions{
-		Domains: t.Domains, Email: t.Email, Directory: t.Directory, Folder: acmeFolder(a.cfg), Log: a.log,
+		Domains: set.Domains, Email: set.Email, Directory: set.Directory, Folder: acmeFolder(a.cfg), Log: a.log,
 		Taken: func(domain string, leaf *x509.Certificate) { a.metrics.Certificate(domain)(leaf.NotAfter) },
 	})
 	a.background = append(a.background, issued.Run)
+	t.Certificate, t.Protocols = issued.GetCertificate, issued.Protocols()
 	a.secure = &secure{
-		TLS:    web.TLS{Certificate: issued.GetCertificate, NoHTTP2: a.cfg.TLS.NoHTTP2, Protocols: issued.Protocols(), Failed: failed},
+		TLS:    t,
 		covers: issued.Covers, look: issued.HTTPHandler,
 	}
 }

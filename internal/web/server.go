@@ -39,7 +39,7 @@ func NewServer(h http.Handler, log *slog.Logger, b Bounds) *http.Server {
 			if c := connOf(c); c != nil {
 				return c.open(ctx, door, b.Idle)
 			}
-			return ctx
+			return withLedger(ctx, c)
 		},
 		ConnState: func(c net.Conn, s http.ConnState) {
 			noteIdle(c, s)

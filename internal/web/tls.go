@@ -19,6 +19,10 @@ type TLS struct {
 	Protocols   []string      // beside those of HTTP: a handshake that ends with one of them is all there is
 	Patience    time.Duration // for a handshake; 0 is DefaultBounds.Header
 	Failed      func(error)   // is told of handshakes that fail, and must be quick; may be nil
+
+	// Flooded is told of clients whose connection is ended because much comes over it that is of no
+	// request of HTTP/2. It must be quick, and may be nil.
+	Flooded func(client net.Addr)
 }
 
 // The names of HTTP in a handshake.
@@ -49,6 +53,9 @@ func LimitTLS(l net.Listener, most int, metrics *telemetry.Metrics, t TLS) net.L
 	}
 	if t.Failed == nil {
 		t.Failed = func(error) {}
+	}
+	if t.Flooded == nil {
+		t.Flooded = func(net.Addr) {}
 	}
 	refusing := t.config(overHTTP1)
 	inner := newLimited(l, most, metrics)
@@ -117,7 +124,8 @@ func (s *secured) shake(c *conn) {
 	ctx, cancel := context.WithTimeout(s.open, s.tls.Patience)
 	defer cancel()
 	raw := counted{c.Conn, c.done}
-	shaken := tls.Server(raw, s.config)
+	l := &ledger{Conn: raw, ended: s.tls.Flooded}
+	shaken := tls.Server(l, s.config)
 	if err := shaken.HandshakeContext(ctx); err != nil {
 		s.tls.Failed(err)
 		s.fail(raw, err)
@@ -126,6 +134,7 @@ func (s *secured) shake(c *conn) {
 	var ready net.Conn
 	switch shaken.ConnectionState().NegotiatedProtocol {
 	case overHTTP2:
+		l.begin()
 		ready = shaken
 	case overHTTP1, "":
 		ready = secureConn{newConn(shaken, func() {}), shaken}

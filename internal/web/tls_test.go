@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 
 	"inkstone/internal/blog"
 	"inkstone/internal/enginetest"
@@ -32,6 +31,7 @@ type secureServer struct {
 	address string
 	cert    *enginetest.Certificate
 	failed  atomic.Int64
+	flooded atomic.Int64
 }
 
 func serveTLS(t *testing.T, m *Mux, b Bounds, most int) *secureServer {
@@ -42,6 +42,7 @@ func serveTLS(t *testing.T, m *Mux, b Bounds, most int) *secureServer {
 	secured := LimitTLS(l, most, s.metrics, TLS{
 		Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &s.cert.Certificate, nil },
 		Protocols:   []string{"other/1"}, Patience: b.Header, Failed: func(error) { s.failed.Add(1) },
+		Flooded: func(net.Addr) { s.flooded.Add(1) },
 	})
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = s.Serve(secured) }()
@@ -406,15 +407,10 @@ func reset(c net.Conn, until time.Time) (sent int, err error) {
 		return 0, err
 	}
 	go func() { _, _ = io.Copy(io.Discard, c) }()
-	var block bytes.Buffer
+	block := headers("GET", "/api/slow")
 	for i := 0; time.Now().Before(until); i++ {
-		block.Reset()
-		e := hpack.NewEncoder(&block)
-		for _, f := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":authority", "a"}, {":path", "/api/slow"}} {
-			_ = e.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]})
-		}
 		id := uint32(2*i + 1)
-		if err := framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndStream: true, EndHeaders: true}); err != nil {
+		if err := framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block, EndStream: true, EndHeaders: true}); err != nil {
 			return i, err
 		}
 		if err := framer.WriteRSTStream(id, http2.ErrCodeCancel); err != nil {
