@@ -19,8 +19,8 @@ const (
 // lineWriter writes lines of JSON in the order in which they come. Those of requests it holds back
 // for a moment, to make many at a time: what sends an answer drives what makes a line out of the
 // processor's caches, and then it takes several times as long. They are made on a goroutine apart,
-// for the stack that takes would stay with the connection of whoever made them; beyond mostHeldBack
-// whoever brings one makes them, so that there are never more.
+// for the stack that takes would stay with the connection of whoever made them; from mostHeldBack on
+// whoever brings one makes them, or waits for who does.
 type lineWriter struct {
 	to io.Writer
 
@@ -53,12 +53,12 @@ func (w *lineWriter) hold(l *RequestLine, ended time.Time, level slog.Level, fir
 	e := &w.waiting[n-1]
 	e.RequestLine, e.ended, e.level, e.first = *l, ended, level, first
 	w.mu.Unlock()
-	switch n {
-	case 1:
+	switch {
+	case n == 1:
 		w.late.Reset(holdBackFor)
-	case heldBack:
+	case n == heldBack:
 		w.late.Reset(0)
-	case mostHeldBack:
+	case n >= mostHeldBack:
 		w.flush()
 	}
 }

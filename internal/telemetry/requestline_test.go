@@ -76,7 +76,8 @@ func TestLinesOfRequestsAreWrittenSoonAndInOrder(t *testing.T) {
 	for range 3 * mostHeldBack {
 		request("more")
 	}
-	if n := len(ids()); n < 5+2*mostHeldBack {
+	// As many may be under way to be written, and as many wait behind them.
+	if n := len(ids()); n < 5+mostHeldBack {
 		t.Errorf("of many lines more are held back than there is room for: %d are written", n)
 	}
 }
