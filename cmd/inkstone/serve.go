@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
@@ -49,6 +50,7 @@ func (p *program) serve() *cobra.Command {
 				return err
 			}
 			running.Store(a)
+			defer runtime.KeepAlive(p.tuneMemory(cfg.Target, a.Log()))
 			return a.Run(ctx)
 		},
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"inkstone/internal/config"
 	"inkstone/internal/enginetest"
 )
 
@@ -28,14 +29,19 @@ func behind(t *testing.T, h http.HandlerFunc, over settings) *site {
 func gatewayTo(t *testing.T, addresses string, over settings) *site {
 	t.Helper()
 	s := usual()
-	var services []string
-	for _, row := range []string{"auth", "user", "post", "comment", "upload", "admin"} {
-		services = append(services, row+"-service="+addresses)
-	}
-	s["TARGET"], s["STATIC_SERVICES"], s["DRAIN_WAIT"], s["GATEWAY_RATE_LIMIT_MAX"] = "gateway", strings.Join(services, ";"), "0s", "0"
+	s["TARGET"], s["STATIC_SERVICES"], s["DRAIN_WAIT"], s["GATEWAY_RATE_LIMIT_MAX"] = "gateway", everyServiceAt(addresses), "0s", "0"
 	maps.Copy(s, over)
 	i := startMono(t, s)
 	return &site{instance: i, t: t, Anyone: &client{t: t, url: i.url, header: http.Header{}}}
+}
+
+// everyServiceAt is STATIC_SERVICES with every service at the same addresses.
+func everyServiceAt(addresses string) string {
+	var services []string
+	for _, row := range config.Rows {
+		services = append(services, config.ServiceOf(row)+"="+addresses)
+	}
+	return strings.Join(services, ";")
 }
 
 func TestWhatAGatewayCannotHaveAnsweredIsToldInTheContractsWords(t *testing.T) {

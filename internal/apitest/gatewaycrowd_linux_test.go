@@ -29,12 +29,8 @@ func gatewayProcess(t *testing.T) *load {
 		_, _ = io.WriteString(w, `{"error":"文章不存在","code":"POST_NOT_FOUND","requestId":"x"}`)
 	}))
 	t.Cleanup(upstream.Close)
-	var services []string
-	for _, row := range []string{"auth", "user", "post", "comment", "upload", "admin"} {
-		services = append(services, row+"-service="+upstream.Listener.Addr().String())
-	}
 	s := usual()
-	maps.Copy(s, settings{"TARGET": "gateway", "STATIC_SERVICES": strings.Join(services, ";"), "DRAIN_WAIT": "0s", "GATEWAY_RATE_LIMIT_MAX": "1000", "TRUSTED_PROXIES": "127.0.0.1"})
+	maps.Copy(s, settings{"TARGET": "gateway", "STATIC_SERVICES": everyServiceAt(upstream.Listener.Addr().String()), "DRAIN_WAIT": "0s", "GATEWAY_RATE_LIMIT_MAX": "1000", "TRUSTED_PROXIES": "127.0.0.1"})
 	return &load{t: t, p: launch(t, t.TempDir(), s)}
 }
 

@@ -26,7 +26,19 @@ func TestHundredsThatHoldOnAreEndedInTime(t *testing.T) {
 	if os.Getenv("INKSTONE_HOLD_ON") == "" {
 		t.Skip("takes over a minute: set INKSTONE_HOLD_ON")
 	}
-	l := newLoad(t, nil)
+	t.Run("one process", func(t *testing.T) { newLoad(t, nil).holdOn() })
+	t.Run("a gateway", func(t *testing.T) {
+		all := usual()
+		all["TARGET"], all["DRAIN_WAIT"] = "auth,user,post,comment,upload,admin", "0s"
+		behind := hostOf(t, launch(t, t.TempDir(), all).url)
+		all["TARGET"], all["STATIC_SERVICES"] = "gateway", everyServiceAt(behind)
+		loadOf(t, launch(t, t.TempDir(), all)).holdOn()
+	})
+}
+
+// holdOn has a hundred clients of each kind hold on.
+func (l *load) holdOn() {
+	t := l.t
 	form, kind := formOf(t, file{"image", "a.png", "image/png", sized(5 << 20)})
 	picture := l.user.With("Content-Type", kind).Post("/api/upload/single", form).Expect(200).Str("file.url")
 	head := " HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + l.user.Token + "\r\n"

@@ -75,7 +75,12 @@ func newLoad(t *testing.T, over settings) *load {
 	t.Helper()
 	all := usual()
 	maps.Copy(all, over)
-	p := launch(t, t.TempDir(), all)
+	return loadOf(t, launch(t, t.TempDir(), all))
+}
+
+// loadOf is that of a process which clients face.
+func loadOf(t *testing.T, p *process) *load {
+	t.Helper()
 	s := newSite(t, &instance{url: p.url})
 	l := &load{t: t, p: p, user: s.User(), most: most}
 	l.idle = l.status("VmRSS")

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -122,18 +121,10 @@ func (a *App) listen(ctx context.Context) error {
 	return nil
 }
 
-// ballast is memory that is never touched, so no page of it is ever real. But the
-// collector counts it: it starts when the heap has doubled, and what is kept here
-// is so small that it started every few hundred requests, a tenth of their cost.
-const ballast = 12 << 20
-
 // Run serves until ctx ends, then stops in order: not ready, out of Consul, wait DrainWait, no
 // new connections, requests in flight finish (at most ShutdownTimeout), what is
 // buffered is written, the database is closed. It returns nil after such an end.
 func (a *App) Run(ctx context.Context) error {
-	if len(a.cfg.Target.Rows) > 0 {
-		defer runtime.KeepAlive(make([]byte, ballast)) // a mere gateway keeps little, and has many connections
-	}
 	stopBackground := a.startBackground()
 	server := web.NewServer(a.handler, a.log, web.DefaultBounds)
 	failed := make(chan error, 2)

@@ -150,39 +150,42 @@ func (b *bench) hammer(p *process, request []byte) (result, error) {
 	return result{requests: len(times), cpu: (after - before) / time.Duration(len(times)), p50: times[len(times)/2], p99: times[len(times)*99/100]}, nil
 }
 
-// hold looks at the gateway's memory while many connections are open, at work and then idle.
+// hold looks at the gateway's memory while many connections are open: each used once, all at work,
+// and idle again.
 func (b *bench) hold(p *process) error {
 	request := rawRequest("GET", "/api/posts", "", "")
 	address := strings.TrimPrefix(p.base, "http://")
+	clients := make([]*rawClient, heldClients)
+	for i := range clients {
+		clients[i] = &rawClient{address: address}
+		defer clients[i].close()
+		if _, err := clients[i].do(request); err != nil {
+			return fmt.Errorf("open %d connections: %w", heldClients, err)
+		}
+	}
+	once, _, errOnce := p.rss()
+
 	var failed atomic.Pointer[error]
-	var all, first sync.WaitGroup
-	idle := make(chan struct{})
+	var all sync.WaitGroup
 	end := time.Now().Add(b.length)
-	for range heldClients {
-		first.Add(1)
+	for _, c := range clients {
 		all.Go(func() {
-			c := &rawClient{address: address}
-			defer c.close()
-			for more := true; more && failed.Load() == nil; more = time.Now().Before(end) {
+			for failed.Load() == nil && time.Now().Before(end) {
 				if _, err := c.do(request); err != nil {
 					failed.Store(&err)
 				}
 			}
-			first.Done()
-			<-idle
 		})
 	}
-	first.Wait()
-	_, peak, err := p.rss()
-	time.Sleep(b.length)
-	now, _, errNow := p.rss()
-	close(idle)
 	all.Wait()
 	if e := failed.Load(); e != nil {
-		return fmt.Errorf("holding %d connections: %w", heldClients, *e)
+		return fmt.Errorf("hold %d connections: %w", heldClients, *e)
 	}
-	fmt.Printf("  memory of the gateway with %d connections: at most %d MiB while all are at work, %d MiB %s later\n", heldClients, peak, now, b.length)
-	return errors.Join(err, errNow)
+	_, peak, errPeak := p.rss()
+	time.Sleep(b.length)
+	now, _, errNow := p.rss()
+	fmt.Printf("  memory of the gateway with %d connections: %d MiB when each has been used once, at most %d MiB while all are at work, %d MiB %s later\n", heldClients, once, peak, now, b.length)
+	return errors.Join(errOnce, errPeak, errNow)
 }
 
 // split compares the cached list of one process with the same behind a gateway.
