@@ -1,7 +1,15 @@
 package main
 
 import (
+	"crypto/tls"
+	"encoding/pem"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -44,4 +52,58 @@ func TestACertificateThatDoesNotLoadIsASentence(t *testing.T) {
 	if code != 1 || out != "" || !strings.Contains(errs, "错误：TLS_CERT：") || strings.Count(errs, "\n") != 1 {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
+}
+
+// shownAt is the certificate of the server at an HTTPS address, in a file.
+func shownAt(t *testing.T, address string) (file string) {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := tls.Dial("tcp", u.Host, &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	file = filepath.Join(t.TempDir(), "shown.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.ConnectionState().PeerCertificates[0].Raw})
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestTheProgramHasItsCertificateIssued(t *testing.T) {
+	program := builtOnce(t)
+	_, port, _ := net.SplitHostPort(enginetest.FreeAddress(t))
+	number, _ := strconv.Atoi(port)
+	directory, _ := enginetest.ACME(t, enginetest.ACMEPorts{TLS: number}, 24*time.Hour)
+	i := withAdmin(t)
+	i.env["PORT"], i.env["ACME_DOMAINS"], i.env["ACME_DIRECTORY_URL"] = port, "blog.example", directory
+	env := []string{"SSL_CERT_FILE=" + shownAt(t, directory)} // so that the issuer is believed
+	for name, value := range i.env {
+		env = append(env, name+"="+value)
+	}
+	s := startAs(t, exec.Command(program, "serve"), "", env...)
+	for _, protocol := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		way := &http.Transport{TLSClientConfig: &tls.Config{ServerName: "blog.example", InsecureSkipVerify: true}, Protocols: new(http.Protocols)} // whose it is, is looked at
+		way.Protocols.SetHTTP1(protocol == "HTTP/1.1")
+		way.Protocols.SetHTTP2(protocol == "HTTP/2.0")
+		client := &http.Client{Transport: way, Timeout: patience}
+		resp, err := client.Get("https://127.0.0.1:" + port + "/health")
+		if err != nil {
+			t.Fatalf("%v\n%s", err, s.out.String())
+		}
+		resp.Body.Close()
+		shown := resp.TLS.PeerCertificates[0]
+		if err := shown.VerifyHostname("blog.example"); err != nil || resp.StatusCode != http.StatusOK || resp.Proto != protocol || !strings.Contains(shown.Issuer.String(), "Pebble") {
+			t.Errorf("%s %s, a certificate of %s: %v", resp.Proto, resp.Status, shown.Issuer, err)
+		}
+		way.CloseIdleConnections()
+	}
+	if out := i.succeeds("", "healthcheck"); !strings.Contains(out, "就绪") {
+		t.Error(out)
+	}
+	i.succeeds("", "db", "pool")
 }

@@ -31,7 +31,7 @@ func TestHundredsThatHoldOnAreEndedInTime(t *testing.T) {
 		all := usual()
 		all["TARGET"], all["DRAIN_WAIT"] = "auth,user,post,comment,upload,admin", "0s"
 		behind := hostOf(t, launch(t, t.TempDir(), all).url)
-		all["TARGET"], all["STATIC_SERVICES"] = "gateway", everyServiceAt(behind)
+		all["TARGET"], all["STATIC_SERVICES"], all["GATEWAY_RATE_LIMIT_MAX"] = "gateway", everyServiceAt(behind), "0"
 		loadOf(t, launch(t, t.TempDir(), all)).holdOn()
 	})
 }
