@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,10 +19,15 @@ import (
 	"inkstone/internal/enginetest"
 )
 
-// gatewayProcess starts a gateway process before a stand-in for every service, which says of all that it is not there.
+// gatewayProcess starts a gateway process before a stand-in for every service, which says of all that it is not there,
+// and of what ends in "slow" nothing.
 func gatewayProcess(t *testing.T) *load {
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
+		if strings.HasSuffix(r.URL.Path, "slow") {
+			<-r.Context().Done()
+			return
+		}
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		if !strings.HasSuffix(r.URL.Path, "z") { // else it is a probe
 			w.WriteHeader(http.StatusNotFound)
@@ -49,6 +55,59 @@ func TestAGatewayProcessIsBoundedWhateverACrowdSends(t *testing.T) {
 	enginetest.Within(t, time.Minute, "files and goroutines are what they were", func() bool {
 		return l.open() <= l.files+20 && l.goroutines() <= l.tasks+20
 	})
+}
+
+func TestClientsWhoLeaveLeaveNothingBehind(t *testing.T) {
+	l := gatewayProcess(t)
+	l.unknownPaths(2000) // warm
+	l.files, l.tasks = l.open(), l.goroutines()
+	const head = " HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nX-Forwarded-For: "
+	begins := []string{
+		"GET /api/posts/slow" + head + "%s\r\n\r\n",
+		"POST /api/posts/slow" + head + "%s\r\nContent-Length: 1\r\n\r\n1",
+		"POST /api/posts" + head + "%s\r\nContent-Length: 65000\r\n\r\n{",
+		"POST /api/posts" + head + "%s\r\nContent-Length: 5000000\r\n\r\n" + strings.Repeat(" ", 300_000),
+		"GET /api/posts" + head + "%s\r\n\r\n",
+	}
+	var crowd sync.WaitGroup
+	places := make(chan struct{}, 64)
+	for n := range 3000 {
+		places <- struct{}{}
+		crowd.Go(func() {
+			defer func() { <-places }()
+			c, err := net.Dial("tcp", strings.TrimPrefix(l.p.url, "http://"))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			_, _ = fmt.Fprintf(c, begins[n%len(begins)], fmt.Sprintf("7.%d.%d.1", n/250, n%250))
+			time.Sleep(rand.N(20 * time.Millisecond))
+			if n%2 == 0 {
+				_ = c.(*net.TCPConn).SetLinger(0) // a reset, not an end
+			}
+		})
+	}
+	crowd.Wait()
+	enginetest.Within(t, time.Minute, "files and goroutines are what they were", func() bool {
+		return l.open() <= l.files+20 && l.goroutines() <= l.tasks+20
+	})
+	sent := 0.0
+	for line := range strings.Lines(l.metrics()) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "} ")
+		if strings.HasPrefix(name, "gateway_instance_requests_total{") {
+			n, _ := strconv.ParseFloat(value, 64)
+			sent += n
+		}
+		for _, none := range []string{"gateway_instance_errors_total", "gateway_instance_ejections_total", "gateway_instance_in_flight", "gateway_breaker_open", "gateway_retries_total"} {
+			if strings.HasPrefix(name, none+"{") && value != "0" {
+				t.Errorf("%s", line)
+			}
+		}
+	}
+	if sent < 1500 {
+		t.Errorf("%v requests were sent on", sent)
+	}
 }
 
 // unknownPaths sends so many requests that no route has, each of another client, and looks at each answer.
@@ -101,12 +160,18 @@ func contractError(resp *http.Response) error {
 	return nil
 }
 
-func (l *load) series() (n int) {
+func (l *load) metrics() string {
+	l.t.Helper()
 	a, err := (&client{t: l.t, url: l.p.url, header: http.Header{}}).Try("GET", "/metrics", nil)
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	for line := range strings.Lines(string(a.Body)) {
+	return string(a.Body)
+}
+
+func (l *load) series() (n int) {
+	l.t.Helper()
+	for line := range strings.Lines(l.metrics()) {
 		if !strings.HasPrefix(line, "#") {
 			n++
 		}

@@ -10,26 +10,29 @@ import (
 	"time"
 )
 
-// ledger weighs what a client sends over HTTP/2 against what it is of. net/http takes frames that
-// begin nothing, such as streams beyond those that may be open, which it refuses one by one, or
-// pings, as fast as they come and without end; each costs it far more than its bytes.
+// ledger weighs what a client sends over HTTP/2 against what it is of. net/http takes what begins
+// nothing, such as pings, settings, or streams beyond those that may be open, which it refuses one
+// by one, as fast as it comes and without end, and each costs far more than its bytes. A request for
+// every 64 KiB excuses that: who sends requests is bounded as such.
 type ledger struct {
 	net.Conn
 	ended func(client net.Addr) // is told that it has been, for what has come
 
 	weighs bool         // it is HTTP/2
 	owed   atomic.Int64 // bytes that have come and are of nothing yet; 0 at least
-	since  time.Time    // it has been looked at what time has excused
+	since  time.Time    // up to when the time that it is open has been taken into account
 }
 
-// What is of something, in bytes.
+// mostOwed is how many bytes may be owed. A hundred heads of 40 KiB may come before a handler begins.
+const mostOwed = 4 << 20
+
+// What excuses how many bytes.
 const (
-	talkMost   = 4 << 20   // that are owed: a hundred heads of 40 KiB may come before a handler begins
-	talkHead   = 64 << 10  // a request, as large as its head may be
-	talkBody   = 256 << 10 // of its body, though nobody reads that: as much as may come unasked
-	talkPerSec = 4 << 10   // a connection that is open: pings
-	talkFrames = 2         // times what is read of a body: small frames, and what TLS adds
-	talkAnswer = 32        // bytes of answers excuse one: windows that are opened further, by Go after 4 KiB
+	forRequest  = 64 << 10  // as large as a head may be
+	forBody     = 256 << 10 // of one that nobody reads, as much may come
+	forBodyRead = 2         // each byte that is read of one: small frames, and what TLS adds
+	forSecond   = 4 << 10   // that the connection is open: pings
+	answered    = 32        // bytes that are written excuse one: windows are opened for more, by Go each 4 KiB
 )
 
 // begin begins to weigh, after the handshake.
@@ -38,13 +41,13 @@ func (l *ledger) begin() { l.weighs, l.since = true, time.Now() }
 // Read implements net.Conn.
 func (l *ledger) Read(b []byte) (int, error) {
 	n, err := l.Conn.Read(b)
-	if !l.weighs || l.owed.Add(int64(n)) <= talkMost {
+	if !l.weighs || l.owed.Add(int64(n)) <= mostOwed {
 		return n, err
 	}
 	now := time.Now()
-	l.excuse(int64(now.Sub(l.since).Seconds() * talkPerSec))
+	l.excuse(int64(now.Sub(l.since).Seconds() * forSecond))
 	l.since = now
-	if l.owed.Load() > talkMost {
+	if l.owed.Load() > mostOwed {
 		l.ended(l.RemoteAddr())
 		return 0, io.EOF // as if the client had left
 	}
@@ -54,11 +57,11 @@ func (l *ledger) Read(b []byte) (int, error) {
 // Write implements net.Conn.
 func (l *ledger) Write(b []byte) (int, error) {
 	n, err := l.Conn.Write(b)
-	l.excuse(int64(n / talkAnswer))
+	l.excuse(int64(n / answered))
 	return n, err
 }
 
-// excuse takes n bytes for of something. What is not owed is not kept for later.
+// excuse takes n bytes off what is owed. What is beyond that is not kept for later.
 func (l *ledger) excuse(n int64) {
 	for {
 		owed := l.owed.Load()
@@ -86,9 +89,9 @@ func begun(r *http.Request) {
 	if !ok {
 		return
 	}
-	l.excuse(talkHead)
+	l.excuse(forRequest)
 	if r.Body != nil && r.Body != http.NoBody {
-		l.excuse(talkBody)
+		l.excuse(forBody)
 		r.Body = excusing{r.Body, l}
 	}
 }
@@ -101,6 +104,6 @@ type excusing struct {
 // Read implements io.Reader.
 func (e excusing) Read(b []byte) (int, error) {
 	n, err := e.ReadCloser.Read(b)
-	e.ledger.excuse(int64(n) * talkFrames)
+	e.ledger.excuse(int64(n) * forBodyRead)
 	return n, err
 }

