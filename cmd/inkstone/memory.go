@@ -32,7 +32,7 @@ func (p *program) tuneMemory(t config.Target, log *slog.Logger) (ballast []byte)
 			log.Debug("the memory of the start is kept", "error", err)
 		}
 	}
-	if _, told := p.lookup("GOGC"); !told {
+	if told, _ := p.lookup("GOGC"); told == "" {
 		debug.SetGCPercent(c.percent)
 	}
 	return make([]byte, c.ballast)

@@ -10,9 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dropStartPages takes the pages of the program's file out of the process, most of which only the
-// start has used: a third of what an idle process holds. They stay in the system's cache until it
-// has better use for them, and what is needed again is back without being read.
+// dropStartPages takes the pages of the program's file out of the process, for the start has used
+// many that are not used again. They stay in the system's cache, until it has better use for them.
 func dropStartPages() error {
 	program, err := os.Readlink("/proc/self/exe")
 	if err != nil {

@@ -46,7 +46,7 @@ func (a *App) openTLS(context.Context) error {
 		},
 		Flooded: func(client net.Addr) {
 			floods.Add(1)
-			a.log.Debug("a connection of HTTP/2 was ended: what comes is of no request", "client", client)
+			a.log.Warn("a connection of HTTP/2 was ended, for much came over it that is of no request", "client", client)
 		},
 	}
 	defer a.warnOfHTTP2()

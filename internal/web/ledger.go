@@ -12,8 +12,7 @@ import (
 
 // ledger weighs what a client sends over HTTP/2 against what it is of. net/http takes what begins
 // nothing, such as pings, settings, or streams beyond those that may be open, which it refuses one
-// by one, as fast as it comes and without end, and each costs far more than its bytes. A request for
-// every 64 KiB excuses that: who sends requests is bounded as such.
+// by one, as fast as it comes and without end, and each costs far more than its bytes.
 type ledger struct {
 	net.Conn
 	ended func(client net.Addr) // is told that it has been, for what has come
@@ -28,9 +27,11 @@ const mostOwed = 4 << 20
 
 // What excuses how many bytes.
 const (
-	forRequest  = 64 << 10  // as large as a head may be
-	forBody     = 256 << 10 // of one that nobody reads, as much may come
-	forBodyRead = 2         // each byte that is read of one: small frames, and what TLS adds
+	forField    = 32        // of a head, beside its own size (RFC 9113, section 6.5.2)
+	forHead     = 256       // frames, records of TLS, a window that is opened
+	forUnread   = 256 << 10 // a body that was not read to its end: as much of one may come unasked
+	forRead     = 32        // each time that some of a body is read: a frame in a record of its own
+	forBodyByte = 4         // for where several such are read at once
 	forSecond   = 4 << 10   // that the connection is open: pings
 	answered    = 32        // bytes that are written excuse one: windows are opened for more, by Go each 4 KiB
 )
@@ -83,27 +84,57 @@ func withLedger(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// begun excuses what r has begun with, and has its body excuse itself as it is read.
-func begun(r *http.Request) {
+// begun excuses r's head, and has its body excuse itself as it is read. ended excuses what was not.
+func begun(r *http.Request) (ended func()) {
 	l, ok := r.Context().Value(ledgerKey{}).(*ledger)
 	if !ok {
-		return
+		return func() {}
 	}
-	l.excuse(forRequest)
-	if r.Body != nil && r.Body != http.NoBody {
-		l.excuse(forBody)
-		r.Body = excusing{r.Body, l}
+	l.excuse(headSize(r))
+	if r.ContentLength == 0 {
+		return func() {}
 	}
+	body := &weighed{ReadCloser: r.Body, ledger: l, unread: forUnread}
+	if r.ContentLength > 0 {
+		body.unread = min(forUnread, r.ContentLength*forBodyByte)
+	}
+	r.Body = body
+	return body.end
 }
 
-type excusing struct {
+// headSize is at least as much as r's head has been on its way.
+func headSize(r *http.Request) int64 {
+	n := forHead + 4*forField + len(r.Method) + len(r.RequestURI) + len(r.Host)
+	for name, values := range r.Header {
+		for _, v := range values {
+			n += len(name) + len(v) + forField
+		}
+	}
+	return int64(n)
+}
+
+// weighed is a body that comes over a connection with a ledger.
+type weighed struct {
 	io.ReadCloser
 	ledger *ledger
+	unread int64       // that may come of it, unless it is read
+	whole  atomic.Bool // it was read to its end
 }
 
 // Read implements io.Reader.
-func (e excusing) Read(b []byte) (int, error) {
-	n, err := e.ReadCloser.Read(b)
-	e.ledger.excuse(int64(n) * forBodyRead)
+func (b *weighed) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if n > 0 {
+		b.ledger.excuse(forRead + int64(n)*forBodyByte)
+	}
+	if err == io.EOF {
+		b.whole.Store(true)
+	}
 	return n, err
+}
+
+func (b *weighed) end() {
+	if !b.whole.Load() {
+		b.ledger.excuse(b.unread)
+	}
 }

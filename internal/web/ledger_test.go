@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,37 +32,45 @@ func headers(method, path string) []byte {
 	return block.Bytes()
 }
 
-// flood sends frames until the server has had enough, or until then. It reads whatever comes, and
-// sends no more at once than the server has taken.
-func flood(c *tls.Conn, until time.Time, frame func(f *http2.Framer, i int) error) (sent int, err error) {
+// flood sends frames until the server has had enough: then it returns true, and false when the time
+// is up. It reads whatever comes, and sends no more at once than the server has taken.
+func flood(c *tls.Conn, until time.Time, frame func(f *http2.Framer, i int) error) (sent int, ended bool) {
+	_ = c.SetDeadline(until.Add(time.Minute))
 	_, _ = io.WriteString(c, http2.ClientPreface)
 	buffered := bufio.NewWriter(c)
 	framer := http2.NewFramer(buffered, c)
-	if err := framer.WriteSettings(); err != nil {
-		return 0, err
+	if framer.WriteSettings() != nil {
+		return 0, true
 	}
 	go func() { _, _ = io.Copy(io.Discard, c) }()
 	for ; time.Now().Before(until); sent++ {
-		if err := frame(framer, sent); err != nil {
-			return sent, err
+		if frame(framer, sent) != nil {
+			return sent, true
 		}
-		if sent%500 == 499 {
-			time.Sleep(time.Millisecond) // else it is ended for the answers that wait for it
+		if sent%100 == 99 {
+			time.Sleep(100 * time.Microsecond) // else it is ended for the answers that wait for it
 		}
 	}
-	return sent, buffered.Flush()
+	return sent, false
 }
 
 func TestAFloodOfWhatIsOfNoRequestEnds(t *testing.T) {
-	held := headers("POST", "/api/held")
+	held, got := headers("POST", "/api/held"), headers("GET", "/api/posts/1")
+	unknown := func(f *http2.Framer, _ int) error { return f.WriteRawFrame(0xfa, 0, 0, nil) }
 	for name, frame := range map[string]func(*http2.Framer, int) error{
 		"streams": func(f *http2.Framer, i int) error {
 			return f.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: held, EndHeaders: true})
 		},
+		"unknown": unknown,
+		"unknown, and a request now and then": func(f *http2.Framer, i int) error {
+			if i%1000 == 0 {
+				return f.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i/1000 + 1), BlockFragment: got, EndHeaders: true, EndStream: true})
+			}
+			return unknown(f, i)
+		},
 		"pings":      func(f *http2.Framer, _ int) error { return f.WritePing(false, [8]byte{}) },
 		"settings":   func(f *http2.Framer, _ int) error { return f.WriteSettings() },
 		"priorities": func(f *http2.Framer, _ int) error { return f.WritePriority(1, http2.PriorityParam{Weight: 1}) },
-		"unknown":    func(f *http2.Framer, _ int) error { return f.WriteRawFrame(0xfa, 0, 0, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := testMux()
@@ -74,7 +84,7 @@ func TestAFloodOfWhatIsOfNoRequestEnds(t *testing.T) {
 			for range floods {
 				c := s.dial(t, "h2")
 				flooding.Go(func() {
-					if sent, err := flood(c, time.Now().Add(time.Minute), frame); err == nil {
+					if sent, ended := flood(c, time.Now().Add(time.Minute), frame); !ended {
 						t.Errorf("the server took %d", sent)
 					}
 				})
@@ -85,11 +95,124 @@ func TestAFloodOfWhatIsOfNoRequestEnds(t *testing.T) {
 			}
 			flooding.Wait()
 			eventually(t, "connections are left", func() bool { return open(s.metrics) == "1" })
-			// What is answered may be too much for net/http, too, before it is for us.
-			if n := s.flooded.Load(); n != floods && (name == "priorities" || name == "unknown") {
-				t.Errorf("%d connections were ended for what came", n)
+			n := s.flooded.Load()
+			t.Logf("%d of %d were ended for what came", n, floods)
+			answered := name == "streams" || name == "pings" || name == "settings" // net/http may find them too many first
+			if n != floods && !answered {
+				t.Error("some were ended for another reason")
 			}
 		})
+	}
+}
+
+// pusher is a client of HTTP/2 who sends as much as he may.
+type pusher struct {
+	*http2.Framer
+	mu       sync.Mutex
+	changed  *sync.Cond
+	window   int64 // bytes that may be sent over the connection
+	answered map[uint32]bool
+	gone     error // why the connection is
+}
+
+func newPusher(c *tls.Conn) *pusher {
+	p := &pusher{Framer: http2.NewFramer(c, c), window: 65535, answered: map[uint32]bool{}}
+	p.changed = sync.NewCond(&p.mu)
+	_, _ = io.WriteString(c, http2.ClientPreface)
+	_ = p.WriteSettings()
+	go p.listen()
+	return p
+}
+
+func (p *pusher) listen() {
+	for {
+		frame, err := p.ReadFrame()
+		p.mu.Lock()
+		switch f := frame.(type) {
+		case *http2.WindowUpdateFrame:
+			if f.StreamID == 0 {
+				p.window += int64(f.Increment)
+			}
+		case *http2.HeadersFrame:
+			p.answered[f.StreamID] = true
+		}
+		p.gone = err
+		p.mu.Unlock()
+		p.changed.Broadcast()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// take waits until something may be sent in a stream, of n bytes at most; 0: it is answered, or gone.
+func (p *pusher) take(stream uint32, n int64) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.window == 0 && !p.answered[stream] && p.gone == nil {
+		p.changed.Wait()
+	}
+	if p.answered[stream] || p.gone != nil {
+		return 0
+	}
+	n = min(n, p.window)
+	p.window -= n
+	return n
+}
+
+// push sends a body in a stream until it is answered, or nothing more may be sent.
+func (p *pusher) push(stream uint32, most int64) error {
+	for most > 0 {
+		n := p.take(stream, min(most, 16<<10))
+		if n == 0 {
+			return nil
+		}
+		if err := p.WriteData(stream, false, make([]byte, n)); err != nil {
+			return err
+		}
+		most -= n
+	}
+	return nil
+}
+
+func TestBodiesThatAreRefusedOneAfterTheOtherAreNoFlood(t *testing.T) {
+	m := testMux()
+	const bodies = 60
+	var turns [bodies + 1]chan struct{}
+	for i := range turns {
+		turns[i] = make(chan struct{})
+	}
+	m.Handle("POST /refuse/{n}", Anyone, func(_ http.ResponseWriter, r *http.Request, _ blog.Actor) error {
+		n, err := strconv.Atoi(r.PathValue("n"))
+		if err != nil {
+			return err
+		}
+		<-turns[n]
+		defer close(turns[n+1])
+		time.Sleep(20 * time.Millisecond) // the body comes meanwhile
+		return blog.Fail(blog.CodeForbidden)
+	})
+	s := serveTLS(t, m, DefaultBounds, 20)
+	p := newPusher(s.dial(t, "h2"))
+	for i := range bodies {
+		block := headers("POST", fmt.Sprint("/refuse/", i))
+		if err := p.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: block, EndHeaders: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(turns[0])
+	for i := range bodies {
+		if err := p.push(uint32(2*i+1), 256<<10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.answered) < bodies && p.gone == nil {
+		p.changed.Wait()
+	}
+	if p.gone != nil || s.flooded.Load() > 0 {
+		t.Errorf("after %d of %d answers the connection is gone: %v", len(p.answered), bodies, p.gone)
 	}
 }
 
@@ -104,7 +227,7 @@ func (p pieces) Read(b []byte) (int, error) { return p.Reader.Read(b[:min(len(b)
 
 func TestWhoSendsAndTakesMuchOverHTTP2IsNotTakenForAFlood(t *testing.T) {
 	m := testMux()
-	const large = 4 << 20
+	const large = 2 << 20
 	m.Handle("GET /large", Anyone, func(w http.ResponseWriter, _ *http.Request, _ blog.Actor) error {
 		_, err := w.Write(make([]byte, large))
 		return err
@@ -120,6 +243,7 @@ func TestWhoSendsAndTakesMuchOverHTTP2IsNotTakenForAFlood(t *testing.T) {
 	})
 	s := serveTLS(t, m, DefaultBounds, 20)
 	c := s.client(t, "h2")
+	c.Timeout = 5 * time.Minute
 	var dialed atomic.Int64
 	c.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		dialed.Add(1)
@@ -151,7 +275,7 @@ func TestWhoSendsAndTakesMuchOverHTTP2IsNotTakenForAFlood(t *testing.T) {
 		body         func() io.Reader
 	}{
 		{"what is large is taken", 20, "GET", "/large", "", func() io.Reader { return nil }},
-		{"a body comes in small pieces", 3, "POST", "/take", "", func() io.Reader { return pieces{bytes.NewReader(make([]byte, large)), 128} }},
+		{"a body comes in small pieces", 1, "POST", "/take", "", func() io.Reader { return pieces{bytes.NewReader(make([]byte, large)), 16} }},
 		{"bodies are refused", 60, "POST", "/refuse", "", func() io.Reader { return bytes.NewReader(make([]byte, large)) }},
 		{"heads are large", 200, "GET", "/api/posts/1", strings.Repeat("much", 8<<10), func() io.Reader { return nil }},
 	} {
