@@ -84,7 +84,7 @@ func TestAFloodOfWhatIsOfNoRequestEnds(t *testing.T) {
 			for range floods {
 				c := s.dial(t, "h2")
 				flooding.Go(func() {
-					if sent, ended := flood(c, time.Now().Add(time.Minute), frame); !ended {
+					if sent, ended := flood(c, time.Now().Add(3*time.Minute), frame); !ended {
 						t.Errorf("the server took %d", sent)
 					}
 				})
