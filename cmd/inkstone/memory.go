@@ -22,18 +22,25 @@ var (
 	ofGateway = collecting{16 << 20, 33}
 )
 
-// tuneMemory has who serves t hold little, as long as the ballast is kept alive. A GOGC of the
-// environment comes before our percentage.
-func (p *program) tuneMemory(t config.Target, log *slog.Logger) (ballast []byte) {
+// collect sets when garbage is collected in who serves t, as long as the ballast is kept alive. A
+// GOGC of the environment comes before our percentage.
+func (p *program) collect(t config.Target) (ballast []byte) {
 	c := ofServices
 	if len(t.Rows) == 0 {
 		c = ofGateway
-		if err := dropStartPages(); err != nil {
-			log.Debug("the memory of the start is kept", "error", err)
-		}
 	}
 	if told, _ := p.lookup("GOGC"); told == "" {
 		debug.SetGCPercent(c.percent)
 	}
 	return make([]byte, c.ballast)
+}
+
+// dropStart gives back the memory that only the start of who serves t has used, where that is worth it.
+func dropStart(t config.Target, log *slog.Logger) {
+	if len(t.Rows) > 0 {
+		return
+	}
+	if err := dropStartPages(); err != nil {
+		log.Debug("the memory of the start is kept", "error", err)
+	}
 }

@@ -36,6 +36,7 @@ func (p *program) serve() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer runtime.KeepAlive(p.collect(cfg.Target))
 			defer outliveReaders()()
 			ctx, end := context.WithCancel(c.Context())
 			defer end()
@@ -50,7 +51,7 @@ func (p *program) serve() *cobra.Command {
 				return err
 			}
 			running.Store(a)
-			defer runtime.KeepAlive(p.tuneMemory(cfg.Target, a.Log()))
+			dropStart(cfg.Target, a.Log())
 			return a.Run(ctx)
 		},
 	}
