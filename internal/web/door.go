@@ -38,13 +38,22 @@ func (c *conn) Read(b []byte) (int, error) {
 	for {
 		n, err := c.Conn.Read(b)
 		if len(b) > 1 { // else it is the goroutine that watches the connection
-			c.read = b[:n]
-			c.reads++
+			c.note(b[:n], len(b))
 		}
 		if err != nil || c.place != between || len(b) != netHTTPBuffer || !c.turnAway(b[:n]) {
 			return n, err
 		}
 	}
+}
+
+// note keeps what was read into so much room. More room is a handler's, for a body: to keep that
+// would keep all of it in memory until the next request.
+func (c *conn) note(read []byte, room int) {
+	c.read = nil
+	if room <= netHTTPBuffer {
+		c.read = read
+	}
+	c.reads++
 }
 
 // SetReadDeadline implements net.Conn. After a request net/http sets how long it waits

@@ -92,3 +92,16 @@ func done(t *testing.T) *Answer {
 	}
 	return a
 }
+
+func TestAConnectionKeepsAHeadAndNoBody(t *testing.T) {
+	var c conn
+	head, body := make([]byte, 100), make([]byte, 1<<20)
+	c.note(head, netHTTPBuffer)
+	if len(c.read) != len(head) {
+		t.Errorf("%d bytes of a head are kept", len(c.read))
+	}
+	c.note(body, len(body))
+	if c.read != nil || c.reads != 2 {
+		t.Errorf("%d bytes of a body are kept after %d reads", len(c.read), c.reads)
+	}
+}
