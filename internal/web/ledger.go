@@ -96,7 +96,7 @@ func begun(r *http.Request) (ended func()) {
 	}
 	body := &weighed{ReadCloser: r.Body, ledger: l, unread: forUnread}
 	if r.ContentLength > 0 {
-		body.unread = min(forUnread, r.ContentLength*forBodyByte)
+		body.unread = min(forUnread, min(forUnread, r.ContentLength)*forBodyByte) // what is announced may be any number
 	}
 	r.Body = body
 	return body.end

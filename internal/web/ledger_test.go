@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -291,6 +292,19 @@ func TestWhoSendsAndTakesMuchOverHTTP2IsNotTakenForAFlood(t *testing.T) {
 		all.Wait()
 		if dials, ended := dialed.Load(), s.flooded.Load(); dials != 1 || ended > 0 {
 			t.Fatalf("%s: %d connections, %d ended", group.name, dials, ended)
+		}
+	}
+}
+
+func TestWhateverLengthIsAnnouncedIsNotOwed(t *testing.T) {
+	for _, length := range []int64{-1, 0, 1, 1 << 20, 3 << 60, 1<<63 - 1} {
+		l := &ledger{}
+		l.owed.Store(1000)
+		r := httptest.NewRequestWithContext(context.WithValue(t.Context(), ledgerKey{}, l), "POST", "/", strings.NewReader("a"))
+		r.ContentLength = length
+		begun(r)()
+		if owed := l.owed.Load(); owed < 0 || owed > 1000 {
+			t.Errorf("%d bytes are owed after a request of %d", owed, length)
 		}
 	}
 }
